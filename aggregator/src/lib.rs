@@ -1,0 +1,1 @@
+//! Fleet-wide totals: a table of the latest reports, grouped by series and reduced

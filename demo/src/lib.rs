@@ -1,0 +1,1 @@
+//! The experiment: a million records, two consumers, and the records processed twice

@@ -1,0 +1,138 @@
+use std::borrow::Cow;
+
+use serde::ser::{SerializeMap as _, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::BadRecord;
+use crate::error::excerpt;
+use crate::report_writer::write_json;
+use crate::series::{Label, Series, SeriesRef, check_name, normalize};
+
+const VERSION: u64 = 1;
+
+/// A series' fleet-wide total, as it stands on `metrics-agg`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aggregate {
+    /// What is counted; its text form is the record's key.
+    pub series: Series,
+    /// Whether the count can go down.
+    pub kind: AggregateType,
+    /// The total. Never negative for a counter.
+    pub count: i128,
+    /// Event time in ms since 1970: the newest of the records that contributed. It never goes back.
+    pub timestamp: i64,
+    /// The offset on `metrics` up to which, inclusively, the count is true.
+    pub offset: i64,
+    /// How many live runs contribute.
+    pub instances: u64,
+}
+
+/// The type of an aggregate, in the words of the origin's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AggregateType {
+    /// A total that only grows (unless an operator removes a row).
+    Counter,
+    /// A derived, signed value such as an audit's delta.
+    Gauge,
+}
+
+/// Why a record on `metrics-agg` is no aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AggregateError {
+    /// The value is not JSON or not of the shape.
+    #[error("the value is not an aggregate: {0}")]
+    Shape(String),
+    /// The aggregate's `v` is none that this version reads.
+    #[error("the aggregate has version {0}; this version of Quipu reads version 1")]
+    UnknownVersion(u64),
+    /// The series' name or a label is not allowed.
+    #[error(transparent)]
+    Series(#[from] BadRecord),
+}
+
+impl Aggregate {
+    /// The record's value.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::with_capacity(192);
+        write_json(&mut json, self);
+        json
+    }
+
+    /// Reads a record's value.
+    pub fn decode(value: &[u8]) -> Result<Self, AggregateError> {
+        let raw: Raw<'_> =
+            serde_json::from_slice(value).map_err(|error| AggregateError::Shape(excerpt(&error.to_string())))?;
+        if raw.v != VERSION {
+            return Err(AggregateError::UnknownVersion(raw.v));
+        }
+        check_name(&raw.name)?;
+        let mut labels = raw.labels;
+        normalize(&mut labels, 0)?;
+        Ok(Self {
+            series: SeriesRef { name: &raw.name, labels: &labels }.to_series(),
+            kind: raw.kind,
+            count: raw.count,
+            timestamp: raw.timestamp,
+            offset: raw.offset,
+            instances: raw.instances,
+        })
+    }
+}
+
+impl Serialize for Aggregate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            v: u64,
+            name: &'a str,
+            labels: Labels<'a>,
+            #[serde(rename = "type")]
+            kind: AggregateType,
+            count: i128,
+            timestamp: i64,
+            offset: i64,
+            instances: u64,
+        }
+        Json {
+            v: VERSION,
+            name: self.series.name(),
+            labels: Labels(self.series.labels()),
+            kind: self.kind,
+            count: self.count,
+            timestamp: self.timestamp,
+            offset: self.offset,
+            instances: self.instances,
+        }
+        .serialize(serializer)
+    }
+}
+
+struct Labels<'a>(&'a [Label<'a>]);
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    v: u64,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "crate::counters::labels")]
+    labels: Vec<Label<'a>>,
+    #[serde(rename = "type")]
+    kind: AggregateType,
+    count: i128,
+    timestamp: i64,
+    offset: i64,
+    instances: u64,
+}

@@ -1,0 +1,39 @@
+//! The topic contract of Quipu: which records `metrics` and `metrics-agg` carry, and how they are read and written.
+//!
+//! ```
+//! use quipu_record::{Record, decode};
+//!
+//! let value = br#"{"name":"records_processed","count":250000}"#;
+//! let Record::Plain { counter, .. } = decode(Some(b"app-1:records_processed"), Some(value))? else {
+//!     unreachable!("the key is not that of a run");
+//! };
+//! assert_eq!((counter.series().to_string().as_str(), counter.count), ("records_processed", 250_000));
+//! # Ok::<(), quipu_record::BadRecord>(())
+//! ```
+//!
+//! Everything here is pure: bytes in, values or bytes out. Decoding borrows from the record; it allocates per record,
+//! not per counter. What a record may be, and how large, is in [`limits`]; every way in which one can be bad is a
+//! variant of [`BadRecord`].
+
+mod aggregate;
+mod counters;
+mod decode;
+mod error;
+mod key;
+pub mod limits;
+mod number;
+mod plain;
+mod report;
+mod report_writer;
+mod series;
+mod series_text;
+
+pub use aggregate::{Aggregate, AggregateError, AggregateType};
+pub use decode::{Record, decode};
+pub use error::BadRecord;
+pub use key::{Key, RunKey};
+pub use plain::PlainCounter;
+pub use report::Report;
+pub use report_writer::{CounterPrefix, ReportHeader, ReportWriter};
+pub use series::{Label, Series, SeriesRef};
+pub use series_text::ParseSeriesError;

@@ -1,0 +1,120 @@
+//! Writes reports without serde: what stands before a counter's value is encoded once, when the series is registered.
+
+use std::io::Write as _;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::report::VERSION;
+use crate::series::SeriesRef;
+
+/// What a report says of the run, apart from its counters.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ReportHeader<'a> {
+    /// What the user calls the running copy.
+    pub instance: &'a str,
+    /// One life of its process.
+    pub run: Uuid,
+    /// When the counters were read, in ms since 1970.
+    pub at: i64,
+    /// Grows by one with each report of the run.
+    pub seq: u64,
+    /// How often the run reports when something changed, in ms.
+    pub interval_ms: u64,
+    /// Whether this is the run's last report.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+}
+
+/// The bytes of a counter up to its value.
+#[derive(Debug, Clone)]
+pub struct CounterPrefix(Box<[u8]>);
+
+impl CounterPrefix {
+    /// Encodes the series' name and labels.
+    #[must_use]
+    pub fn new(series: SeriesRef<'_>) -> Self {
+        let mut json = b"{\"name\":".to_vec();
+        write_str(&mut json, series.name());
+        for (index, (name, value)) in series.labels().iter().enumerate() {
+            json.extend_from_slice(if index == 0 { b",\"labels\":{" } else { b"," });
+            write_str(&mut json, name);
+            json.push(b':');
+            write_str(&mut json, value);
+        }
+        json.extend_from_slice(if series.labels().is_empty() { b",\"value\":" } else { b"},\"value\":" });
+        Self(json.into_boxed_slice())
+    }
+
+    /// The most bytes that a counter with this prefix takes in a report, whatever its value.
+    #[must_use]
+    pub fn counter_bytes(&self) -> usize {
+        const LONGEST_VALUE: usize = u64::MAX.ilog10() as usize + 1;
+        self.0.len() + LONGEST_VALUE + "},".len()
+    }
+}
+
+/// Builds one report.
+#[derive(Debug)]
+pub struct ReportWriter {
+    json: Vec<u8>,
+    empty: bool,
+}
+
+impl ReportWriter {
+    /// Begins a report.
+    #[must_use]
+    pub fn new(header: &ReportHeader<'_>) -> Self {
+        #[derive(Serialize)]
+        struct Versioned<'a> {
+            v: u64,
+            #[serde(flatten)]
+            header: &'a ReportHeader<'a>,
+        }
+        let mut json = Vec::with_capacity(256);
+        write_json(&mut json, &Versioned { v: VERSION, header });
+        json.pop();
+        json.extend_from_slice(b",\"counters\":[");
+        Self { json, empty: true }
+    }
+
+    /// The most bytes that a report of this instance takes before its first counter and after its last.
+    #[must_use]
+    pub fn overhead_bytes(instance: &str) -> usize {
+        let widest = ReportHeader {
+            instance,
+            run: Uuid::nil(),
+            at: i64::MIN,
+            seq: u64::MAX,
+            interval_ms: u64::MAX,
+            is_final: false,
+        };
+        Self::new(&widest).finish().len()
+    }
+
+    /// Adds a counter.
+    pub fn push(&mut self, prefix: &CounterPrefix, value: u64) {
+        if !std::mem::take(&mut self.empty) {
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(&prefix.0);
+        // Writing to a vector can't fail.
+        let _ = write!(self.json, "{value}}}");
+    }
+
+    /// The record's value.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.json.extend_from_slice(b"]}");
+        self.json
+    }
+}
+
+fn write_str(json: &mut Vec<u8>, text: &str) {
+    write_json(json, text);
+}
+
+/// JSON of what can't fail to be JSON (strings, numbers), to what can't fail to be written to.
+pub(crate) fn write_json<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
+    let _ = serde_json::to_writer(json, value);
+}

@@ -1,0 +1,2 @@
+//! The binary `quipu`.
+fn main() {}

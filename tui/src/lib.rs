@@ -1,0 +1,1 @@
+//! What an operator watches: the fleet's state read from Kafka
