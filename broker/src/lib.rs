@@ -70,45 +70,30 @@ impl EmbeddedBroker {
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), BrokerError> {
         self.cluster
             .create_topic(name, partitions, 1)
-            .map_err(|source| BrokerError::CreateTopic {
-                topic: name.to_owned(),
-                source,
-            })
+            .map_err(|source| BrokerError::CreateTopic { topic: name.to_owned(), source })
     }
 
     /// Disconnects every client and refuses new ones until [`up`](Self::up). Records and offsets stay, and so does the
     /// address.
     pub fn down(&self) -> Result<(), BrokerError> {
-        self.cluster
-            .broker_down(ALL_BROKERS)
-            .map_err(BrokerError::Fault)
+        self.cluster.broker_down(ALL_BROKERS).map_err(BrokerError::Fault)
     }
 
     /// Lets clients in again after [`down`](Self::down).
     pub fn up(&self) -> Result<(), BrokerError> {
-        self.cluster
-            .broker_up(ALL_BROKERS)
-            .map_err(BrokerError::Fault)
+        self.cluster.broker_up(ALL_BROKERS).map_err(BrokerError::Fault)
     }
 
     /// Makes every request take at least `round_trip` (in whole milliseconds) from now on; zero, the default, ends it.
     pub fn delay(&self, round_trip: Duration) -> Result<(), BrokerError> {
-        self.cluster
-            .broker_round_trip_time(ALL_BROKERS, round_trip)
-            .map_err(BrokerError::Fault)
+        self.cluster.broker_round_trip_time(ALL_BROKERS, round_trip).map_err(BrokerError::Fault)
     }
 
     /// Answers the next `times` requests of this kind with `code` instead of doing what they ask. The broker's errors
     /// (`RDKafkaErrorCode::MessageSizeTooLarge`, …) go to the client as they are,
     /// `RDKafkaErrorCode::BrokerTransportFailure` disconnects it.
-    pub fn fail_next(
-        &self,
-        request: RDKafkaApiKey,
-        code: RDKafkaErrorCode,
-        times: usize,
-    ) -> Result<(), BrokerError> {
-        let answer =
-            RDKafkaRespErr::try_from(code as i32).map_err(|_| BrokerError::NoSuchAnswer(code))?;
+    pub fn fail_next(&self, request: RDKafkaApiKey, code: RDKafkaErrorCode, times: usize) -> Result<(), BrokerError> {
+        let answer = RDKafkaRespErr::try_from(code as i32).map_err(|_| BrokerError::NoSuchAnswer(code))?;
         self.cluster.request_errors(request, &vec![answer; times]);
         Ok(())
     }

@@ -37,10 +37,7 @@ fn a_topic_exists_once() {
 
     assert!(matches!(
         error,
-        BrokerError::CreateTopic {
-            source: KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists),
-            ..
-        }
+        BrokerError::CreateTopic { source: KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists), .. }
     ));
 }
 
@@ -55,10 +52,7 @@ fn down_keeps_records_back_and_up_lets_them_through() {
     broker.down().unwrap();
     send(&producer, "meanwhile");
     let held_back = producer.flush(Duration::from_millis(300));
-    assert!(
-        held_back.is_err(),
-        "a broker that is down took a record: {held_back:?}"
-    );
+    assert!(held_back.is_err(), "a broker that is down took a record: {held_back:?}");
 
     broker.up().unwrap();
     producer.flush(DEADLINE).unwrap();
@@ -86,23 +80,14 @@ fn a_delay_holds_answers_back() {
 fn the_next_request_fails_as_told() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
-    broker
-        .fail_next(
-            RDKafkaApiKey::Produce,
-            RDKafkaErrorCode::MessageSizeTooLarge,
-            1,
-        )
-        .unwrap();
+    broker.fail_next(RDKafkaApiKey::Produce, RDKafkaErrorCode::MessageSizeTooLarge, 1).unwrap();
     let producer = producer(&broker);
     send(&producer, "refused");
     producer.flush(DEADLINE).unwrap();
     send(&producer, "taken");
     producer.flush(DEADLINE).unwrap();
 
-    assert_eq!(
-        *producer.context().refusals.lock().unwrap(),
-        [RDKafkaErrorCode::MessageSizeTooLarge]
-    );
+    assert_eq!(*producer.context().refusals.lock().unwrap(), [RDKafkaErrorCode::MessageSizeTooLarge]);
     assert_eq!(read(&broker, 1), ["taken"]);
 }
 
@@ -135,10 +120,7 @@ fn producer(broker: &EmbeddedBroker) -> BaseProducer<Refusals> {
 }
 
 fn send(producer: &BaseProducer<Refusals>, value: &str) {
-    producer
-        .send(BaseRecord::<str, str>::to("cords").payload(value))
-        .map_err(|(error, _)| error)
-        .unwrap();
+    producer.send(BaseRecord::<str, str>::to("cords").payload(value)).map_err(|(error, _)| error).unwrap();
 }
 
 /// The first `count` values of partition 0.
@@ -151,17 +133,12 @@ fn read(broker: &EmbeddedBroker, count: usize) -> Vec<String> {
         .create()
         .unwrap();
     let mut start = TopicPartitionList::new();
-    start
-        .add_partition_offset("cords", 0, Offset::Beginning)
-        .unwrap();
+    start.add_partition_offset("cords", 0, Offset::Beginning).unwrap();
     consumer.assign(&start).unwrap();
 
     let mut values = Vec::new();
     while values.len() < count {
-        let message = consumer
-            .poll(Timeout::After(DEADLINE))
-            .expect("no record before the deadline")
-            .unwrap();
+        let message = consumer.poll(Timeout::After(DEADLINE)).expect("no record before the deadline").unwrap();
         values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
     }
     values
