@@ -1,0 +1,145 @@
+//! A test's own corner of a Kafka cluster, seen through librdkafka.
+
+use std::collections::BTreeSet;
+use std::process;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
+
+use super::DEADLINE;
+
+/// An address, and a prefix that no other test's topics have.
+pub(crate) struct Cluster {
+    bootstrap: String,
+    prefix: String,
+}
+
+impl Cluster {
+    pub(crate) fn new(bootstrap: &str) -> Self {
+        static TESTS: AtomicU32 = AtomicU32::new(0);
+        let test = TESTS.fetch_add(1, Ordering::Relaxed);
+        Self { bootstrap: bootstrap.to_owned(), prefix: format!("e2e-{}-{test}-", process::id()) }
+    }
+
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Creates a topic with settings such as `("cleanup.policy", "compact")`; returns its name, which has the prefix.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let topic = format!("{}{name}", self.prefix);
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(DEADLINE)).operation_timeout(Some(DEADLINE));
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(admin.create_topics([&new], &options))
+            .unwrap()
+            .remove(0)
+            .unwrap();
+        topic
+    }
+
+    /// A producer with these properties, for what [`produce`](Self::produce) doesn't do. It takes records of any size,
+    /// so that it is the broker that refuses one.
+    pub(crate) fn producer(&self, properties: &[(&str, &str)]) -> BaseProducer<Failures> {
+        let mut config = self.config();
+        config.set("message.max.bytes", "100000000");
+        for (name, value) in properties {
+            config.set(*name, *value);
+        }
+        config.create_with_context(Failures::default()).unwrap()
+    }
+
+    /// Writes records of key and value, absent ones as null, in order; the broker has them all on return.
+    pub(crate) fn produce<K, V>(&self, topic: &str, records: impl IntoIterator<Item = (Option<K>, Option<V>)>)
+    where
+        K: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let producer = self.producer(&[("enable.idempotence", "true")]);
+        for (key, value) in records {
+            let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+            record.key = key.as_ref().map(AsRef::as_ref);
+            record.payload = value.as_ref().map(AsRef::as_ref);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(DEADLINE).unwrap();
+        let failures = producer.context().0.lock().unwrap();
+        assert!(failures.is_empty(), "{failures:?}");
+    }
+
+    /// Everything that a reader of committed records sees in `topic` now, in order within each partition. A broker shows
+    /// a transaction's records a moment after the commit returned: read again until they are there.
+    pub(crate) fn read_to_end(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = self
+            .config()
+            .set("group.id", "read-to-end")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "20")
+            .create()
+            .unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
+        let mut unfinished: BTreeSet<i32> =
+            metadata.topics()[0].partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect();
+        assert!(!unfinished.is_empty(), "there is no topic {topic}");
+        let mut start = TopicPartitionList::new();
+        for partition in &unfinished {
+            start.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&start).unwrap();
+
+        let mut messages = Vec::new();
+        while !unfinished.is_empty() {
+            match consumer.poll(DEADLINE) {
+                Some(Ok(message)) => messages.push(message.detach()),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    unfinished.remove(&partition);
+                }
+                // A broker that is starting or away: librdkafka tries again by itself.
+                Some(Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
+                ))) => {}
+                Some(Err(error)) => panic!("{topic}: {error}"),
+                None => panic!("waited {DEADLINE:?} for the end of {topic}"),
+            }
+        }
+        messages
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
+        config
+    }
+}
+
+/// The deliveries that failed, as text.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<Vec<String>>);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.0.lock().unwrap().push(error.to_string());
+        }
+    }
+}

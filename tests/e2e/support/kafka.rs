@@ -1,0 +1,97 @@
+//! A real Apache Kafka broker, by way of `tests/servers/kafka`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use super::Missing;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/kafka");
+
+/// The script's exit status when Kafka can't be had on this machine.
+const UNAVAILABLE: i32 = 3;
+
+/// A broker that lives as long as this value, and no longer than this process.
+pub(crate) struct Kafka {
+    bootstrap: String,
+    script: Mutex<Script>,
+}
+
+/// The broker's keeper: it ends when its standard input does.
+struct Script {
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    child: Child,
+}
+
+impl Kafka {
+    /// The broker that all tests of this binary share; each has topics of its own. The first caller waits for its start.
+    pub(crate) fn shared() -> Result<&'static Self, Missing> {
+        static SHARED: OnceLock<Result<Kafka, Missing>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+    }
+
+    /// A broker of the caller's own, to do harm to.
+    pub(crate) fn start() -> Result<Self, Missing> {
+        let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
+        if !fetched.status.success() {
+            let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
+            assert_eq!(fetched.status.code(), Some(UNAVAILABLE), "{why}");
+            return Err(Missing(why));
+        }
+        let mut script = Script::run();
+        let bootstrap = script.ready();
+        Ok(Self { bootstrap, script: Mutex::new(script) })
+    }
+
+    /// The address, the same after every restart.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Ends the broker as a crash would.
+    pub(crate) fn kill(&self) {
+        let mut script = self.script.lock().unwrap();
+        script.command("kill");
+        assert_eq!(script.answer(), "killed");
+    }
+
+    /// Starts a killed broker on what it had stored.
+    pub(crate) fn restart(&self) {
+        let mut script = self.script.lock().unwrap();
+        script.command("start");
+        assert_eq!(script.ready(), self.bootstrap);
+    }
+}
+
+impl Script {
+    fn run() -> Self {
+        let mut child = Command::new(SCRIPT).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take().unwrap()), child }
+    }
+
+    fn command(&mut self, command: &str) {
+        writeln!(self.commands.as_mut().unwrap(), "{command}").unwrap();
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn ready(&mut self) -> String {
+        let answer = self.answer();
+        let Some(address) = answer.strip_prefix("ready ") else {
+            panic!("the broker did not start: {answer:?}; see standard error");
+        };
+        address.to_owned()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.commands.take();
+        _ = self.child.wait();
+    }
+}

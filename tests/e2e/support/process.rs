@@ -1,0 +1,98 @@
+//! Child processes that end with the test, and what they say.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use super::eventually;
+
+/// Starts this workspace's `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
+pub(crate) fn quipu(arguments: &[&str]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("QUIPU_") {
+            command.env_remove(name);
+        }
+    }
+    Process::spawn(command, "")
+}
+
+/// A running child; dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+    stdout: Captured,
+    stderr: Captured,
+}
+
+/// A child that ended, and all that it said.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    /// Starts the command and gives it `input`, then the end of input.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, input: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdout = Captured::new(child.stdout.take().unwrap());
+        let stderr = Captured::new(child.stderr.take().unwrap());
+        // A child that doesn't read may be gone already; its exit status says the rest.
+        _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Self { child, stdout, stderr }
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Finished {
+        let status = eventually("the process to end", || self.child.try_wait().unwrap());
+        Finished { status, stdout: self.stdout.join(), stderr: self.stderr.join() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// What has come out of a pipe so far; a thread reads it, so that the writer never waits.
+struct Captured {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Captured {
+    fn new(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut chunk) {
+                sink.lock().unwrap().extend_from_slice(&chunk[..length]);
+            }
+        });
+        Self { bytes, reader: Some(reader) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    fn join(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.so_far()
+    }
+}
