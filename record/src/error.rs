@@ -109,6 +109,12 @@ pub enum BadRecord {
     /// A series that stands twice in one report.
     #[error("series {0:?} stands twice in one report")]
     DuplicateSeries(String),
+    /// A series whose name begins with [`limits::RESERVED_PREFIX`].
+    #[error("series {series:?} is reserved for what the aggregator derives: choose another name")]
+    ReservedName {
+        /// The series.
+        series: String,
+    },
     /// A plain counter's key carried another series before.
     #[error("the key counted series {before:?} before: put the metric's name into the key, or write a tombstone first")]
     SeriesChanged {
@@ -175,6 +181,7 @@ impl BadRecord {
             Self::TooManyLabels { .. } => "too_many_labels",
             Self::DuplicateLabel(_) => "duplicate_label",
             Self::DuplicateSeries(_) => "duplicate_series",
+            Self::ReservedName { .. } => "reserved_name",
             Self::SeriesChanged { .. } => "series_changed",
             Self::CounterWentBack { .. } => "counter_went_back",
             Self::SeriesVanished { .. } => "series_vanished",

@@ -16,3 +16,5 @@ pub const LABEL_NAME_BYTES: usize = 255;
 pub const LABEL_VALUE_BYTES: usize = 1024;
 /// Most labels that a series may have (a number, not bytes).
 pub const LABELS: usize = 64;
+/// How the names of series begin that the aggregator derives (audits); a reporter may not use them.
+pub const RESERVED_PREFIX: &str = "quipu_audit_";

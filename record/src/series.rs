@@ -64,7 +64,7 @@ impl fmt::Display for Series {
 }
 
 /// A series that is borrowed from a record or from a [`Series`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SeriesRef<'a> {
     pub(crate) name: &'a str,
     pub(crate) labels: &'a [Label<'a>],

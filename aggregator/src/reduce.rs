@@ -1,0 +1,129 @@
+use crate::change::Change;
+use crate::group::AbelianGroup;
+
+/// A group of a [`Reduce`]: a small number, so that sums live in a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub(crate) u32);
+
+impl GroupId {
+    /// The group with this number; numbers should be dense.
+    ///
+    /// # Panics
+    /// If there are more than 2^32 groups, more than memory could hold.
+    #[must_use]
+    pub fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2^32 groups"))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Sums the changes of each group.
+///
+/// As in Kafka Streams' `KGroupedTable.reduce`, except that a change is one step even where it subtracts and adds, and
+/// that a group which empties can be dropped after its zero was forwarded.
+#[derive(Debug)]
+pub struct Reduce<G> {
+    groups: Vec<Group<G>>,
+    changed: Vec<GroupId>,
+    /// A new group may be one that was removed: its time must not go back either.
+    newest_removed: i64,
+}
+
+#[derive(Debug, Clone)]
+struct Group<G> {
+    value: G,
+    members: u32,
+    timestamp: i64,
+    changed: bool,
+}
+
+/// What a group amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reduced<'a, G> {
+    /// The sum.
+    pub value: &'a G,
+    /// The newest time of what contributed, in ms since 1970; it never goes back.
+    pub timestamp: i64,
+    /// How many rows contribute.
+    pub members: u32,
+}
+
+impl<G: AbelianGroup> Reduce<G> {
+    /// With no groups.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { groups: Vec::new(), changed: Vec::new(), newest_removed: i64::MIN }
+    }
+
+    /// Applies one change to one group, and gives what the group amounts to now.
+    pub fn update(&mut self, id: GroupId, change: &Change<G>, timestamp: i64) -> Reduced<'_, G> {
+        let index = id.index();
+        if index >= self.groups.len() {
+            self.groups.resize(index + 1, Group::empty(self.newest_removed));
+        }
+        let group = &mut self.groups[index];
+        if let Some(old) = &change.old {
+            group.value.sub(old);
+            group.members -= 1;
+        }
+        if let Some(new) = &change.new {
+            group.value.add(new);
+            group.members += 1;
+        }
+        group.timestamp = group.timestamp.max(timestamp);
+        if !std::mem::replace(&mut group.changed, true) {
+            self.changed.push(id);
+        }
+        group.reduced()
+    }
+
+    /// What the group amounts to; zero if nothing ever contributed.
+    #[must_use]
+    pub fn get(&self, id: GroupId) -> Option<Reduced<'_, G>> {
+        self.groups.get(id.index()).map(Group::reduced)
+    }
+
+    /// The groups that were updated since the last call, in the order of their first update.
+    pub fn take_changed(&mut self) -> Vec<GroupId> {
+        for id in &self.changed {
+            self.groups[id.index()].changed = false;
+        }
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Moves the group's time forward: its sum was said again.
+    pub fn touch(&mut self, id: GroupId, timestamp: i64) {
+        if let Some(group) = self.groups.get_mut(id.index()) {
+            group.timestamp = group.timestamp.max(timestamp);
+        }
+    }
+
+    /// Forgets an emptied group, so that its number can be used for another.
+    pub fn remove(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get_mut(id.index()) {
+            self.newest_removed = self.newest_removed.max(group.timestamp);
+            *group = Group::empty(self.newest_removed);
+        }
+    }
+}
+
+impl<G: AbelianGroup> Default for Reduce<G> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<G: AbelianGroup> Group<G> {
+    fn empty(timestamp: i64) -> Self {
+        Self { value: G::zero(), members: 0, timestamp, changed: false }
+    }
+
+    fn reduced(&self) -> Reduced<'_, G> {
+        Reduced { value: &self.value, timestamp: self.timestamp, members: self.members }
+    }
+}

@@ -1,0 +1,78 @@
+use crate::change::Change;
+use crate::group::Contribution;
+use crate::reduce::GroupId;
+
+/// A row of the table: the latest valid report of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) meta: RowMeta,
+    /// Each series once, in the order of the record.
+    pub(crate) counters: Box<[Counter]>,
+}
+
+/// A series and what the record says was counted.
+pub(crate) type Counter = (GroupId, u64);
+
+/// What is known of a row beside its counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowMeta {
+    pub(crate) kind: RowKind,
+    /// Whether the run contributes to `instances`: it neither left nor fell silent.
+    pub(crate) live: bool,
+    /// Event time of its newest record, in ms since 1970.
+    pub(crate) last_seen: i64,
+    /// The source offset that the row reflects.
+    pub(crate) offset: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowKind {
+    /// (A part of) a run.
+    Run { seq: u64 },
+    /// A plain counter: what was counted before its restarts, and its payload's timestamp.
+    Plain { base: u128, timestamp: Option<i64> },
+}
+
+/// What of a row counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowView<'a> {
+    pub(crate) counters: &'a [Counter],
+    pub(crate) base: u128,
+    pub(crate) live: bool,
+}
+
+/// A change of one row.
+pub(crate) type RowChange<'a> = Change<RowView<'a>>;
+
+impl Row {
+    pub(crate) fn view(&self) -> RowView<'_> {
+        RowView::new(&self.meta, &self.counters)
+    }
+
+    /// Takes over newer counters, in place where their number is the same.
+    pub(crate) fn set(&mut self, meta: RowMeta, counters: &[Counter]) {
+        self.meta = meta;
+        if self.counters.len() == counters.len() {
+            self.counters.copy_from_slice(counters);
+        } else {
+            self.counters = counters.into();
+        }
+    }
+}
+
+impl<'a> RowView<'a> {
+    pub(crate) fn new(meta: &RowMeta, counters: &'a [Counter]) -> Self {
+        let base = match meta.kind {
+            RowKind::Run { .. } => 0,
+            RowKind::Plain { base, .. } => base,
+        };
+        Self { counters, base, live: meta.live }
+    }
+
+    /// What one counter of the row contributes to its series.
+    pub(crate) fn contribution(&self, value: u64) -> Contribution {
+        // A base is a sum of 64-bit counts, one a restart: it can't come near 2^127.
+        let base = i128::try_from(self.base).unwrap_or(i128::MAX);
+        Contribution { count: base.saturating_add(i128::from(value)), live: i64::from(self.live) }
+    }
+}
