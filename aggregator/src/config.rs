@@ -1,0 +1,268 @@
+//! The configuration: a TOML file, the environment and flags, each over the one before it.
+//!
+//! [`Config`] is the only list of the keys; what is not in it is refused, with the name of the nearest key. To add a
+//! key, add a field with its default here and its text to `quipu.example.toml` (a test holds the two equal). A key of
+//! no value is written as a word (`listen = "off"`), not left out, so that every key has a default that can be shown
+//! and a variable that can set it.
+//!
+//! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` is `kafka.brokers`,
+//! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
+//! (`[[audit]]`) are for the file only.
+
+mod duration;
+mod environment;
+mod error;
+mod keys;
+mod layers;
+mod listen;
+mod properties;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{ConfigError, Problem};
+pub use properties::Properties;
+
+use crate::selector::Selector;
+use keys::Keys;
+use layers::{Layers, Setting};
+use properties::Secrets;
+
+/// Everything that can be set, with what holds when it is not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which aggregator this is: its consumer group and client ID. Two with the same ID share the work; two with
+    /// different IDs and the same topics overwrite each other's aggregates. Default `quipu`.
+    pub application_id: String,
+    /// How often changed aggregates are published and the position is committed. `0s` is after every batch.
+    /// Default 1 s.
+    #[serde(with = "duration")]
+    pub commit_interval: Duration,
+    /// How often an aggregate that did not change is published again, so that graphs have no holes. Default 1 min.
+    #[serde(with = "duration")]
+    pub refresh_interval: Duration,
+    /// After how long without a report a run no longer counts as a live instance (its counts stay in the totals).
+    /// Default 30 s.
+    #[serde(with = "duration")]
+    pub instance_timeout: Duration,
+    /// How to reach Kafka.
+    pub kafka: Kafka,
+    /// Which topics to use.
+    pub topics: Topics,
+    /// How much to hold in memory.
+    pub limits: Limits,
+    /// The aggregator's own metrics and health.
+    pub http: Http,
+    /// Pairs of aggregates to compare. Default none.
+    #[serde(rename = "audit")]
+    pub audits: Vec<Audit>,
+}
+
+/// How to reach Kafka.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kafka {
+    /// The brokers to ask first, `host:port`, separated by commas. Default `localhost:9092`.
+    pub brokers: String,
+    /// Properties of librdkafka for every client of the aggregator, such as `security.protocol`. Default none.
+    pub properties: Properties,
+    /// Properties whose value stands in a file (one newline at its end is dropped), such as `sasl.password`. A
+    /// relative path starts at the working directory. Default none.
+    pub secret_files: BTreeMap<String, PathBuf>,
+    /// What stood in the secret files when the configuration was loaded.
+    #[serde(skip)]
+    secrets: Secrets,
+}
+
+/// Which topics to use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Topics {
+    /// Where reports and counters come from. Default `metrics`.
+    pub metrics: String,
+    /// Where the totals go. Default `metrics-agg`.
+    pub aggregates: String,
+    /// Where bad records go. Default `metrics-dlq`.
+    pub dead_letters: String,
+    /// Whether to create topics that are absent. Default true.
+    pub create: bool,
+    /// The replication factor of the topics that are created; -1 is the broker's default. Default -1.
+    pub replication_factor: i32,
+}
+
+/// How much to hold in memory. What a limit cuts off is counted and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The most rows (runs, parts of runs, and keys of plain counters) to hold. Default 5 million.
+    pub max_rows: usize,
+    /// The most series to hold totals of. Default 1 million.
+    pub max_series: usize,
+}
+
+/// The aggregator's own metrics and health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where `/metrics`, `/healthz` and `/readyz` are served; `off` in text is none. Default `127.0.0.1:9464`.
+    #[serde(with = "listen")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// A pair of aggregates, what was sent and what was processed, and a name for their difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The label `audit` of the series that are derived from the pair.
+    pub name: String,
+    /// The series that count what was sent.
+    pub sent: Selector,
+    /// The series that count what was processed.
+    pub processed: Selector,
+}
+
+/// A value that was given on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The flag as the user typed it, for errors, such as `--brokers`.
+    pub name: String,
+    /// The path of the key that it sets, such as `kafka.brokers`.
+    pub key: String,
+    /// The value.
+    pub value: String,
+}
+
+impl Config {
+    /// The defaults as a commented file.
+    pub const EXAMPLE: &str = include_str!("../../quipu.example.toml");
+
+    /// Loads the defaults, over them `file`, over it the variables `QUIPU_…` of `environment`, over them `flags`, and
+    /// reads the secret files.
+    ///
+    /// # Errors
+    /// [`ConfigError::Read`] if `file` can't be read, else [`ConfigError::Invalid`] with everything that is wrong.
+    pub fn load<N: Into<OsString>, V: Into<OsString>>(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (N, V)>,
+        flags: impl IntoIterator<Item = Flag>,
+    ) -> Result<Self, ConfigError> {
+        let text = match file {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?
+            }
+            None => String::new(),
+        };
+        let keys = Keys::of_defaults();
+        let mut problems = Vec::new();
+        let mut settings = environment::settings(environment, &keys, &mut problems);
+        settings.extend(flags.into_iter().filter_map(|flag| {
+            Setting::new(&keys, &flag.key, flag.value, flag.name).map_err(|problem| problems.push(problem)).ok()
+        }));
+        let mut layers = Layers::new(file, &text, &settings, &keys, &mut problems);
+        let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
+            config.read_secrets(&layers, &mut problems);
+            config.validate(&layers, &mut problems);
+            config
+        });
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Invalid(problems)),
+        }
+    }
+
+    /// The properties of librdkafka that every client of the aggregator has: brokers, client ID, what was passed
+    /// through, and the secrets.
+    pub fn client_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        [("bootstrap.servers", self.kafka.brokers.as_str()), ("client.id", self.application_id.as_str())]
+            .into_iter()
+            .chain(self.kafka.properties.iter())
+            .chain(self.kafka.secrets.0.iter())
+    }
+
+    /// The configuration as TOML, with `***` for values that may be secret.
+    ///
+    /// # Errors
+    /// A number or a path is none that TOML can hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    fn read_secrets(&mut self, layers: &Layers<'_>, problems: &mut Vec<Problem>) {
+        for (property, path) in &self.kafka.secret_files {
+            match std::fs::read_to_string(path) {
+                Ok(text) => {
+                    let secret =
+                        text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+                    self.kafka.secrets.0.insert(property, secret);
+                }
+                Err(error) => {
+                    problems.push(layers.problem(
+                        &["kafka", "secret_files", property],
+                        format!("can't read {}: {error}", path.display()),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            application_id: "quipu".to_owned(),
+            commit_interval: Duration::from_secs(1),
+            refresh_interval: Duration::from_secs(60),
+            instance_timeout: Duration::from_secs(30),
+            kafka: Kafka::default(),
+            topics: Topics::default(),
+            limits: Limits::default(),
+            http: Http::default(),
+            audits: Vec::new(),
+        }
+    }
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            brokers: "localhost:9092".to_owned(),
+            properties: Properties::default(),
+            secret_files: BTreeMap::new(),
+            secrets: Secrets::default(),
+        }
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            metrics: "metrics".to_owned(),
+            aggregates: "metrics-agg".to_owned(),
+            dead_letters: "metrics-dlq".to_owned(),
+            create: true,
+            replication_factor: -1,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_rows: 5_000_000, max_series: 1_000_000 }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
