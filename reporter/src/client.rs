@@ -1,0 +1,151 @@
+//! The Kafka client: librdkafka's producer, which says to `tracing` and to its owner what others would print.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::types::RDKafkaConfRes;
+
+use crate::Error;
+use crate::parts::Outgoing;
+use crate::settings::Settings;
+
+pub(crate) struct Client {
+    producer: BaseProducer<Context>,
+}
+
+/// What became of records, and what went wrong otherwise.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The record of this part was acknowledged, or it failed.
+    Delivered { part: usize, result: Result<(), String> },
+    /// The client as a whole has a problem; it goes on trying.
+    Trouble(String),
+}
+
+/// Why a record was not accepted by the client.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// Its queue is full.
+    Full,
+    /// It will never take this record.
+    Refused(String),
+}
+
+impl Client {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &settings.brokers);
+        for (name, value) in DEFAULTS {
+            config.set(*name, *value);
+        }
+        for (name, value) in &settings.properties {
+            config.set(name, value);
+        }
+        let producer = config.create_with_context(Context::default()).map_err(|error| match error {
+            KafkaError::ClientConfig(result, _, name, _) => Error::Property { name, reason: refusal(result) },
+            error => Error::Client(error),
+        })?;
+        Ok(Self { producer })
+    }
+
+    /// Hands a record over; never blocks.
+    pub(crate) fn send(&self, topic: &str, part: usize, record: &Outgoing) -> Result<(), SendError> {
+        let record = BaseRecord::with_opaque_to(topic, part).key(&record.key).payload(&record.value);
+        self.producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => SendError::Full,
+            _ => SendError::Refused(explain(&error)),
+        })
+    }
+
+    /// Serves the client for this long (it does not return earlier) and says what happened.
+    pub(crate) fn poll(&self, time: Duration) -> Vec<Event> {
+        self.producer.poll(time);
+        std::mem::take(&mut *self.producer.context().events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The error after which this client does nothing more.
+    pub(crate) fn fatal_error(&self) -> Option<String> {
+        self.producer.client().fatal_error().map(|(_, reason)| reason)
+    }
+}
+
+/// Documented at [`property`](crate::KafkaReporterBuilder::property).
+const DEFAULTS: &[(&str, &str)] = &[
+    ("acks", "all"),
+    ("client.id", "quipu-reporter"),
+    ("compression.type", "lz4"),
+    ("enable.idempotence", "true"),
+    ("linger.ms", "0"),
+    ("log.connection.close", "false"),
+    ("message.timeout.ms", "30000"),
+    ("reconnect.backoff.max.ms", "1000"),
+];
+
+fn refusal(result: RDKafkaConfRes) -> &'static str {
+    match result {
+        RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "this build of librdkafka knows no such property",
+        _ => "librdkafka does not accept its value",
+    }
+}
+
+/// An error with its remedy, where there is one that this side knows of.
+fn explain(error: &KafkaError) -> String {
+    let remedy = match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageTimedOut) => "no broker took the report within message.timeout.ms",
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => "lower max_record_bytes, or raise the topic's max.message.bytes",
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            "create the topic, or start the aggregator, which does"
+        }
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => "allow this user to write to the topic",
+        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => "allow this user idempotent writes",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {remedy}")
+}
+
+#[derive(Default)]
+struct Context {
+    events: Mutex<Vec<Event>>,
+}
+
+impl Context {
+    fn push(&self, event: Event) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}
+
+impl ClientContext for Context {
+    /// One level lower than librdkafka's, for the reporter goes on by itself and says what matters.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::warn!(facility, message, "librdkafka");
+            }
+            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(facility, message, "librdkafka"),
+            RDKafkaLogLevel::Info => tracing::debug!(facility, message, "librdkafka"),
+            RDKafkaLogLevel::Debug => tracing::trace!(facility, message, "librdkafka"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "the kafka client has trouble");
+        self.push(Event::Trouble(reason.to_owned()));
+    }
+
+    /// They come only if the application sets `statistics.interval.ms`, and it can't get at them here.
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, part: usize) {
+        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error));
+        self.push(Event::Delivered { part, result });
+    }
+}

@@ -1,0 +1,238 @@
+//! The background thread: it alone reads the counters, owns the parts and talks to Kafka.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use uuid::Uuid;
+
+use crate::Error;
+use crate::client::{Client, Event, SendError};
+use crate::control::{Control, Request};
+use crate::part::Moment;
+use crate::parts::Parts;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::stats::Progress;
+
+/// The least time for which the client is served at a time.
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
+/// The most: a request may have to wait for this long while a record is in flight.
+const LONGEST_POLL: Duration = Duration::from_millis(50);
+/// How often the client is served when there is nothing to do.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a request is looked at again when all that it needs is about to be sent once more after a failure.
+const AGAIN: Duration = Duration::from_millis(20);
+
+pub(crate) struct Forwarder {
+    settings: Arc<Settings>,
+    registry: Arc<Registry>,
+    control: Arc<Control>,
+    client: Client,
+    parts: Parts,
+    progress: Progress,
+    seq: u64,
+    /// The part that is looked at first: the one for which the client had no room the last time.
+    first: usize,
+    flushed: u64,
+    /// Whether the final reports are on their way; a series that comes later is not reported.
+    stopping: bool,
+    was_failing: bool,
+    last_tick: Option<Instant>,
+    last_move: Instant,
+}
+
+impl Forwarder {
+    /// Makes the client, so that the caller learns what is wrong with its properties.
+    pub(crate) fn new(settings: Arc<Settings>, registry: Arc<Registry>, run: Uuid) -> Result<Self, Error> {
+        Ok(Self {
+            client: Client::new(&settings)?,
+            parts: Parts::new(settings.run_info(run)),
+            settings,
+            registry,
+            control: Arc::default(),
+            progress: Progress::default(),
+            seq: 0,
+            first: 0,
+            flushed: 0,
+            stopping: false,
+            was_failing: false,
+            last_tick: None,
+            last_move: Instant::now(),
+        })
+    }
+
+    /// Starts the thread. Nobody joins it: whoever waits does so at the control, with a timeout.
+    pub(crate) fn start(self) -> Result<Arc<Control>, Error> {
+        struct Ended(Arc<Control>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.ended();
+            }
+        }
+        let control = Arc::clone(&self.control);
+        let ended = Ended(Arc::clone(&control));
+        let body = move || {
+            let _ended = ended;
+            self.run();
+        };
+        thread::Builder::new().name("quipu-reporter".to_owned()).spawn(body).map_err(Error::Thread)?;
+        Ok(control)
+    }
+
+    fn run(mut self) {
+        loop {
+            // The request comes first: what was registered and counted before it was made is seen after this.
+            let request = self.control.request();
+            if request.abandon {
+                return;
+            }
+            if !self.stopping {
+                self.stopping = request.stop;
+                self.registry.take_new().into_iter().for_each(|series| self.parts.add(series));
+            }
+            self.report(request);
+            self.serve();
+            self.replace_dead_client();
+            self.publish(request);
+            if self.parts.is_closed() {
+                return;
+            }
+            self.rest(request);
+        }
+    }
+
+    /// Sends what is due.
+    fn report(&mut self, request: Request) {
+        let now = Instant::now();
+        let tick = self.last_tick.is_none_or(|last| now.duration_since(last) >= self.settings.interval);
+        let flushing = request.flush > self.flushed;
+        if !(tick || flushing || self.stopping) {
+            return;
+        }
+        if tick {
+            self.last_tick = Some(now);
+        }
+        let moment = Moment { now, tick, flush: request.flush, flushing };
+        let (seq, at) = (self.seq + 1, unix_ms(SystemTime::now()));
+        let (first, count) = (self.first, self.parts.len());
+        for index in (0..count).map(|offset| (first + offset) % count) {
+            let Some(record) = self.parts.report(index, &moment, seq, at, self.stopping) else { continue };
+            self.seq = seq;
+            match self.client.send(&self.settings.topic, index, &record) {
+                Ok(()) => {
+                    self.progress.sent += 1;
+                    self.progress.bytes += record.value.len() as u64;
+                    self.last_move = now;
+                }
+                Err(SendError::Full) => {
+                    self.parts.withdrawn(index);
+                    self.first = index;
+                    break;
+                }
+                Err(SendError::Refused(error)) => self.failed(index, &error),
+            }
+        }
+    }
+
+    /// Serves the client. While something is in flight this is also the wait for it: about as long as it has taken so
+    /// far, for the client does not say when an acknowledgement comes.
+    fn serve(&mut self) {
+        let time = match self.parts.in_flight() {
+            0 => SHORTEST_POLL,
+            _ => self.last_move.elapsed().clamp(SHORTEST_POLL, LONGEST_POLL),
+        };
+        for event in self.client.poll(time) {
+            match event {
+                Event::Delivered { part, result: Ok(()) } => {
+                    let now = Instant::now();
+                    self.parts.acked(part);
+                    self.progress.acked += 1;
+                    self.progress.last_ack = Some(now);
+                    self.last_move = now;
+                }
+                Event::Delivered { part, result: Err(error) } => self.failed(part, &error),
+                Event::Trouble(error) => self.note(&error),
+            }
+        }
+        let failing = self.parts.failing() > 0;
+        if failing != self.was_failing {
+            self.was_failing = failing;
+            let error = self.progress.last_error.as_ref().map_or("", |(error, _)| error);
+            if failing {
+                tracing::warn!(
+                    error,
+                    "reports fail; counting goes on, and the newest counts are sent until they arrive"
+                );
+            } else {
+                tracing::info!("reports arrive again");
+            }
+        }
+    }
+
+    fn failed(&mut self, part: usize, error: &str) {
+        self.parts.failed(part, Instant::now());
+        self.progress.failed += 1;
+        self.note(error);
+    }
+
+    fn note(&mut self, error: &str) {
+        self.progress.last_error = Some((error.into(), Instant::now()));
+    }
+
+    /// A fatal error ends a client for good; another one takes over.
+    fn replace_dead_client(&mut self) {
+        let Some(error) = self.client.fatal_error() else { return };
+        tracing::warn!(error, "the kafka client gave up; starting another");
+        match Client::new(&self.settings) {
+            Ok(client) => {
+                self.client = client;
+                for part in 0..self.parts.len() {
+                    self.parts.failed(part, Instant::now());
+                }
+                self.note(&error);
+            }
+            Err(error) => self.note(&error.to_string()),
+        }
+    }
+
+    fn publish(&mut self, request: Request) {
+        if request.flush > self.flushed && self.parts.is_flushed(request.flush) {
+            self.flushed = request.flush;
+        }
+        self.progress.parts = self.parts.len();
+        self.progress.in_flight = self.parts.in_flight();
+        self.control.publish(self.progress.clone(), self.flushed, self.parts.is_closed());
+    }
+
+    fn rest(&self, request: Request) {
+        if self.progress.in_flight > 0 {
+            return;
+        }
+        let to_tick =
+            self.last_tick.map_or(Duration::ZERO, |last| self.settings.interval.saturating_sub(last.elapsed()));
+        let unanswered = request.stop || request.flush > self.flushed;
+        let most = if unanswered { AGAIN } else { IDLE };
+        self.control.rest(request, Instant::now() + to_tick.min(most));
+    }
+}
+
+/// Milliseconds since 1970; a clock that stands before that is not our problem.
+fn unix_ms(time: SystemTime) -> i64 {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => ms(since),
+        Err(before) => -ms(before.duration()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_clock_makes_a_time() {
+        assert_eq!(unix_ms(UNIX_EPOCH + Duration::from_millis(1_718_900_012_345)), 1_718_900_012_345);
+        assert_eq!(unix_ms(UNIX_EPOCH - Duration::from_millis(5)), -5);
+    }
+}

@@ -1,0 +1,290 @@
+//! Which counter a metrics key stands for.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64 as Total, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::atomics::AtomicU64;
+use metrics::{Counter, CounterFn, Key};
+use quipu_record::{BadRecord, CounterPrefix, Series};
+
+use crate::lookup::Lookup;
+use crate::stats::Stats;
+use crate::warned::Warned;
+
+/// A series' count; the application and the reporter's thread share it.
+pub(crate) type Cell = Arc<AtomicU64>;
+
+/// A series that no part has yet.
+#[derive(Debug)]
+pub(crate) struct NewSeries {
+    pub(crate) prefix: CounterPrefix,
+    pub(crate) cell: Cell,
+}
+
+/// What a registry takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Most series.
+    pub(crate) series: usize,
+    /// Most bytes that one counter may take in a report.
+    pub(crate) counter_bytes: usize,
+}
+
+/// All counters of a process.
+///
+/// A key that was seen before is found in [`Lookup`], under a lock that is shared and held for no longer than that. The
+/// catalogue behind it says which keys are the same series; it is asked once for each key.
+pub(crate) struct Registry {
+    lookup: Lookup,
+    catalogue: Mutex<Catalogue>,
+    global_labels: BTreeMap<String, String>,
+    bounds: Bounds,
+    refused: Arc<Refused>,
+    refused_registrations: Total,
+    refused_names: Warned,
+    unsupported_registrations: Total,
+    unsupported_names: Warned,
+}
+
+#[derive(Default)]
+struct Catalogue {
+    series: HashMap<Series, Cell>,
+    new: Vec<NewSeries>,
+}
+
+/// The counter that is handed out where a series is refused, so that what is lost is known.
+#[derive(Default)]
+struct Refused(Total);
+
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Bad(#[from] BadRecord),
+    #[error("there are {limit} series already: raise max_series, or use fewer label values")]
+    TooManySeries { limit: usize },
+    #[error("it takes {bytes} bytes, more than a report has room for: raise max_record_bytes")]
+    TooLarge { bytes: usize },
+}
+
+impl Registry {
+    pub(crate) fn new(global_labels: BTreeMap<String, String>, bounds: Bounds) -> Self {
+        Self {
+            // Several keys can be one series (an empty label value, a label that repeats a global one).
+            lookup: Lookup::new(bounds.series.saturating_mul(2)),
+            catalogue: Mutex::default(),
+            global_labels,
+            bounds,
+            refused: Arc::default(),
+            refused_registrations: Total::new(0),
+            refused_names: Warned::default(),
+            unsupported_registrations: Total::new(0),
+            unsupported_names: Warned::default(),
+        }
+    }
+
+    /// The counter of `key`: the same one for all keys of the same series.
+    pub(crate) fn counter(&self, key: &Key) -> Counter {
+        if let Some(cell) = self.lookup.get(key) {
+            return Counter::from_arc(cell);
+        }
+        match self.register(key) {
+            Ok(cell) => Counter::from_arc(cell),
+            Err(refusal) => {
+                self.refused_registrations.fetch_add(1, Ordering::Relaxed);
+                if self.refused_names.first(key.name()) {
+                    tracing::warn!(metric = key.name(), reason = %refusal, "a counter is not reported");
+                }
+                Counter::from_arc(Arc::clone(&self.refused))
+            }
+        }
+    }
+
+    /// Notes that a metric of a kind that is not published was asked for.
+    pub(crate) fn unsupported(&self, key: &Key, kind: &'static str) {
+        self.unsupported_registrations.fetch_add(1, Ordering::Relaxed);
+        if self.unsupported_names.first(key.name()) {
+            tracing::warn!(metric = key.name(), kind, "only counters are reported so far; this metric is not");
+        }
+    }
+
+    /// The series that were registered since the last call, in that order.
+    pub(crate) fn take_new(&self) -> Vec<NewSeries> {
+        std::mem::take(&mut self.catalogue().new)
+    }
+
+    /// Begins again in a forked child: every count is zero and every series is new.
+    pub(crate) fn restart(&self) {
+        let mut catalogue = self.catalogue();
+        let Catalogue { series, new } = &mut *catalogue;
+        new.clear();
+        for (series, cell) in series {
+            cell.store(0, Ordering::Release);
+            new.push(NewSeries { prefix: CounterPrefix::new(series.as_ref()), cell: Arc::clone(cell) });
+        }
+    }
+
+    pub(crate) fn fill(&self, stats: &mut Stats) {
+        stats.series = self.catalogue().series.len();
+        stats.refused_registrations = self.refused_registrations.load(Ordering::Relaxed);
+        stats.refused_counts = self.refused.0.load(Ordering::Relaxed);
+        stats.unsupported_registrations = self.unsupported_registrations.load(Ordering::Relaxed);
+    }
+
+    fn register(&self, key: &Key) -> Result<Cell, Refusal> {
+        let series = self.series(key)?;
+        let cell = self.catalogue().cell(series, self.bounds)?;
+        // To the facade, keys that differ in the order of their labels are equal. With a label that stands twice they
+        // are not the same series, as the last one counts: such a key is looked up in the catalogue each time.
+        let mut names = HashSet::new();
+        if key.labels().all(|label| names.insert(label.key())) {
+            self.lookup.insert(key, &cell);
+        }
+        Ok(cell)
+    }
+
+    /// The series that a key stands for: its labels go before the global ones, a later one before an earlier one.
+    fn series(&self, key: &Key) -> Result<Series, BadRecord> {
+        let global = self.global_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let labels: BTreeMap<_, _> = global.chain(key.labels().map(|label| (label.key(), label.value()))).collect();
+        Series::new(key.name(), labels)
+    }
+
+    fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Catalogue {
+    fn cell(&mut self, series: Series, bounds: Bounds) -> Result<Cell, Refusal> {
+        if let Some(cell) = self.series.get(&series) {
+            return Ok(Arc::clone(cell));
+        }
+        if self.series.len() >= bounds.series {
+            return Err(Refusal::TooManySeries { limit: bounds.series });
+        }
+        let prefix = CounterPrefix::new(series.as_ref());
+        let bytes = prefix.counter_bytes();
+        if bytes > bounds.counter_bytes {
+            return Err(Refusal::TooLarge { bytes });
+        }
+        let cell = Cell::default();
+        self.new.push(NewSeries { prefix, cell: Arc::clone(&cell) });
+        self.series.insert(series, Arc::clone(&cell));
+        Ok(cell)
+    }
+}
+
+impl CounterFn for Refused {
+    fn increment(&self, value: u64) {
+        self.0.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// An absolute count says nothing about how much of it is new.
+    fn absolute(&self, _: u64) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::Label;
+
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { series: 100, counter_bytes: 10_000 };
+
+    fn registry(global: &[(&str, &str)], bounds: Bounds) -> Registry {
+        Registry::new(global.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(), bounds)
+    }
+
+    fn key(name: &str, labels: &[(&str, &str)]) -> Key {
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| Label::new((*name).to_owned(), (*value).to_owned())).collect();
+        Key::from_parts(name.to_owned(), labels)
+    }
+
+    /// The counts by series, as text.
+    fn counts(registry: &Registry) -> BTreeMap<String, u64> {
+        let catalogue = registry.catalogue();
+        catalogue.series.iter().map(|(series, cell)| (series.to_string(), cell.load(Ordering::Acquire))).collect()
+    }
+
+    fn stats(registry: &Registry) -> Stats {
+        let mut stats = Stats::default();
+        registry.fill(&mut stats);
+        stats
+    }
+
+    #[test]
+    fn keys_of_the_same_series_share_one_counter() {
+        let registry = registry(&[("env", "prod")], BOUNDS);
+        for _ in 0..2 {
+            registry.counter(&key("a", &[("x", "1"), ("y", "2")])).increment(1);
+            registry.counter(&key("a", &[("y", "2"), ("x", "1")])).increment(1);
+            registry.counter(&key("a", &[("y", "2"), ("x", "1"), ("none", "")])).increment(1);
+            registry.counter(&key("a", &[("y", "2"), ("x", "1"), ("env", "prod")])).increment(1);
+        }
+        assert_eq!(counts(&registry), BTreeMap::from([(r#"a{env="prod",x="1",y="2"}"#.to_owned(), 8)]));
+        assert_eq!(registry.take_new().len(), 1);
+    }
+
+    #[test]
+    fn a_metric_s_own_label_goes_before_the_global_one() {
+        let registry = registry(&[("env", "prod")], BOUNDS);
+        registry.counter(&key("a", &[("env", "test")])).increment(1);
+        registry.counter(&key("b", &[("env", "")])).increment(2);
+        assert_eq!(counts(&registry), BTreeMap::from([(r#"a{env="test"}"#.to_owned(), 1), ("b".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn the_last_of_two_labels_of_one_name_counts() {
+        let registry = registry(&[], BOUNDS);
+        for _ in 0..2 {
+            registry.counter(&key("a", &[("x", "1"), ("x", "2")])).increment(1);
+            registry.counter(&key("a", &[("x", "2"), ("x", "1")])).increment(10);
+        }
+        let expected = BTreeMap::from([(r#"a{x="2"}"#.to_owned(), 2), (r#"a{x="1"}"#.to_owned(), 20)]);
+        assert_eq!(counts(&registry), expected);
+    }
+
+    #[test]
+    fn what_is_over_a_bound_is_refused_and_counted() {
+        let registry = registry(&[], Bounds { series: 2, counter_bytes: 400 });
+        registry.counter(&key("", &[])).increment(1);
+        registry.counter(&key(&"n".repeat(256), &[])).increment(10);
+        registry.counter(&key("large", &[("x", &"y".repeat(500))])).increment(100);
+        registry.counter(&key("a", &[])).increment(5);
+        registry.counter(&key("b", &[])).increment(5);
+        registry.counter(&key("c", &[])).increment(1000);
+        registry.counter(&key("c", &[])).increment(1000);
+        registry.counter(&key("c", &[])).absolute(7);
+
+        assert_eq!(counts(&registry), BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 5)]));
+        let stats = stats(&registry);
+        assert_eq!((stats.series, stats.refused_registrations, stats.refused_counts), (2, 6, 2111));
+    }
+
+    #[test]
+    fn aliases_do_not_fill_the_memory_and_count_on() {
+        let registry = registry(&[], Bounds { series: 2, ..BOUNDS });
+        for n in 0..50 {
+            registry.counter(&key("a", &[(&n.to_string(), "")])).increment(1);
+        }
+        assert_eq!(counts(&registry), BTreeMap::from([("a".to_owned(), 50)]));
+        assert_eq!(registry.lookup.len(), 4);
+    }
+
+    #[test]
+    fn after_a_restart_every_series_is_new_and_zero_and_handles_still_count() {
+        let registry = registry(&[], BOUNDS);
+        let handle = registry.counter(&key("a", &[]));
+        handle.increment(7);
+        registry.counter(&key("b", &[])).increment(7);
+        registry.take_new();
+
+        registry.restart();
+        handle.increment(1);
+
+        assert_eq!(counts(&registry), BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 0)]));
+        assert_eq!(registry.take_new().len(), 2);
+    }
+}
