@@ -1,0 +1,51 @@
+use quipu_record::Series;
+
+use super::series::ObservedSeries;
+
+/// What was sent, what was processed, and the difference, as the aggregator derives them.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit<'a> {
+    /// The audit's name in the aggregator's configuration.
+    pub name: &'a str,
+    /// How much was sent.
+    pub sent: Option<&'a ObservedSeries>,
+    /// How much was processed.
+    pub processed: Option<&'a ObservedSeries>,
+    /// Processed less sent: negative is behind, positive is at least so many duplicates.
+    pub delta: Option<&'a ObservedSeries>,
+}
+
+impl Audit<'_> {
+    /// The newest difference.
+    #[must_use]
+    pub fn delta_count(&self) -> Option<i128> {
+        Some(self.delta?.total()?.count)
+    }
+
+    /// How many records were processed twice at least; 0 while processing is behind.
+    #[must_use]
+    pub fn duplicates(&self) -> i128 {
+        self.delta_count().unwrap_or(0).max(0)
+    }
+}
+
+/// Which of an audit's series one is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AuditPart {
+    Sent,
+    Processed,
+    Delta,
+}
+
+impl AuditPart {
+    /// Tells an audit's series by its name, and the audit by the label.
+    pub(super) fn of(series: &Series) -> Option<(Self, &str)> {
+        let part = match series.name() {
+            "quipu_audit_sent" => Self::Sent,
+            "quipu_audit_processed" => Self::Processed,
+            "quipu_audit_delta" => Self::Delta,
+            _ => return None,
+        };
+        Some((part, series.label("audit")?))
+    }
+}

@@ -1,0 +1,213 @@
+use std::collections::VecDeque;
+
+/// A rate is taken over this much time, so that the beat between reports and commits does not show.
+const RATE_WINDOW_MS: i64 = 5_000;
+/// For at least and at most this long after a sample, the next one may just be on its way.
+const HOLD_MS: std::ops::RangeInclusive<i64> = 3_000..=15_000;
+
+/// How a value went, in bounded memory: fine for the last minutes, coarser the longer ago.
+///
+/// When it is full, the sample goes that is missed least: the one that leaves the smallest gap in proportion to its
+/// age.
+#[derive(Debug, Clone)]
+pub struct History {
+    capacity: usize,
+    /// Values are stored relative to the first one, which keeps them exact although they are floats.
+    base: i128,
+    samples: VecDeque<Sample>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sample {
+    at: i64,
+    value: f64,
+}
+
+impl History {
+    /// An empty history that keeps at most `capacity` samples (at least 4).
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { capacity: capacity.max(4), base: 0, samples: VecDeque::new() }
+    }
+
+    /// Adds the value at a time in ms; a time before the last sample's counts as that one's.
+    pub fn push(&mut self, at: i64, value: i128) {
+        if self.samples.is_empty() {
+            self.base = value;
+        }
+        let value = to_f64(value - self.base);
+        let sample = Sample { at: self.samples.back().map_or(at, |last| at.max(last.at)), value };
+        if self.samples.back().is_some_and(|last| last.at == sample.at) || self.is_flat_with(value) {
+            self.samples.pop_back();
+        } else if self.samples.len() == self.capacity {
+            self.thin(sample.at);
+        }
+        self.samples.push_back(sample);
+    }
+
+    /// The time of the oldest sample.
+    #[must_use]
+    pub fn start(&self) -> Option<i64> {
+        self.samples.front().map(|sample| sample.at)
+    }
+
+    /// The change per second, over some seconds up to the last sample, or up to `now` when nothing came for longer.
+    #[must_use]
+    pub fn rate(&self, now: i64) -> Option<f64> {
+        let end = self.known_until(now)?;
+        self.slope((end - RATE_WINDOW_MS).max(self.start()?), end)
+    }
+
+    /// The change per second in each of `buckets` equal parts of a time span; none where it is not known.
+    #[must_use]
+    pub fn rates(&self, from: i64, to: i64, buckets: usize, now: i64) -> Vec<Option<f64>> {
+        let known = self.start().zip(self.known_until(now));
+        bounds(from, to, buckets)
+            .map(|(left, right)| {
+                let (start, end) = known?;
+                // A short bucket is smoothed like the rate in numbers is.
+                let left = left.min(right - RATE_WINDOW_MS).max(start);
+                if right > end { None } else { self.slope(left, right) }
+            })
+            .collect()
+    }
+
+    /// The value at the end of each of `buckets` equal parts of a time span; none where it is not known.
+    #[must_use]
+    pub fn values(&self, from: i64, to: i64, buckets: usize) -> Vec<Option<f64>> {
+        bounds(from, to, buckets)
+            .map(|(_, right)| {
+                let after = self.samples.partition_point(|sample| sample.at <= right);
+                Some(to_f64(self.base) + self.samples.get(after.checked_sub(1)?)?.value)
+            })
+            .collect()
+    }
+
+    /// Until when the history tells what happened: nothing new within the hold time means that nothing changed.
+    fn known_until(&self, now: i64) -> Option<i64> {
+        let last = self.samples.back()?.at;
+        let spacing = self.samples.len().checked_sub(2).map_or(0, |before| last - self.samples[before].at);
+        let hold = (2 * spacing).clamp(*HOLD_MS.start(), *HOLD_MS.end());
+        Some(if now - last > hold { now } else { last })
+    }
+
+    fn slope(&self, from: i64, to: i64) -> Option<f64> {
+        (from < to).then_some(())?;
+        #[expect(clippy::cast_precision_loss, reason = "a span of time in ms is far below 2^53")]
+        let seconds = (to - from) as f64 / 1000.0;
+        Some((self.interpolated(to)? - self.interpolated(from)?) / seconds)
+    }
+
+    /// The value on the line between the samples around `at`; after the last one it stays.
+    fn interpolated(&self, at: i64) -> Option<f64> {
+        let after = self.samples.partition_point(|sample| sample.at <= at);
+        let left = self.samples.get(after.checked_sub(1)?)?;
+        let Some(right) = self.samples.get(after) else {
+            return Some(left.value);
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a span of time in ms is far below 2^53")]
+        let part = (at - left.at) as f64 / (right.at - left.at) as f64;
+        Some(left.value + (right.value - left.value) * part)
+    }
+
+    /// Whether the last two samples have this value already: then the last one just moves.
+    fn is_flat_with(&self, value: f64) -> bool {
+        let mut newest = self.samples.iter().rev().take(2);
+        let is_same = |sample: Option<&Sample>| sample.is_some_and(|sample| sample.value.to_bits() == value.to_bits());
+        is_same(newest.next()) && is_same(newest.next())
+    }
+
+    fn thin(&mut self, now: i64) {
+        let cost = |index: &usize| {
+            let gap = self.samples[index + 1].at - self.samples[index - 1].at;
+            #[expect(clippy::cast_precision_loss, reason = "a span of time in ms is far below 2^53")]
+            let cost = gap as f64 / (now - self.samples[*index].at + 1) as f64;
+            cost
+        };
+        let victim = (1..self.samples.len() - 1).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        if let Some(victim) = victim {
+            self.samples.remove(victim);
+        }
+    }
+}
+
+/// The left and right ends of equal parts of a time span.
+fn bounds(from: i64, to: i64, buckets: usize) -> impl Iterator<Item = (i64, i64)> {
+    let count = i64::try_from(buckets).unwrap_or(i64::MAX).max(1);
+    let at = move |index: i64| from + (to - from) * index / count;
+    (0..count).map(move |index| (at(index), at(index + 1))).take(buckets)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a history is for charts; totals are shown from the exact number")]
+fn to_f64(value: i128) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(samples: &[(i64, i128)]) -> History {
+        let mut history = History::new(64);
+        for (at, value) in samples {
+            history.push(*at, *value);
+        }
+        history
+    }
+
+    #[test]
+    fn the_rate_is_the_slope_over_the_window() {
+        let history = history(&[(0, 0), (5_000, 0), (10_000, 1_000)]);
+        assert_eq!(history.rate(10_000), Some(200.0));
+        assert_eq!(history.rate(12_000), Some(200.0), "the next sample may be on its way");
+        assert_eq!(history.rate(60_000), Some(0.0), "nothing came for so long that nothing happened");
+    }
+
+    #[test]
+    fn one_sample_has_no_rate() {
+        assert_eq!(history(&[(0, 7)]).rate(100), None);
+        assert_eq!(history(&[]).rate(100), None);
+    }
+
+    #[test]
+    fn a_small_step_beyond_two_to_the_fifty_third_is_seen() {
+        let base = 1_i128 << 70;
+        assert_eq!(history(&[(0, base), (1_000, base + 1)]).rate(1_000), Some(1.0));
+    }
+
+    #[test]
+    fn rates_are_known_between_the_first_and_the_last_sample() {
+        let samples: Vec<_> = (10..=20).map(|second| (second * 1_000, i128::from(second) * 100)).collect();
+        let rates = history(&samples).rates(0, 30_000, 6, 21_000);
+        assert_eq!(rates, [None, None, Some(100.0), Some(100.0), None, None]);
+    }
+
+    #[test]
+    fn values_are_steps() {
+        let values = history(&[(1_000, -5), (3_000, 8)]).values(0, 4_000, 4);
+        assert_eq!(values, [Some(-5.0), Some(-5.0), Some(8.0), Some(8.0)]);
+    }
+
+    #[test]
+    fn it_stays_within_its_capacity_and_keeps_the_old_days_coarsely() {
+        let mut history = History::new(64);
+        for second in 0..36_000_i64 {
+            history.push(second * 1_000, i128::from(second));
+        }
+        assert_eq!(history.samples.len(), 64);
+        assert_eq!(history.start(), Some(0));
+        let newest: Vec<i64> = history.samples.iter().rev().take(3).map(|sample| sample.at).collect();
+        assert_eq!(newest, [35_999_000, 35_998_000, 35_997_000]);
+        let hours = history.rates(0, 36_000_000, 10, 36_000_000);
+        assert!(hours.iter().flatten().all(|rate| (rate - 1.0).abs() < 0.001), "{hours:?}");
+        assert_eq!(hours.iter().flatten().count(), 9, "the last hour ends after the last sample");
+    }
+
+    #[test]
+    fn a_flat_line_takes_two_samples_and_time_never_goes_back() {
+        let mut history = history(&[(0, 1), (1_000, 1), (2_000, 1), (3_000, 1)]);
+        assert_eq!(history.samples.len(), 2);
+        history.push(500, 9);
+        assert_eq!(history.samples.back(), Some(&Sample { at: 3_000, value: 8.0 }));
+    }
+}

@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+
+use quipu_record::Aggregate;
+
+use super::history::History;
+use crate::batch::{Connection, LagReport, Topic, TopicState};
+
+/// Samples that each log end and each group keeps.
+const HISTORY: usize = 200;
+
+/// What is known of the way from the instances to the sinks.
+#[derive(Debug)]
+pub struct Pipeline {
+    connection: Connection,
+    connection_since: i64,
+    topics: [ReadTopic; 2],
+    groups: BTreeMap<String, Group>,
+    bad: BTreeMap<(&'static str, &'static str), u64>,
+    newest_aggregate: Option<i64>,
+    aggregated: Option<i64>,
+}
+
+/// One of the two topics, as far as it was read.
+#[derive(Debug)]
+pub struct ReadTopic {
+    /// Its state.
+    pub state: TopicState,
+    /// The offset of the next record that will be read here.
+    pub position: Option<i64>,
+    /// The log end, as of the last lag report.
+    pub log_end: Option<i64>,
+    /// How the log end went.
+    pub history: History,
+}
+
+/// A consumer group: the aggregator's or a sink's.
+#[derive(Debug)]
+pub struct Group {
+    /// What it consumes.
+    pub topic: Topic,
+    /// The offset of the next record that it will read, as far as it committed.
+    pub committed: Option<i64>,
+    /// How it moved on.
+    pub history: History,
+}
+
+impl Pipeline {
+    pub(super) fn new() -> Self {
+        let topic =
+            || ReadTopic { state: TopicState::Unknown, position: None, log_end: None, history: History::new(HISTORY) };
+        Self {
+            connection: Connection::Connecting,
+            connection_since: 0,
+            topics: [topic(), topic()],
+            groups: BTreeMap::new(),
+            bad: BTreeMap::new(),
+            newest_aggregate: None,
+            aggregated: None,
+        }
+    }
+
+    /// Whether the brokers answer, and since when that is so, in ms by this machine's clock.
+    #[must_use]
+    pub fn connection(&self) -> (&Connection, i64) {
+        (&self.connection, self.connection_since)
+    }
+
+    /// One of the topics.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> &ReadTopic {
+        &self.topics[topic as usize]
+    }
+
+    /// The groups by their names.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, &Group)> {
+        self.groups.iter().map(|(name, group)| (name.as_str(), group))
+    }
+
+    /// How many records a group still has to read.
+    #[must_use]
+    pub fn lag(&self, group: &Group) -> Option<i64> {
+        Some((self.topic(group.topic).log_end? - group.committed?).max(0))
+    }
+
+    /// Records that could not be read here: topic, reason, number.
+    pub fn bad(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.bad.iter().map(|((topic, reason), count)| (*topic, *reason, *count))
+    }
+
+    /// The newest aggregate's event time in ms, by the brokers' clock.
+    #[must_use]
+    pub fn newest_aggregate(&self) -> Option<i64> {
+        self.newest_aggregate
+    }
+
+    /// How many records on `metrics` are not in the newest aggregate yet.
+    #[must_use]
+    pub fn aggregator_lag(&self) -> Option<i64> {
+        Some((self.topic(Topic::Metrics).log_end? - self.aggregated?).max(0))
+    }
+
+    /// How much of what stood on the topics at the start was read, from 0 to 1; none when all was.
+    #[must_use]
+    pub fn progress(&self) -> Option<f64> {
+        let (mut read, mut all) = (0, 0);
+        for topic in &self.topics {
+            if let TopicState::Reading { start, end } = topic.state {
+                read += topic.position.map_or(0, |position| (position - start).clamp(0, end - start));
+                all += end - start;
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "this is a part of a progress bar")]
+        let part = read as f64 / all as f64;
+        (all > 0).then_some(part)
+    }
+
+    pub(super) fn connect(&mut self, connection: &Connection, now: i64) {
+        let is_same = std::mem::discriminant(&self.connection) == std::mem::discriminant(connection);
+        if !is_same || self.connection_since == 0 {
+            self.connection_since = now;
+        }
+        self.connection = connection.clone();
+    }
+
+    pub(super) fn set_state(&mut self, topic: Topic, state: &TopicState) {
+        let topic = &mut self.topics[topic as usize];
+        topic.state = state.clone();
+        if matches!(state, TopicState::Recreated) {
+            topic.position = None;
+            topic.log_end = None;
+            topic.history = History::new(HISTORY);
+        }
+    }
+
+    pub(super) fn read(&mut self, topic: Topic, offset: i64) {
+        self.topics[topic as usize].position = Some(offset + 1);
+    }
+
+    pub(super) fn aggregate(&mut self, aggregate: &Aggregate) {
+        self.newest_aggregate = self.newest_aggregate.max(Some(aggregate.timestamp));
+        self.aggregated = self.aggregated.max(Some(aggregate.offset.saturating_add(1)));
+    }
+
+    pub(super) fn count_bad(&mut self, topic: Topic, reason: &'static str) {
+        let topic = match topic {
+            Topic::Metrics => "metrics",
+            Topic::Aggregates => "metrics-agg",
+        };
+        *self.bad.entry((topic, reason)).or_default() += 1;
+    }
+
+    pub(super) fn lags(&mut self, report: &LagReport, now: i64) {
+        for (topic, end) in &report.log_ends {
+            let topic = &mut self.topics[*topic as usize];
+            topic.log_end = Some(*end);
+            topic.history.push(now, i128::from(*end));
+        }
+        for offset in &report.groups {
+            let group = self.groups.entry(offset.group.clone()).or_insert_with(|| Group {
+                topic: offset.topic,
+                committed: None,
+                history: History::new(HISTORY),
+            });
+            group.committed = offset.committed;
+            if let Some(committed) = offset.committed {
+                group.history.push(now, i128::from(committed));
+            }
+        }
+        self.groups.retain(|name, _| report.groups.iter().any(|group| group.group == *name));
+    }
+}

@@ -1,0 +1,276 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use quipu_record::{BadRecord, PlainCounter, Report};
+use uuid::Uuid;
+
+use super::series::{SeriesId, SeriesTable};
+
+/// A run that has nothing new to say says so after this time: the reporter's default heartbeat.
+const HEARTBEAT_MS: i64 = 10_000;
+/// What a report may claim at most; more than a day would never be called silent.
+const LONGEST_INTERVAL_MS: i64 = 86_400_000;
+
+/// Stands for a run within one [`Fleet`](super::Fleet).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub(super) u32);
+
+/// One life of an instance, or the row of a plain counter.
+#[derive(Debug)]
+pub struct Run {
+    id: RunId,
+    instance: String,
+    uuid: Option<Uuid>,
+    started: i64,
+    pub(super) last_report: i64,
+    interval: i64,
+    is_final: bool,
+    pub(super) state: Option<RunState>,
+    pub(super) changed: Option<i64>,
+    parts: BTreeMap<u32, Part>,
+}
+
+/// What is known of a run's whereabouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RunState {
+    /// It reports.
+    Live,
+    /// It has not reported for three heartbeats and did not say that it leaves.
+    Silent,
+    /// A newer run of the same instance took its place, and it did not say that it leaves.
+    Restarted,
+    /// It said that its report is the last one.
+    Left,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    seq: u64,
+    /// What a plain counter's row had counted before it started anew.
+    base: u128,
+    /// A plain counter's own timestamp.
+    timestamp: Option<i64>,
+    counters: Vec<(SeriesId, u64)>,
+}
+
+impl Run {
+    pub(super) fn new(id: RunId, instance: &str, run: Option<Uuid>, first_seen: i64) -> Self {
+        let birth = run.and_then(|run| run.get_timestamp()).and_then(|time| {
+            let (seconds, nanos) = time.to_unix();
+            i64::try_from(seconds.checked_mul(1_000)? + u64::from(nanos / 1_000_000)).ok()
+        });
+        Self {
+            id,
+            instance: instance.to_owned(),
+            uuid: run,
+            started: birth.filter(|birth| *birth <= first_seen).unwrap_or(first_seen),
+            last_report: first_seen,
+            interval: 0,
+            is_final: false,
+            state: None,
+            changed: None,
+            parts: BTreeMap::new(),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// The instance's name, or a plain counter's key; as it is: it may hold control characters.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Which life of the instance; none for a plain counter.
+    #[must_use]
+    pub fn run(&self) -> Option<Uuid> {
+        self.uuid
+    }
+
+    /// When it began, in ms: the time in the run's UUIDv7, or when it was first seen.
+    #[must_use]
+    pub fn started(&self) -> i64 {
+        self.started
+    }
+
+    /// The time of its last report in ms, by the brokers' clock.
+    #[must_use]
+    pub fn last_report(&self) -> i64 {
+        self.last_report
+    }
+
+    /// How often it reports when something changed, in ms; 0 for a plain counter.
+    #[must_use]
+    pub fn interval(&self) -> i64 {
+        self.interval
+    }
+
+    /// What is known of its whereabouts, as of the last [`tick`](super::Fleet::tick).
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        self.state.unwrap_or(RunState::Live)
+    }
+
+    /// When the state last changed while we looked, in ms.
+    #[must_use]
+    pub fn changed(&self) -> Option<i64> {
+        self.changed
+    }
+
+    /// What it has counted of a series.
+    #[must_use]
+    pub fn count(&self, series: SeriesId) -> Option<u128> {
+        self.parts.values().find_map(|part| {
+            let (_, count) = part.counters.iter().find(|(id, _)| *id == series)?;
+            Some(part.base + u128::from(*count))
+        })
+    }
+
+    /// Everything that it counts.
+    pub fn counts(&self) -> impl Iterator<Item = (SeriesId, u128)> {
+        self.parts
+            .values()
+            .flat_map(|part| part.counters.iter().map(|(series, count)| (*series, part.base + u128::from(*count))))
+    }
+
+    /// Silent are three heartbeats without a report.
+    pub(super) fn silent_at(&self) -> i64 {
+        self.last_report + 3 * self.interval.max(HEARTBEAT_MS)
+    }
+
+    pub(super) fn state_at(&self, fleet_time: i64, newest_start: i64) -> RunState {
+        if self.is_final {
+            RunState::Left
+        } else if newest_start > self.started && self.last_report < newest_start + self.interval {
+            RunState::Restarted
+        } else if fleet_time > self.silent_at() {
+            RunState::Silent
+        } else {
+            RunState::Live
+        }
+    }
+
+    /// Takes a report in and tells which counts changed; a stale report changes nothing.
+    pub(super) fn report(
+        &mut self,
+        part: u32,
+        report: &Report<'_>,
+        at: i64,
+        series: &mut SeriesTable,
+    ) -> Result<Changes, BadRecord> {
+        let known = self.parts.get(&part);
+        let mut changes = Changes::default();
+        if known.is_some_and(|known| report.seq < known.seq) {
+            return Ok(changes);
+        }
+        let old = known.map_or(&[][..], |known| &known.counters);
+        let mut counters = Vec::with_capacity(report.len());
+        for (index, (counter, count)) in report.counters().enumerate() {
+            // A run mostly reports its series in the same order each time.
+            let id = match old.get(index) {
+                Some((id, _)) if series.get(*id).series().as_ref() == counter => Some(*id),
+                _ => series.intern(counter),
+            };
+            match id {
+                Some(id) => counters.push((id, count)),
+                None => changes.cut_off += 1,
+            }
+        }
+        changes.counts = compare(old, &counters, series)?;
+        self.parts.insert(part, Part { seq: report.seq, counters, ..Part::default() });
+        self.interval = i64::try_from(report.interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
+        self.is_final = report.is_final;
+        self.last_report = self.last_report.max(at);
+        Ok(changes)
+    }
+
+    /// Takes a plain counter in. A lower count is taken for a restart, unless its own timestamp is not newer.
+    pub(super) fn plain(
+        &mut self,
+        counter: &PlainCounter<'_>,
+        at: i64,
+        series: &mut SeriesTable,
+    ) -> Result<Changes, BadRecord> {
+        let Some(id) = series.intern(counter.series()) else {
+            return Ok(Changes { cut_off: 1, ..Changes::default() });
+        };
+        let known = self.parts.get(&0);
+        let before = known.and_then(|known| known.counters.first().copied());
+        let mut base = known.map_or(0, |known| known.base);
+        let old_time = known.and_then(|known| known.timestamp);
+        match before {
+            Some((other, _)) if other != id => {
+                return Err(BadRecord::SeriesChanged { before: series.get(other).text().to_owned() });
+            }
+            Some((_, count)) if counter.count < count => {
+                if counter.timestamp.is_some_and(|new| old_time.is_some_and(|old| new <= old)) {
+                    return Ok(Changes::default());
+                }
+                base += u128::from(count);
+            }
+            _ => {}
+        }
+        let timestamp = counter.timestamp.or(old_time);
+        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counter.count)] });
+        self.last_report = self.last_report.max(at);
+        let after = base + u128::from(counter.count);
+        Ok(Changes { counts: vec![Change { series: id, after, is_new: before.is_none() }], cut_off: 0 })
+    }
+
+    /// Removes a part, and gives back which series it counted.
+    pub(super) fn remove(&mut self, part: u32) -> Vec<SeriesId> {
+        let counters = self.parts.remove(&part).map(|part| part.counters);
+        counters.into_iter().flatten().map(|(series, _)| series).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
+/// What a record changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) counts: Vec<Change>,
+    /// Counters for whose series there was no room.
+    pub(super) cut_off: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) series: SeriesId,
+    pub(super) after: u128,
+    /// Whether the run did not count the series before.
+    pub(super) is_new: bool,
+}
+
+/// Holds a report against the one before it, as the aggregator does, so that both skip the same bad ones.
+fn compare(old: &[(SeriesId, u64)], new: &[(SeriesId, u64)], series: &SeriesTable) -> Result<Vec<Change>, BadRecord> {
+    let text = |id: SeriesId| series.get(id).text().to_owned();
+    let is_aligned = old.len() <= new.len() && old.iter().zip(new).all(|(old, new)| old.0 == new.0);
+    if !is_aligned || old.len() < new.len() {
+        let mut seen = HashSet::with_capacity(new.len());
+        if let Some((twice, _)) = new.iter().find(|(id, _)| !seen.insert(*id)) {
+            return Err(BadRecord::DuplicateSeries(text(*twice)));
+        }
+        if let Some((vanished, _)) = old.iter().find(|(id, _)| !seen.contains(id)) {
+            return Err(BadRecord::SeriesVanished { series: text(*vanished) });
+        }
+    }
+    let by_id: HashMap<SeriesId, u64> = if is_aligned { HashMap::new() } else { old.iter().copied().collect() };
+    let mut changes = Vec::new();
+    for (index, (id, after)) in new.iter().enumerate() {
+        let before = if is_aligned { old.get(index).map(|(_, count)| *count) } else { by_id.get(id).copied() };
+        match before {
+            Some(before) if *after < before => {
+                return Err(BadRecord::CounterWentBack { series: text(*id), before, after: *after });
+            }
+            Some(before) if *after == before => {}
+            _ => changes.push(Change { series: *id, after: u128::from(*after), is_new: before.is_none() }),
+        }
+    }
+    Ok(changes)
+}

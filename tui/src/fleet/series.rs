@@ -1,0 +1,176 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use quipu_record::{Aggregate, AggregateType, Series, SeriesRef};
+
+use super::audit::{Audit, AuditPart};
+use super::history::History;
+
+/// Samples that each series keeps of its total.
+const HISTORY: usize = 200;
+
+/// Stands for a series within one [`Fleet`](super::Fleet).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesId(u32);
+
+/// A series and its fleet-wide total.
+#[derive(Debug)]
+pub struct ObservedSeries {
+    id: SeriesId,
+    series: Arc<Series>,
+    text: String,
+    pub(super) total: Option<Total>,
+    pub(super) history: History,
+    pub(super) reporters: u32,
+}
+
+/// A fleet-wide total as the newest aggregate states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// Whether it can go down.
+    pub kind: AggregateType,
+    /// The total.
+    pub count: i128,
+    /// Event time in ms.
+    pub timestamp: i64,
+    /// The offset on `metrics` up to which it is true, inclusively.
+    pub offset: i64,
+    /// How many live runs contribute, as the aggregator says.
+    pub instances: u64,
+}
+
+impl ObservedSeries {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> SeriesId {
+        self.id
+    }
+
+    /// The series.
+    #[must_use]
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The series' text form, as it is: it may hold control characters.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The newest aggregate; none if only reports of the series were seen.
+    #[must_use]
+    pub fn total(&self) -> Option<Total> {
+        self.total
+    }
+
+    /// How the total went, over event time.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many known runs report it, whatever their state.
+    #[must_use]
+    pub fn reporters(&self) -> u32 {
+        self.reporters
+    }
+
+    /// Whether there is anything to show of it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.total.is_some() || self.reporters > 0
+    }
+}
+
+/// All series that were seen, each stored once.
+#[derive(Debug)]
+pub(super) struct SeriesTable {
+    ids: HashMap<Arc<Series>, SeriesId>,
+    entries: Vec<ObservedSeries>,
+    audits: BTreeMap<String, [Option<SeriesId>; 3]>,
+    limit: usize,
+}
+
+impl SeriesTable {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { ids: HashMap::new(), entries: Vec::new(), audits: BTreeMap::new(), limit }
+    }
+
+    /// The series' id; none if the table is full.
+    pub(super) fn intern(&mut self, series: SeriesRef<'_>) -> Option<SeriesId> {
+        let series = series.to_series();
+        if let Some(id) = self.ids.get(&series) {
+            return Some(*id);
+        }
+        if self.entries.len() >= self.limit {
+            return None;
+        }
+        let id = SeriesId(u32::try_from(self.entries.len()).ok()?);
+        if let Some((part, audit)) = AuditPart::of(&series) {
+            self.audits.entry(audit.to_owned()).or_default()[part as usize] = Some(id);
+        }
+        let series = Arc::new(series);
+        self.ids.insert(Arc::clone(&series), id);
+        let text = series.to_string();
+        self.entries.push(ObservedSeries {
+            id,
+            series,
+            text,
+            total: None,
+            history: History::new(HISTORY),
+            reporters: 0,
+        });
+        Some(id)
+    }
+
+    /// Takes an aggregate in; false if the table is full.
+    pub(super) fn observe(&mut self, aggregate: &Aggregate) -> bool {
+        let Some(id) = self.intern(aggregate.series.as_ref()) else {
+            return false;
+        };
+        let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
+        let entry = self.get_mut(id);
+        entry.total = Some(Total { kind, count, timestamp, offset, instances });
+        entry.history.push(timestamp, count);
+        true
+    }
+
+    pub(super) fn find(&self, series: &Series) -> Option<SeriesId> {
+        self.ids.get(series).copied()
+    }
+
+    pub(super) fn get(&self, id: SeriesId) -> &ObservedSeries {
+        &self.entries[id.0 as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: SeriesId) -> &mut ObservedSeries {
+        &mut self.entries[id.0 as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ObservedSeries> {
+        self.entries.iter()
+    }
+
+    pub(super) fn audits(&self) -> impl Iterator<Item = Audit<'_>> {
+        self.audits.iter().map(|(name, parts)| {
+            let [sent, processed, delta] = parts.map(|id| id.map(|id| self.get(id)));
+            Audit { name, sent, processed, delta }
+        })
+    }
+
+    /// Forgets who reports what, because that topic was replaced.
+    pub(super) fn clear_reporters(&mut self) {
+        for entry in &mut self.entries {
+            entry.reporters = 0;
+        }
+    }
+
+    /// Forgets the totals, because their topic was replaced.
+    pub(super) fn clear_totals(&mut self) {
+        for entry in &mut self.entries {
+            entry.total = None;
+            entry.history = History::new(HISTORY);
+        }
+    }
+}

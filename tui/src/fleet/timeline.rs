@@ -1,0 +1,71 @@
+use std::collections::VecDeque;
+
+/// So many events are kept; the oldest go.
+const EVENTS: usize = 200;
+
+/// Something that may explain a step in a count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened, in ms by the brokers' clock.
+    pub at: i64,
+    /// The instance, or the audit; as it is: it may hold control characters.
+    pub subject: String,
+    /// What happened to it.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The first run of an instance began.
+    Joined,
+    /// A further run of an instance began.
+    Restarted,
+    /// A run said that it leaves.
+    Left,
+    /// A run stopped reporting without saying so.
+    Silent,
+    /// A silent run reports again.
+    Resumed,
+    /// An audit's delta became positive.
+    Duplicates,
+}
+
+/// The newest events in the order of their time.
+#[derive(Debug, Default)]
+pub(super) struct Timeline(VecDeque<Event>);
+
+impl Timeline {
+    pub(super) fn push(&mut self, at: i64, kind: EventKind, subject: &str) {
+        let place = self.0.partition_point(|event| event.at <= at);
+        if self.0.len() == EVENTS {
+            if place == 0 {
+                return;
+            }
+            self.0.pop_front();
+            self.0.insert(place - 1, Event { at, subject: subject.to_owned(), kind });
+        } else {
+            self.0.insert(place, Event { at, subject: subject.to_owned(), kind });
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_sorted_and_the_oldest_go() {
+        let mut timeline = Timeline::default();
+        for at in (0..300).rev() {
+            timeline.push(at, EventKind::Joined, "app-1");
+        }
+        let times: Vec<i64> = timeline.iter().map(|event| event.at).collect();
+        assert_eq!(times, (100..300).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use crate::batch::Topic;
+
+/// Where to read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOptions {
+    /// The brokers, as `host:port,host:port`; `localhost:9092` by default.
+    pub brokers: String,
+    /// The topic of the reports; `metrics` by default.
+    pub metrics_topic: String,
+    /// The topic of the totals; `metrics-agg` by default.
+    pub aggregates_topic: String,
+    /// The aggregator's `application_id`, which is its consumer group; `quipu` by default. Groups whose names begin
+    /// with it and a hyphen are taken for those of its sinks.
+    pub application_id: String,
+    /// Further consumer groups on the topic of the totals; none by default.
+    pub sink_groups: Vec<String>,
+    /// How often log ends and committed offsets are asked for; 2 s by default.
+    pub lag_interval: Duration,
+    /// librdkafka properties, such as those for TLS and SASL; none by default.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self {
+            brokers: "localhost:9092".to_owned(),
+            metrics_topic: "metrics".to_owned(),
+            aggregates_topic: "metrics-agg".to_owned(),
+            application_id: "quipu".to_owned(),
+            sink_groups: Vec::new(),
+            lag_interval: Duration::from_secs(2),
+            properties: Vec::new(),
+        }
+    }
+}
+
+impl SourceOptions {
+    pub(super) fn topic(&self, topic: Topic) -> &str {
+        match topic {
+            Topic::Metrics => &self.metrics_topic,
+            Topic::Aggregates => &self.aggregates_topic,
+        }
+    }
+
+    /// What every client has in common. The user's properties may change anything but what makes us an observer.
+    pub(super) fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("client.id", "quipu-top")
+            .set("fetch.wait.max.ms", "20")
+            .set("fetch.error.backoff.ms", "200")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("reconnect.backoff.max.ms", "2000");
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("allow.auto.create.topics", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed");
+        config
+    }
+}

@@ -1,0 +1,24 @@
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Tells threads to stop, also while they wait.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stop(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stop {
+    pub(super) fn set(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is set, at most for some time.
+    pub(super) fn wait(&self, time: Duration) {
+        let guard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was set or the time is over is for the caller's loop to look at.
+        drop(self.0.1.wait_timeout_while(guard, time, |is_set| !*is_set));
+    }
+}

@@ -1,0 +1,170 @@
+//! The source against the embedded broker.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use quipu_broker::EmbeddedBroker;
+use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_tui::{Batch, Connection, Fleet, Source, SourceOptions, Topic, TopicState};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+const RUN: &str = "01920000-0000-7000-8000-000000000001";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Observer {
+    source: Source,
+    fleet: Fleet,
+}
+
+impl Observer {
+    fn start(broker: &EmbeddedBroker) -> Self {
+        let options = SourceOptions {
+            brokers: broker.bootstrap_servers(),
+            lag_interval: Duration::from_millis(100),
+            ..SourceOptions::default()
+        };
+        Self { source: Source::start(options).expect("the source starts"), fleet: Fleet::default() }
+    }
+
+    /// Folds until something is true of the fleet.
+    fn until(&mut self, what: &str, is_true: impl Fn(&Fleet) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_true(&self.fleet) {
+            assert!(Instant::now() < deadline, "never: {what}");
+            if let Some(batch) = self.source.recv_timeout(Duration::from_millis(20)) {
+                self.fleet.apply(&batch, now());
+            }
+            self.fleet.tick(now());
+        }
+    }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(now.as_millis()).expect("before the end of time")
+}
+
+fn is_connected(fleet: &Fleet) -> bool {
+    *fleet.pipeline().connection().0 == Connection::Connected
+}
+
+fn state(fleet: &Fleet, topic: Topic) -> &TopicState {
+    &fleet.pipeline().topic(topic).state
+}
+
+fn total(fleet: &Fleet, series: &str) -> Option<i128> {
+    Some(fleet.find(&series.parse().expect("a series"))?.total()?.count)
+}
+
+fn producer(broker: &EmbeddedBroker) -> BaseProducer {
+    ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().expect("a producer")
+}
+
+fn send(producer: &BaseProducer, topic: &str, key: &str, value: &[u8]) {
+    producer.send(BaseRecord::to(topic).key(key).payload(value)).map_err(|(error, _)| error).expect("room");
+    producer.flush(PATIENCE).expect("the broker takes it");
+}
+
+fn report(seq: u64, count: u64) -> String {
+    format!(
+        r#"{{"v":1,"instance":"app-1","run":"{RUN}","at":1,"seq":{seq},"interval_ms":1000,"final":false,
+        "counters":[{{"name":"records_processed","value":{count}}}]}}"#
+    )
+}
+
+fn aggregate(count: i128) -> Aggregate {
+    let series = Series::new("records_processed", [("", ""); 0]).expect("a series");
+    Aggregate { series, kind: AggregateType::Counter, count, timestamp: now(), offset: 0, instances: 1 }
+}
+
+#[test]
+fn reports_and_aggregates_are_read_from_the_beginning_and_as_they_come() {
+    let broker = EmbeddedBroker::start().expect("a broker");
+    broker.create_topic("metrics", 1).expect("a topic");
+    broker.create_topic("metrics-agg", 1).expect("a topic");
+    let producer = producer(&broker);
+    let key = format!("app-1/{RUN}");
+    send(&producer, "metrics", &key, report(1, 10).as_bytes());
+    send(&producer, "metrics-agg", "records_processed", &aggregate(10).to_json());
+
+    let mut observer = Observer::start(&broker);
+    observer.until("the total is 10", |fleet| total(fleet, "records_processed") == Some(10));
+    observer.until("all is read", |fleet| *state(fleet, Topic::Metrics) == TopicState::CaughtUp);
+    observer.until("connected", is_connected);
+
+    send(&producer, "metrics", &key, report(2, 25).as_bytes());
+    send(&producer, "metrics-agg", "records_processed", &aggregate(25).to_json());
+    observer.until("the total is 25", |fleet| total(fleet, "records_processed") == Some(25));
+    let series = observer.fleet.find(&"records_processed".parse().expect("a series")).expect("known").id();
+    observer.until("the run counts 25", |fleet| fleet.runs().any(|run| run.count(series) == Some(25)));
+    observer.until("the log ends are known", |fleet| fleet.pipeline().topic(Topic::Metrics).log_end == Some(2));
+}
+
+#[test]
+fn topics_that_do_not_exist_are_waited_for_and_not_created() {
+    let broker = EmbeddedBroker::start().expect("a broker");
+    let mut observer = Observer::start(&broker);
+    observer.until("the topic is missing", |fleet| *state(fleet, Topic::Aggregates) == TopicState::Missing);
+    observer.until("connected", is_connected);
+
+    broker.create_topic("metrics-agg", 1).expect("the observer did not create it");
+    send(&producer(&broker), "metrics-agg", "records_processed", &aggregate(7).to_json());
+    observer.until("the total is 7", |fleet| total(fleet, "records_processed") == Some(7));
+    assert_eq!(*state(&observer.fleet, Topic::Metrics), TopicState::Missing);
+}
+
+#[test]
+fn an_outage_is_told_and_survived() {
+    let broker = EmbeddedBroker::start().expect("a broker");
+    broker.create_topic("metrics", 1).expect("a topic");
+    broker.create_topic("metrics-agg", 1).expect("a topic");
+    let mut observer = Observer::start(&broker);
+    observer.until("connected", is_connected);
+    broker.down().expect("the broker goes");
+    observer.until("lost", |fleet| matches!(fleet.pipeline().connection().0, Connection::Lost { .. }));
+    broker.up().expect("the broker comes");
+    observer.until("connected again", is_connected);
+    send(&producer(&broker), "metrics-agg", "records_processed", &aggregate(3).to_json());
+    observer.until("the total is 3", |fleet| total(fleet, "records_processed") == Some(3));
+}
+
+#[test]
+fn the_lag_of_the_aggregators_group_is_seen_from_outside() {
+    use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+    use rdkafka::{Offset, TopicPartitionList};
+
+    let broker = EmbeddedBroker::start().expect("a broker");
+    broker.create_topic("metrics", 1).expect("a topic");
+    let producer = producer(&broker);
+    for seq in 1..=5 {
+        send(&producer, "metrics", &format!("app-1/{RUN}"), report(seq, seq).as_bytes());
+    }
+    let member: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .set("group.id", "quipu")
+        .create()
+        .expect("a consumer");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset("metrics", 0, Offset::Offset(3)).expect("a valid offset");
+    member.commit(&offsets, CommitMode::Sync).expect("the broker takes it");
+
+    let mut observer = Observer::start(&broker);
+    observer.until("the group lags 2 records behind", |fleet| {
+        fleet.pipeline().groups().any(|(name, group)| name == "quipu" && fleet.pipeline().lag(group) == Some(2))
+    });
+}
+
+#[test]
+fn a_source_that_nobody_listens_to_can_be_dropped() {
+    let broker = EmbeddedBroker::start().expect("a broker");
+    broker.create_topic("metrics", 1).expect("a topic");
+    let producer = producer(&broker);
+    for index in 0..40 {
+        let filler = "x".repeat(900_000);
+        send(&producer, "metrics", &format!("key-{index}"), filler.as_bytes());
+    }
+    let observer = Observer::start(&broker);
+    let batch = observer.source.recv_timeout(PATIENCE);
+    assert!(matches!(batch, Some(Batch::Topic { .. } | Batch::Connection(_) | Batch::Lag(_))), "{batch:?}");
+    drop(observer);
+}
