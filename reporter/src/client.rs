@@ -1,5 +1,6 @@
 //! The Kafka client: librdkafka's producer, which says to `tracing` and to its owner what others would print.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Client {
         let record = BaseRecord::with_opaque_to(topic, part).key(&record.key).payload(&record.value);
         self.producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => SendError::Full,
-            _ => SendError::Refused(explain(&error)),
+            _ => SendError::Refused(explain(error.rdkafka_error_code(), &error)),
         })
     }
 
@@ -70,7 +71,7 @@ impl Client {
 
     /// The error after which this client does nothing more.
     pub(crate) fn fatal_error(&self) -> Option<String> {
-        self.producer.client().fatal_error().map(|(_, reason)| reason)
+        self.producer.client().fatal_error().map(|(code, reason)| explain(Some(code), &reason))
     }
 }
 
@@ -94,15 +95,17 @@ fn refusal(result: RDKafkaConfRes) -> &'static str {
 }
 
 /// An error with its remedy, where there is one that this side knows of.
-fn explain(error: &KafkaError) -> String {
-    let remedy = match error.rdkafka_error_code() {
+fn explain(code: Option<RDKafkaErrorCode>, error: &impl fmt::Display) -> String {
+    let remedy = match code {
         Some(RDKafkaErrorCode::MessageTimedOut) => "no broker took the report within message.timeout.ms",
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => "lower max_record_bytes, or raise the topic's max.message.bytes",
         Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
             "create the topic, or start the aggregator, which does"
         }
         Some(RDKafkaErrorCode::TopicAuthorizationFailed) => "allow this user to write to the topic",
-        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => "allow this user idempotent writes",
+        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => {
+            "allow this user idempotent writes, or set the property enable.idempotence=false"
+        }
         _ => return error.to_string(),
     };
     format!("{error}: {remedy}")
@@ -145,7 +148,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, part: usize) {
-        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error));
+        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error.rdkafka_error_code(), error));
         self.push(Event::Delivered { part, result });
     }
 }

@@ -21,6 +21,8 @@ const SHORTEST_POLL: Duration = Duration::from_millis(1);
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 /// How often the client is served when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// The least time between two clients.
+const CLIENT_PAUSE: Duration = Duration::from_secs(1);
 /// How often a request is looked at again when all that it needs is about to be sent once more after a failure.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -29,6 +31,7 @@ pub(crate) struct Forwarder {
     registry: Arc<Registry>,
     control: Arc<Control>,
     client: Client,
+    client_made: Instant,
     parts: Parts,
     progress: Progress,
     seq: u64,
@@ -47,6 +50,7 @@ impl Forwarder {
     pub(crate) fn new(settings: Arc<Settings>, registry: Arc<Registry>, run: Uuid) -> Result<Self, Error> {
         Ok(Self {
             client: Client::new(&settings)?,
+            client_made: Instant::now(),
             parts: Parts::new(settings.run_info(run)),
             settings,
             registry,
@@ -180,9 +184,13 @@ impl Forwarder {
         self.progress.last_error = Some((error.into(), Instant::now()));
     }
 
-    /// A fatal error ends a client for good; another one takes over.
+    /// A fatal error ends a client for good; another one takes over, which may meet with the same error.
     fn replace_dead_client(&mut self) {
         let Some(error) = self.client.fatal_error() else { return };
+        if self.client_made.elapsed() < CLIENT_PAUSE {
+            return;
+        }
+        self.client_made = Instant::now();
         tracing::warn!(error, "the kafka client gave up; starting another");
         match Client::new(&self.settings) {
             Ok(client) => {

@@ -159,3 +159,85 @@ impl Prepared {
         Ok(Life { pid: self.pid, run: self.run, control: self.forwarder.start()? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use metrics::{counter, with_local_recorder};
+    use quipu_broker::EmbeddedBroker;
+    use quipu_record::{Record, decode};
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::message::Message;
+    use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    /// A fork as the reporter sees it: another process number, and no thread. (A real one needs `unsafe`.)
+    #[test]
+    fn a_forked_child_is_told_so_and_its_restart_is_a_run_of_its_own() {
+        static PID: AtomicU32 = AtomicU32::new(1);
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("metrics", 1).unwrap();
+        let (recorder, reporter) = KafkaReporter::builder(broker.bootstrap_servers())
+            .instance("app-1")
+            .pid(|| PID.load(Ordering::Relaxed))
+            .build()
+            .unwrap();
+        let handle = with_local_recorder(&recorder, || counter!("c"));
+        handle.increment(100);
+        let parent = reporter.run();
+        reporter.restart_after_fork().unwrap();
+        assert_eq!(reporter.run(), parent, "nothing was forked");
+        reporter.shutdown(DEADLINE).unwrap();
+
+        PID.store(2, Ordering::Relaxed);
+        assert!(matches!(reporter.flush(DEADLINE), Err(Error::Forked)));
+        assert!(matches!(reporter.shutdown(DEADLINE), Err(Error::Forked)));
+        assert!(reporter.stats().forked);
+
+        reporter.restart_after_fork().unwrap();
+        let child = reporter.run();
+        handle.increment(3);
+        reporter.flush(DEADLINE).unwrap();
+        assert!(!reporter.stats().forked);
+
+        assert_ne!(parent, child);
+        assert_eq!(last_count(&broker, parent), Some((100, true)));
+        assert_eq!(last_count(&broker, child), Some((3, false)));
+
+        PID.store(3, Ordering::Relaxed);
+        drop(reporter);
+    }
+
+    /// What the last report of a run has for its counter, and whether it is the final one.
+    fn last_count(broker: &EmbeddedBroker, run: Uuid) -> Option<(u64, bool)> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("group.id", "reader")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "10")
+            .create()
+            .unwrap();
+        let (_, end) = consumer.fetch_watermarks("metrics", 0, DEADLINE).unwrap();
+        let mut start = TopicPartitionList::new();
+        start.add_partition_offset("metrics", 0, Offset::Beginning).unwrap();
+        consumer.assign(&start).unwrap();
+        let mut last = None;
+        loop {
+            let message = consumer.poll(DEADLINE).expect("no record before the deadline").unwrap();
+            let Ok(Record::Report { key, report }) = decode(message.key(), message.payload()) else {
+                panic!("not a report")
+            };
+            if key.run == run {
+                last = report.counters().next().map(|(_, value)| (value, report.is_final));
+            }
+            if message.offset() + 1 == end {
+                return last;
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Counting allocates nothing once a counter is known. The measurement is that of the calling thread.
+
+mod common;
+
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use common::{broker, builder};
+use metrics::{Key, Label, Level, Metadata, Recorder, counter, with_local_recorder};
+
+static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
+
+#[test]
+fn counting_allocates_nothing() {
+    let broker = broker();
+    let (recorder, _reporter) = builder(&broker).build().unwrap();
+    let dynamic = Key::from_parts("dynamic", vec![Label::new("n", 7.to_string()), Label::new("m", 8.to_string())]);
+
+    with_local_recorder(&recorder, || {
+        let handle = counter!("handle", "n" => 7.to_string());
+        let count = || {
+            handle.increment(1);
+            counter!("name").increment(1);
+            counter!("static_labels", "topic" => "auth", "kind" => "new").increment(1);
+            // With labels made at run time the macro itself allocates; what we do with them doesn't.
+            recorder.register_counter(&dynamic, &METADATA).increment(1);
+        };
+        count();
+        assert_eq!(measure(|| (0..1000).for_each(|_| count())).count_total, 0);
+        assert_ne!(measure(|| drop(black_box(vec![black_box(1)]))).count_total, 0, "nothing is measured at all");
+    });
+}
