@@ -173,7 +173,10 @@ impl Config {
         });
         match config {
             Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(ConfigError::Invalid(problems)),
+            _ => {
+                problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+                Err(ConfigError::Invalid(problems))
+            }
         }
     }
 

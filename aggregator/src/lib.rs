@@ -5,22 +5,37 @@
 
 mod audit;
 mod change;
+mod client;
 pub mod config;
+mod dead_letter;
+mod error;
 mod group;
 mod group_by;
+mod http;
+mod instruments;
+mod publisher;
+mod rate_limit;
 mod reduce;
 mod refresh;
 mod resolve;
 mod row;
+mod run;
 mod selector;
 mod series_index;
+mod shared;
+mod source;
 mod table;
+mod table_task;
+mod task;
+mod topics;
 mod topology;
 
 pub use audit::Balance;
 pub use change::Change;
 pub use config::Config;
+pub use error::Error;
 pub use group::{AbelianGroup, Contribution};
 pub use reduce::{GroupId, Reduce, Reduced};
+pub use run::run;
 pub use selector::Selector;
 pub use topology::{Outcome, Settings, SourceRecord, Topology};

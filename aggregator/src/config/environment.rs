@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 
 use super::error::Problem;
-use super::keys::{Keys, nearest};
+use super::keys::{Keys, suggestion};
 use super::layers::Setting;
 
 const PREFIX: &str = "QUIPU_";
 
 /// Variables that are no keys: those of the binary's own flags and of the project's scripts. Tests may have any name
 /// that begins with [`OF_TESTS`].
-const RESERVED: [&str; 5] = ["QUIPU_CACHE", "QUIPU_CI", "QUIPU_CONFIG", "QUIPU_LOG", "QUIPU_LOG_FORMAT"];
+const RESERVED: [&str; 4] = ["QUIPU_CACHE", "QUIPU_CI", "QUIPU_CONFIG", "QUIPU_LOG"];
 const OF_TESTS: &str = "QUIPU_TEST_";
 
 /// The keys that the environment sets, in the order of the alphabet.
@@ -27,19 +27,17 @@ pub(super) fn settings<N: Into<OsString>, V: Into<OsString>>(
     variables.sort();
     let mut settings = Vec::new();
     for (name, value) in variables {
-        let problem = match (keys.by_variable(&name), value.into_string()) {
+        let message = match (keys.by_variable(&name), value.into_string()) {
             (Some(target), Ok(text)) => {
                 settings.push(Setting { target, text, origin: name });
                 continue;
             }
             (Some(_), Err(_)) => "the value is not UTF-8".to_owned(),
             (None, _) => {
-                let known = keys.variables().chain(RESERVED.map(str::to_owned));
-                let nearest = nearest(&name, known).unwrap_or_default();
-                format!("unknown variable; did you mean `{nearest}`?")
+                format!("unknown variable; {}", suggestion(&name, keys.variables().chain(RESERVED.map(str::to_owned))))
             }
         };
-        problems.push(Problem { origin: name.escape_debug().to_string(), message: problem });
+        problems.push(Problem { origin: name, line: None, message });
     }
     settings
 }

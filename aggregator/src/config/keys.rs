@@ -1,5 +1,6 @@
 //! The keys that can be set, as the defaults have them.
 
+use strsim::normalized_damerau_levenshtein;
 use toml::Value;
 
 use super::Config;
@@ -121,18 +122,30 @@ fn collect(table: &toml::Table, prefix: &str, keys: &mut Vec<Key>) {
     }
 }
 
-/// Which of `known` is most like `name`: as a whole, or in the part after the last dot, so that a key in the wrong
-/// table is found too.
-pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let fold = |text: &str| text.to_lowercase().replace('-', "_");
-    let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
+/// What to say of an unknown name: the nearest of `known`. It is compared as a whole, and by the part after the last
+/// dot, so that a key in the wrong table is found too.
+pub(super) fn suggestion(name: &str, known: impl IntoIterator<Item = String>) -> String {
     let name = fold(name);
     let likeness = |candidate: &str| {
         let candidate = fold(candidate);
-        let whole = strsim::normalized_damerau_levenshtein(&name, &candidate);
-        whole.max(0.9 * strsim::normalized_damerau_levenshtein(&last(&name), &last(&candidate)))
+        let whole = normalized_damerau_levenshtein(&name, &candidate);
+        whole.max(0.9 * normalized_damerau_levenshtein(last(&name), last(&candidate)))
     };
-    known.into_iter().map(|known| (likeness(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    let scored = known.into_iter().map(|known| (likeness(&known), known));
+    let (likeness, nearest) = scored.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
+    if likeness < 0.5 {
+        format!("`quipu config show` lists all keys; the nearest is `{nearest}`")
+    } else {
+        format!("did you mean `{nearest}`?")
+    }
+}
+
+fn fold(text: &str) -> String {
+    text.to_lowercase().replace('-', "_")
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(_, last)| last)
 }
 
 #[cfg(test)]
@@ -185,8 +198,9 @@ mod tests {
             ("http.lisen", "http.listen"),
             ("max_series", "limits.max_series"),
         ] {
-            assert_eq!(nearest(name, keys.paths()).as_deref(), Some(expected), "{name}");
+            assert_eq!(suggestion(name, keys.paths()), format!("did you mean `{expected}`?"), "{name}");
         }
-        assert_eq!(nearest("QUIPU_BROKERS", keys.variables()).as_deref(), Some("QUIPU_KAFKA_BROKERS"));
+        assert!(suggestion("QUIPU_BROKERS", keys.variables()).contains("`QUIPU_KAFKA_BROKERS`"));
+        assert!(suggestion("x", keys.paths()).starts_with("`quipu config show` lists all keys; the nearest is `"));
     }
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::error::Problem;
-use super::keys::{Keys, Target, nearest};
+use super::keys::{Keys, Target, suggestion};
 
 /// A key's value from outside the file.
 pub(super) struct Setting {
@@ -32,7 +32,7 @@ impl Setting {
     pub(super) fn new(keys: &Keys, key: &str, text: String, origin: String) -> Result<Self, Problem> {
         match keys.by_path(key) {
             Some(target) => Ok(Self { target, text, origin }),
-            None => Err(Problem { origin, message: unknown(key, keys.paths()) }),
+            None => Err(Problem { origin, line: None, message: unknown(key, keys.paths()) }),
         }
     }
 }
@@ -138,8 +138,7 @@ fn in_plain_words(message: &str) -> String {
 }
 
 fn unknown(path: &str, known: impl IntoIterator<Item = String>) -> String {
-    let nearest = nearest(path, known).unwrap_or_default();
-    format!("unknown key `{}`; did you mean `{nearest}`?", path.escape_debug())
+    format!("unknown key `{}`; {}", path.escape_debug(), suggestion(path, known))
 }
 
 /// The keys beside an unknown one. serde names them in its message (``unknown field `x`, expected one of `a`, `b` ``);

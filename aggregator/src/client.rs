@@ -1,0 +1,50 @@
+//! What all clients of Kafka have in common here.
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use tracing::{debug, info, warn};
+
+use crate::config::Config;
+
+/// A client's configuration, with the brokers and what the user passed through.
+pub(crate) fn client_config(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.extend(config.client_properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    client
+}
+
+/// Sends librdkafka's log to ours.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        report(&error, reason);
+    }
+}
+
+/// One line of librdkafka's log.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        // A property that is passed to all clients is not for all of them; librdkafka warns of each.
+        _ if facility == "CONFWARN" => debug!(target: "quipu::kafka", facility, "{message}"),
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => warn!(target: "quipu::kafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => info!(target: "quipu::kafka", facility, "{message}"),
+        RDKafkaLogLevel::Debug => debug!(target: "quipu::kafka", facility, "{message}"),
+    }
+}
+
+/// An error of a client as a whole, such as a broker that can't be reached. The client goes on trying by itself.
+pub(crate) fn report(error: &KafkaError, reason: &str) {
+    warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
+}

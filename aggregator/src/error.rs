@@ -1,0 +1,65 @@
+use std::net::SocketAddr;
+
+use rdkafka::error::KafkaError;
+
+/// Why the aggregator can't run, or had to stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A client of Kafka can't be made from the configuration.
+    #[error(
+        "can't make a Kafka client: {0}: check [kafka.properties]; TLS and SCRAM need a build with the feature tls"
+    )]
+    Client(#[source] KafkaError),
+    /// The reporter of the aggregator's own counters can't be made.
+    #[error("can't report the aggregator's own counters")]
+    Reporter(#[source] quipu_reporter::Error),
+    /// The source topic has more than one partition.
+    #[error(
+        "topic {topic} has {partitions} partitions, and this version counts from one only: create it with --partitions 1, or name another with topics.metrics"
+    )]
+    Partitions {
+        /// Its name.
+        topic: String,
+        /// How many it has.
+        partitions: usize,
+    },
+    /// A topic is absent and may not be created.
+    #[error(
+        "not allowed to create topic {topic} ({reason}): let an administrator create it with --partitions 1 {configs}, or allow CREATE on it"
+    )]
+    CreateTopic {
+        /// Its name.
+        topic: String,
+        /// What the broker said.
+        reason: String,
+        /// The settings that it should have.
+        configs: String,
+    },
+    /// The broker refuses for good, such as for want of a right.
+    #[error("kafka refuses: {what}: {source}")]
+    Refused {
+        /// What was tried, and what to do.
+        what: String,
+        /// What the broker said.
+        #[source]
+        source: KafkaError,
+    },
+    /// The HTTP address can't be had.
+    #[error("can't listen on {address}: {source}: give another address with --http ADDRESS:PORT, or --http off")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The aggregator had to stop before Kafka accepted its last totals.
+    #[error(
+        "stopped without Kafka's word on the last totals; nothing is lost: they are computed again at the next start"
+    )]
+    Uncommitted,
+    /// A thread could not be started, or ended by a defect.
+    #[error("the task's thread failed: {0}")]
+    Thread(String),
+}

@@ -1,0 +1,157 @@
+//! What the aggregator counts of itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::PrometheusRecorder;
+use quipu_record::BadRecord;
+use quipu_reporter::KafkaRecorder;
+
+use crate::topology::{Outcome, Topology};
+
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+/// The aggregator's counters, which Prometheus can scrape and which go out through the reporter as those of one more
+/// instance; and its gauges, which are for Prometheus only.
+pub(crate) struct Instruments {
+    recorders: Recorders,
+    outcomes: HashMap<&'static str, OwnCounter>,
+    bad: HashMap<&'static str, OwnCounter>,
+    pub(crate) published: OwnCounter,
+    pub(crate) dead_letters: OwnCounter,
+    pub(crate) dead_letters_lost: OwnCounter,
+    pub(crate) commits: OwnCounter,
+    pub(crate) publish_retries: OwnCounter,
+    position: Gauge,
+    lag: Gauge,
+    rows: Gauge,
+    series: Gauge,
+    ready: Gauge,
+    commit_seconds: Histogram,
+}
+
+impl Instruments {
+    pub(crate) fn new(prometheus: Arc<PrometheusRecorder>, reporter: KafkaRecorder) -> Self {
+        let described = Described(&prometheus);
+        described.counter("quipu_records_total", "Records read from the source topic that are not bad, by outcome");
+        described.counter("quipu_bad_records_total", "Records that could not be counted, by reason");
+        let gauge = |name, help| described.gauge(name, help);
+        let position = gauge("quipu_source_position", "The next offset to read from the source topic");
+        let lag = gauge("quipu_source_lag", "Records between the position and the log's end");
+        let rows = gauge("quipu_rows", "Rows of the table: runs, their parts, and keys of plain counters");
+        let series = gauge("quipu_series", "Series that have a total");
+        let ready = gauge("quipu_ready", "1 once the log was read to the end that it had at assignment");
+        let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
+        for (name, help) in [
+            ("quipu_aggregates_published_total", "Aggregates that Kafka accepted"),
+            ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
+            ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka refused for good"),
+            ("quipu_commits_total", "Commits of totals and position"),
+            ("quipu_publish_retries_total", "Batches that had to be published again"),
+        ] {
+            described.counter(name, help);
+        }
+        let recorders = Recorders { prometheus, reporter };
+        let counter = |name| recorders.counter(&Key::from_static_name(name));
+        Self {
+            outcomes: HashMap::new(),
+            bad: HashMap::new(),
+            published: counter("quipu_aggregates_published_total"),
+            dead_letters: counter("quipu_dead_letters_total"),
+            dead_letters_lost: counter("quipu_dead_letters_lost_total"),
+            commits: counter("quipu_commits_total"),
+            publish_retries: counter("quipu_publish_retries_total"),
+            recorders,
+            position,
+            lag,
+            rows,
+            series,
+            ready,
+            commit_seconds,
+        }
+    }
+
+    pub(crate) fn record(&mut self, result: &Result<Outcome, BadRecord>) {
+        let (counters, name, label, value) = match result {
+            Ok(outcome) => (&mut self.outcomes, "quipu_records_total", "outcome", outcome_name(*outcome)),
+            Err(bad) => (&mut self.bad, "quipu_bad_records_total", "reason", bad.reason()),
+        };
+        let register = || {
+            let key = Key::from_parts(name, vec![Label::from_static_parts(label, value)]);
+            self.recorders.counter(&key)
+        };
+        counters.entry(value).or_insert_with(register).increment(1);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
+    pub(crate) fn table(&self, topology: &Topology, log_end: i64) {
+        let position = topology.position();
+        self.rows.set(topology.rows() as f64);
+        self.series.set(topology.series() as f64);
+        self.position.set(position as f64);
+        self.lag.set((log_end - position).max(0) as f64);
+    }
+
+    pub(crate) fn ready(&self, ready: bool) {
+        self.ready.set(if ready { 1.0 } else { 0.0 });
+    }
+
+    pub(crate) fn committed(&self, took: Duration) {
+        self.commits.increment(1);
+        self.commit_seconds.record(took.as_secs_f64());
+    }
+}
+
+/// Where the counters go.
+struct Recorders {
+    prometheus: Arc<PrometheusRecorder>,
+    reporter: KafkaRecorder,
+}
+
+impl Recorders {
+    fn counter(&self, key: &Key) -> OwnCounter {
+        OwnCounter(self.prometheus.register_counter(key, &METADATA), self.reporter.register_counter(key, &METADATA))
+    }
+}
+
+/// A counter that both recorders have.
+pub(crate) struct OwnCounter(Counter, Counter);
+
+impl OwnCounter {
+    pub(crate) fn increment(&self, by: usize) {
+        self.0.increment(by as u64);
+        self.1.increment(by as u64);
+    }
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied => "applied",
+        Outcome::Restarted => "restarted",
+        Outcome::Removed => "removed",
+        Outcome::Absent => "absent",
+        Outcome::Stale => "stale",
+        Outcome::Replayed => "replayed",
+    }
+}
+
+/// Registers with a help text.
+struct Described<'a>(&'a PrometheusRecorder);
+
+impl Described<'_> {
+    fn counter(&self, name: &'static str, help: &'static str) {
+        self.0.describe_counter(name.into(), None, help.into());
+    }
+
+    fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
+        self.0.describe_gauge(name.into(), None, help.into());
+        self.0.register_gauge(&Key::from_static_name(name), &METADATA)
+    }
+
+    fn histogram(&self, name: &'static str, help: &'static str) -> Histogram {
+        self.0.describe_histogram(name.into(), None, help.into());
+        self.0.register_histogram(&Key::from_static_name(name), &METADATA)
+    }
+}

@@ -1,0 +1,81 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use quipu_reporter::{KafkaRecorder, KafkaReporter};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::http::router;
+use crate::instruments::Instruments;
+use crate::shared::Shared;
+use crate::task::Task;
+use crate::topics;
+
+/// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
+const OWN_INTERVAL: Duration = Duration::from_secs(10);
+const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// Runs the aggregator until `stop` is ready, then commits, leaves the group and ends.
+///
+/// # Errors
+/// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    let listener = match config.http.listen {
+        Some(address) => {
+            let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+            info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics, /healthz and /readyz");
+            Some(listener)
+        }
+        None => None,
+    };
+    tokio::pin!(stop);
+    tokio::select! {
+        () = &mut stop => return Ok(()),
+        ready = topics::ensure(&config) => ready?,
+    }
+    let (recorder, reporter) = own_reporter(&config)?;
+    let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    let shared = Shared::default();
+    if let Some(listener) = listener {
+        let router = router(prometheus.handle(), shared.clone());
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                warn!(%error, "the HTTP server ended");
+            }
+        });
+    }
+    let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder))?;
+    let (sender, mut ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("quipu-task".to_owned())
+        .spawn(move || sender.send(task.run()))
+        .map_err(|error| Error::Thread(error.to_string()))?;
+    let result = tokio::select! {
+        result = &mut ended => result,
+        () = stop => {
+            shared.stop();
+            ended.await
+        }
+    };
+    let last_report = tokio::task::spawn_blocking(move || reporter.shutdown(OWN_SHUTDOWN)).await;
+    if let Ok(Err(error)) = last_report {
+        warn!(%error, "the aggregator's own counters were not reported to the last");
+    }
+    result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))
+}
+
+fn own_reporter(config: &Config) -> Result<(KafkaRecorder, KafkaReporter), Error> {
+    let mut builder = KafkaReporter::builder(&config.kafka.brokers)
+        .instance(&config.application_id)
+        .topic(&config.topics.metrics)
+        .interval(OWN_INTERVAL);
+    for (name, value) in config.client_properties().filter(|(name, _)| *name != "bootstrap.servers") {
+        builder = builder.property(name, value);
+    }
+    builder.build().map_err(Error::Reporter)
+}

@@ -1,0 +1,172 @@
+//! The consumer of the source topic: a member of the aggregator's group that decides itself where it starts.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
+use tracing::warn;
+
+use crate::client::{client_config, log, report};
+use crate::config::Config;
+
+const PARTITION: i32 = 0;
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads the source topic.
+pub(crate) struct Source {
+    consumer: BaseConsumer<Context>,
+    topic: String,
+}
+
+/// Whether the partition is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebalance {
+    Assigned,
+    Revoked,
+}
+
+/// What a poll brought.
+pub(crate) enum Polled<'a> {
+    Record(BorrowedMessage<'a>),
+    /// All records that the log has now were read.
+    End,
+    /// The position is beyond the log: the topic is another one than before.
+    OutOfRange,
+    Nothing,
+}
+
+/// The log as it was when the partition was assigned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Assigned {
+    /// Where the log ends.
+    pub(crate) end: i64,
+    /// The group's offset: what is before it was dealt with by a process before this one.
+    pub(crate) committed: i64,
+}
+
+impl Source {
+    pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
+        let topic = config.topics.metrics.clone();
+        let consumer: BaseConsumer<Context> = client_config(config)
+            .set("group.id", &config.application_id)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", "10000")
+            .set("statistics.interval.ms", "1000")
+            .create_with_context(Context::default())?;
+        consumer.subscribe(&[&topic])?;
+        Ok(Self { consumer, topic })
+    }
+
+    /// The next record, or what else there is to say. Look at [`Self::rebalances`] before what this brought.
+    pub(crate) fn poll(&self, timeout: Duration) -> Polled<'_> {
+        match self.consumer.poll(timeout) {
+            None => Polled::Nothing,
+            Some(Ok(message)) => Polled::Record(message),
+            Some(Err(KafkaError::PartitionEOF(_))) => Polled::End,
+            Some(Err(error)) => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                    return Polled::OutOfRange;
+                }
+                // A broker that is away was reported by the context; the client goes on trying.
+                warn!(topic = self.topic, %error, "can't read, and goes on trying");
+                Polled::Nothing
+            }
+        }
+    }
+
+    /// What happened to our assignment since the last call.
+    pub(crate) fn rebalances(&self) -> Vec<Rebalance> {
+        std::mem::take(&mut *self.consumer.context().rebalances())
+    }
+
+    /// Asks Kafka for the log's end and the group's offset.
+    pub(crate) fn assigned(&self) -> KafkaResult<Assigned> {
+        let (_, end) = self.consumer.fetch_watermarks(&self.topic, PARTITION, TIMEOUT)?;
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition(&self.topic, PARTITION);
+        let committed = self.consumer.committed_offsets(partition, TIMEOUT)?;
+        let committed = match committed.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
+            // An offset beyond the end belongs to a topic that is no more.
+            Some(Offset::Offset(offset)) if offset <= end => offset,
+            _ => 0,
+        };
+        Ok(Assigned { end, committed })
+    }
+
+    /// Where the log ends, as the client learned it within the last second or with its last fetch; 0 if it does not
+    /// know.
+    pub(crate) fn log_end(&self) -> i64 {
+        self.consumer.context().log_end.load(Ordering::Relaxed)
+    }
+
+    /// Reads the log from its beginning again.
+    pub(crate) fn rewind(&self) -> KafkaResult<()> {
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition_offset(&self.topic, PARTITION, Offset::Beginning)?;
+        self.consumer.assign(&partition)
+    }
+
+    /// Commits the group's offset.
+    pub(crate) fn commit(&self, position: i64) -> KafkaResult<()> {
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition_offset(&self.topic, PARTITION, Offset::Offset(position))?;
+        self.consumer.commit(&partition, CommitMode::Sync)
+    }
+}
+
+#[derive(Default)]
+struct Context {
+    rebalances: Mutex<Vec<Rebalance>>,
+    log_end: AtomicI64,
+}
+
+impl Context {
+    fn rebalances(&self) -> MutexGuard<'_, Vec<Rebalance>> {
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        report(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let ends = statistics.topics.values().filter_map(|topic| topic.partitions.get(&PARTITION));
+        if let Some(end) = ends.map(|partition| partition.ls_offset.max(partition.hi_offset)).max() {
+            self.log_end.store(end, Ordering::Relaxed);
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Sets the offset to start from within the assignment: a seek after it would race with the first fetch.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let result = partitions.set_all_offsets(Offset::Beginning).and_then(|()| consumer.assign(partitions));
+            (result, (partitions.count() > 0).then_some(Rebalance::Assigned))
+        } else {
+            (consumer.unassign(), Some(Rebalance::Revoked))
+        };
+        if let Err(error) = result {
+            warn!(%error, "the assignment failed; the group tries again");
+        }
+        self.rebalances().extend(rebalance);
+    }
+}

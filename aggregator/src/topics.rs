@@ -1,0 +1,124 @@
+//! The topics: as they should be, and created where they are absent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::{info, warn};
+
+use crate::client::{Logged, client_config};
+use crate::config::Config;
+use crate::error::Error;
+
+const DAY_MS: &str = "86400000";
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+type Configs = &'static [(&'static str, &'static str)];
+
+const METRICS: Configs = &[
+    ("cleanup.policy", "compact,delete"),
+    ("retention.ms", "2592000000"),
+    ("min.compaction.lag.ms", DAY_MS),
+    ("message.timestamp.type", "LogAppendTime"),
+];
+const AGGREGATES: Configs = &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "3600000")];
+const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
+
+/// Waits until the topics are there, and creates those that are absent if it may.
+///
+/// # Errors
+/// What time can't heal: too many partitions, or no right to create a topic.
+pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
+    let admin: AdminClient<Logged> = client_config(config).create_with_context(Logged).map_err(Error::Client)?;
+    let admin = Arc::new(admin);
+    let topics = &config.topics;
+    for (topic, configs) in
+        [(&topics.metrics, METRICS), (&topics.aggregates, AGGREGATES), (&topics.dead_letters, DEAD_LETTERS)]
+    {
+        let mut wait = Duration::from_millis(200);
+        while !is_there(config, &admin, topic, configs).await? {
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(10));
+        }
+    }
+    Ok(())
+}
+
+async fn is_there(
+    config: &Config,
+    admin: &Arc<AdminClient<Logged>>,
+    topic: &str,
+    configs: Configs,
+) -> Result<bool, Error> {
+    match partitions(Arc::clone(admin), topic).await {
+        Ok(0) if config.topics.create => create(config, admin, topic, configs).await,
+        Ok(0) => {
+            warn!(topic, "waiting for the topic: create it with one partition, or set topics.create = true");
+            Ok(false)
+        }
+        Ok(partitions) if partitions > 1 && topic == config.topics.metrics => {
+            Err(Error::Partitions { topic: topic.to_owned(), partitions })
+        }
+        Ok(_) => Ok(true),
+        Err(error) => {
+            warn!(topic, %error, brokers = config.kafka.brokers, "can't reach kafka, and goes on trying: check --brokers");
+            Ok(false)
+        }
+    }
+}
+
+/// How many partitions the topic has; 0 if it is not there.
+async fn partitions(admin: Arc<AdminClient<Logged>>, topic: &str) -> Result<usize, KafkaError> {
+    let topic = topic.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let metadata = admin.inner().fetch_metadata(Some(&topic), TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.filter(|found| found.error().is_none()).map_or(0, |found| found.partitions().len()))
+    });
+    asked.await.unwrap_or(Err(KafkaError::Canceled))
+}
+
+async fn create(
+    config: &Config,
+    admin: &Arc<AdminClient<Logged>>,
+    topic: &str,
+    configs: Configs,
+) -> Result<bool, Error> {
+    let mut new = NewTopic::new(topic, 1, TopicReplication::Fixed(config.topics.replication_factor));
+    for (name, value) in configs {
+        new = new.set(name, value);
+    }
+    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
+    let result = match admin.create_topics([&new], &options).await {
+        Ok(results) => results.into_iter().next().map_or(Ok(()), |result| result.map(|_| ())),
+        Err(error) => Err((topic.to_owned(), error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))),
+    };
+    match result {
+        Ok(()) => {
+            info!(topic, "topic created");
+            Ok(false)
+        }
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
+        Err((
+            _,
+            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::PolicyViolation
+            | RDKafkaErrorCode::InvalidReplicationFactor
+            | RDKafkaErrorCode::InvalidTopic),
+        )) => Err(Error::CreateTopic {
+            topic: topic.to_owned(),
+            reason: code.to_string(),
+            configs: configs
+                .iter()
+                .map(|(name, value)| format!("--config {name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+        }),
+        Err((_, error)) => {
+            warn!(topic, %error, "can't create the topic, and goes on trying");
+            Ok(false)
+        }
+    }
+}
