@@ -49,15 +49,21 @@ impl<'a> Layers<'a> {
         let (document, errors) = DeTable::parse_recoverable(text);
         let file = file.map(|path| path.display().to_string()).unwrap_or_default();
         let mut layers = Self { document: document.into_inner(), file, text, settings };
-        problems.extend(errors.iter().map(|error| Problem {
-            origin: layers.origin_of(&error.span().unwrap_or_default()),
-            message: error.message().to_owned(),
-        }));
+        if !errors.is_empty() {
+            // What the parser made of the rest, and of the rest of a wrong line, would be blamed for what it is not.
+            layers.document = DeTable::new();
+            let mut wrong: Vec<_> = errors
+                .iter()
+                .map(|error| layers.problem_at(&error.span().unwrap_or_default(), error.message()))
+                .collect();
+            wrong.sort_by_key(|problem| problem.line);
+            wrong.dedup_by_key(|problem| problem.line);
+            problems.append(&mut wrong);
+        }
         for path in keys.open() {
             if let Some(DeValue::Table(table)) = get_mut(&mut layers.document, path) {
                 for (name, span) in flatten(table) {
-                    let message = format!("{path}.{name} is set twice");
-                    problems.push(Problem { origin: layers.origin_of(&span), message });
+                    problems.push(layers.problem_at(&span, format!("{path}.{name} is set twice")));
                 }
             }
         }
@@ -80,7 +86,7 @@ impl<'a> Layers<'a> {
             };
             let span = error.span().unwrap_or_default();
             let Some(removed) = remove(&mut self.document, &span) else {
-                problems.push(Problem { origin: String::new(), message: error.message().to_owned() });
+                problems.push(Problem { origin: String::new(), line: None, message: error.message().to_owned() });
                 return None;
             };
             // A table that something was taken out of may only lack that.
@@ -98,13 +104,12 @@ impl<'a> Layers<'a> {
             } else {
                 format!("{path}: {}", in_plain_words(error.message()))
             };
-            problems.push(Problem { origin: self.origin_of(&span), message });
+            problems.push(self.problem_at(&span, message));
         }
     }
 
     /// A problem of the value at `path` (an element of a list by its number), or of the table that it would be in.
     pub(super) fn problem(&self, path: &[&str], message: impl AsRef<str>) -> Problem {
-        let mut origin = String::new();
         let mut value: Option<&Spanned<DeValue<'_>>> = None;
         for segment in path {
             let next = match value.map(Spanned::get_ref) {
@@ -114,24 +119,33 @@ impl<'a> Layers<'a> {
                 Some(_) => None,
             };
             let Some(next) = next else { break };
-            origin = self.origin_of(&next.span());
             value = Some(next);
         }
         let names: Vec<_> = path.iter().copied().filter(|name| name.parse::<usize>().is_err()).collect();
-        Problem { origin, message: format!("{}: {}", names.join("."), message.as_ref()) }
+        let message = format!("{}: {}", names.join("."), message.as_ref());
+        match value {
+            Some(value) => self.problem_at(&value.span(), message),
+            None => Problem { origin: String::new(), line: None, message },
+        }
     }
 
-    fn origin_of(&self, span: &Range<usize>) -> String {
+    fn problem_at(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
+        let message = message.into();
         if let Some(index) = span.start.checked_sub(self.text.len() + 1) {
-            return self.settings.get(index).map(|setting| setting.origin.clone()).unwrap_or_default();
+            let origin = self.settings.get(index).map(|setting| setting.origin.clone()).unwrap_or_default();
+            return Problem { origin, line: None, message };
         }
         let before = self.text.get(..span.start).unwrap_or(self.text);
-        format!("{}:{}", self.file, before.matches('\n').count() + 1)
+        Problem { origin: self.file.clone(), line: Some(before.matches('\n').count() + 1), message }
     }
 }
 
 /// serde's message without the names of Rust's types.
 fn in_plain_words(message: &str) -> String {
+    if message.contains(", expected struct ") {
+        // What stands there instead may be secret.
+        return "expected a table".to_owned();
+    }
     message
         .replace("expected usize", "expected a whole number, 0 or more")
         .replace("expected i32", "expected a whole number")
