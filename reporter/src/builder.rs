@@ -83,6 +83,7 @@ impl KafkaReporterBuilder {
     ///
     /// Defaults that differ from librdkafka's: `acks=all`, `enable.idempotence=true`, `compression.type=lz4`,
     /// `linger.ms=0`, `message.timeout.ms=30000` (a report that waited for longer is replaced by a newer one),
+    /// `topic.metadata.propagation.max.ms=3000` (an absent topic is an error after this long, and tried again),
     /// `reconnect.backoff.max.ms=1000`, `log.connection.close=false`, `client.id=quipu-reporter`.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.push((name.into(), value.into()));

@@ -1,6 +1,5 @@
 //! The Kafka client: librdkafka's producer, which says to `tracing` and to its owner what others would print.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +46,9 @@ impl Client {
         for (name, value) in &settings.properties {
             config.set(name, value);
         }
+        // Not by what the `log` crate's logger takes, for there may be none: `tracing` filters.
+        let debugs = settings.properties.iter().any(|(name, _)| name == "debug");
+        config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         let producer = config.create_with_context(Context::default()).map_err(|error| match error {
             KafkaError::ClientConfig(result, _, name, _) => Error::Property { name, reason: refusal(result) },
             error => Error::Client(error),
@@ -59,7 +61,7 @@ impl Client {
         let record = BaseRecord::with_opaque_to(topic, part).key(&record.key).payload(&record.value);
         self.producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => SendError::Full,
-            _ => SendError::Refused(explain(error.rdkafka_error_code(), &error)),
+            _ => SendError::Refused(explain(&error)),
         })
     }
 
@@ -71,7 +73,7 @@ impl Client {
 
     /// The error after which this client does nothing more.
     pub(crate) fn fatal_error(&self) -> Option<String> {
-        self.producer.client().fatal_error().map(|(code, reason)| explain(Some(code), &reason))
+        self.producer.client().fatal_error().map(|(code, reason)| with_remedy(code, reason))
     }
 }
 
@@ -85,6 +87,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("log.connection.close", "false"),
     ("message.timeout.ms", "30000"),
     ("reconnect.backoff.max.ms", "1000"),
+    ("topic.metadata.propagation.max.ms", "3000"),
 ];
 
 fn refusal(result: RDKafkaConfRes) -> &'static str {
@@ -94,19 +97,28 @@ fn refusal(result: RDKafkaConfRes) -> &'static str {
     }
 }
 
-/// An error with its remedy, where there is one that this side knows of.
-fn explain(code: Option<RDKafkaErrorCode>, error: &impl fmt::Display) -> String {
+fn explain(error: &KafkaError) -> String {
+    match error.rdkafka_error_code() {
+        Some(code) => with_remedy(code, code.to_string()),
+        None => error.to_string(),
+    }
+}
+
+/// An error and its remedy, where there is one that this side knows of.
+fn with_remedy(code: RDKafkaErrorCode, error: String) -> String {
     let remedy = match code {
-        Some(RDKafkaErrorCode::MessageTimedOut) => "no broker took the report within message.timeout.ms",
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => "lower max_record_bytes, or raise the topic's max.message.bytes",
-        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+        RDKafkaErrorCode::MessageTimedOut => "no broker took the report within message.timeout.ms",
+        RDKafkaErrorCode::MessageSizeTooLarge => {
+            "lower max_record_bytes, or raise message.max.bytes here and the topic's max.message.bytes"
+        }
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
             "create the topic, or start the aggregator, which does"
         }
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => "allow this user to write to the topic",
-        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => {
+        RDKafkaErrorCode::TopicAuthorizationFailed => "allow this user to write to the topic",
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
             "allow this user idempotent writes, or set the property enable.idempotence=false"
         }
-        _ => return error.to_string(),
+        _ => return error,
     };
     format!("{error}: {remedy}")
 }
@@ -148,7 +160,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, part: usize) {
-        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error.rdkafka_error_code(), error));
+        let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error));
         self.push(Event::Delivered { part, result });
     }
 }

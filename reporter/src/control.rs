@@ -88,7 +88,7 @@ impl Control {
         }
         let reason = match &state.progress.last_error {
             Some((message, at)) => format!("{message} ({:?} ago)", at.elapsed()),
-            None => "the client has reported no error yet; is a broker reachable?".to_owned(),
+            None => "no error is known so far; is a broker reachable, and is there the topic?".to_owned(),
         };
         Err(Error::Timeout { waited: timeout, reason })
     }
