@@ -1,4 +1,4 @@
-//! The topic contract of Quipu: which records `metrics` and `metrics-agg` carry, and how they are read and written.
+//! The topic contract of Quipu: which records `metrics`, `metrics-agg` and `metrics-state` carry, and how they are read and written.
 //!
 //! ```
 //! use quipu_record::{Record, decode};
@@ -27,6 +27,7 @@ mod report;
 mod report_writer;
 mod series;
 mod series_text;
+mod state_row;
 
 pub use aggregate::{Aggregate, AggregateError, AggregateType};
 pub use decode::{Record, decode};
@@ -37,3 +38,4 @@ pub use report::Report;
 pub use report_writer::{CounterPrefix, ReportHeader, ReportWriter};
 pub use series::{Label, Series, SeriesRef};
 pub use series_text::ParseSeriesError;
+pub use state_row::{StateRow, StateRowError, StateRowHeader, StateRowKind};

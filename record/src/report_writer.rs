@@ -34,15 +34,8 @@ impl CounterPrefix {
     /// Encodes the series' name and labels.
     #[must_use]
     pub fn new(series: SeriesRef<'_>) -> Self {
-        let mut json = b"{\"name\":".to_vec();
-        write_str(&mut json, series.name());
-        for (index, (name, value)) in series.labels().iter().enumerate() {
-            json.extend_from_slice(if index == 0 { b",\"labels\":{" } else { b"," });
-            write_str(&mut json, name);
-            json.push(b':');
-            write_str(&mut json, value);
-        }
-        json.extend_from_slice(if series.labels().is_empty() { b",\"value\":" } else { b"},\"value\":" });
+        let mut json = Vec::new();
+        push_prefix(&mut json, series);
         Self(json.into_boxed_slice())
     }
 
@@ -98,8 +91,7 @@ impl ReportWriter {
             self.json.push(b',');
         }
         self.json.extend_from_slice(&prefix.0);
-        // Writing to a vector can't fail.
-        let _ = write!(self.json, "{value}}}");
+        push_value(&mut self.json, value);
     }
 
     /// The record's value.
@@ -108,6 +100,29 @@ impl ReportWriter {
         self.json.extend_from_slice(b"]}");
         self.json
     }
+}
+
+/// A counter as it stands in a report and in a row.
+pub(crate) fn push_counter(json: &mut Vec<u8>, series: SeriesRef<'_>, value: u64) {
+    push_prefix(json, series);
+    push_value(json, value);
+}
+
+fn push_prefix(json: &mut Vec<u8>, series: SeriesRef<'_>) {
+    json.extend_from_slice(b"{\"name\":");
+    write_str(json, series.name());
+    for (index, (name, value)) in series.labels().iter().enumerate() {
+        json.extend_from_slice(if index == 0 { b",\"labels\":{" } else { b"," });
+        write_str(json, name);
+        json.push(b':');
+        write_str(json, value);
+    }
+    json.extend_from_slice(if series.labels().is_empty() { b",\"value\":" } else { b"},\"value\":" });
+}
+
+fn push_value(json: &mut Vec<u8>, value: u64) {
+    // Writing to a vector can't fail.
+    let _ = write!(json, "{value}}}");
 }
 
 fn write_str(json: &mut Vec<u8>, text: &str) {

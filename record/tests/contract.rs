@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, CounterPrefix, Record, ReportHeader, ReportWriter, RunKey, Series, decode,
-    limits,
+    Aggregate, AggregateType, BadRecord, CounterPrefix, Record, ReportHeader, ReportWriter, RunKey, Series, StateRow,
+    StateRowHeader, StateRowKind, decode, limits,
 };
 use uuid::Uuid;
 
@@ -229,9 +229,25 @@ proptest! {
     }
 
     #[test]
+    fn a_row_round_trips(
+        offset in any::<i64>(), last_seen in any::<i64>(), live in any::<bool>(), seq in any::<u64>(),
+        plain in prop::option::of((any::<u128>(), prop::option::of(any::<i64>()))),
+        counters in prop::collection::vec((any_series(), any::<u64>()), 0..4),
+    ) {
+        let kind = plain.map_or(StateRowKind::Run { seq }, |(base, timestamp)| StateRowKind::Plain { base, timestamp });
+        let header = StateRowHeader { offset, last_seen, live, kind };
+        let json = StateRow::encode(&header, counters.iter().map(|(series, value)| (series.as_ref(), *value)));
+        let row = StateRow::decode(&json).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(row.header, header);
+        let read: Vec<_> = row.counters().map(|(series, value)| (series.to_series(), value)).collect();
+        prop_assert_eq!(read, counters);
+    }
+
+    #[test]
     fn no_bytes_panic(key in prop::option::of(prop::collection::vec(any::<u8>(), 0..60)), value in prop::option::of(prop::collection::vec(any::<u8>(), 0..90))) {
         let _ = decode(key.as_deref(), value.as_deref());
-        let _ = value.map(|value| Aggregate::decode(&value));
+        let value = value.unwrap_or_default();
+        let _ = (Aggregate::decode(&value), StateRow::decode(&value).is_ok());
     }
 
     /// Valid records with a few bytes changed reach deeper than noise does.
