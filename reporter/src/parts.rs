@@ -283,6 +283,19 @@ mod tests {
     }
 
     #[test]
+    fn no_record_is_over_the_limit_however_high_the_counts() {
+        for max_record_bytes in 300..500 {
+            let mut bench = Bench::new(max_record_bytes);
+            for series in 0..20 {
+                bench.register();
+                bench.count(series, u64::MAX);
+            }
+            // `Bench::report` checks the sizes.
+            assert!(bench.tick().len() > 3);
+        }
+    }
+
+    #[test]
     fn a_failed_part_is_sent_again_after_a_pause_even_without_a_change() {
         let mut bench = Bench::new(400);
         bench.register();
