@@ -159,13 +159,22 @@ impl Config {
             }
             None => String::new(),
         };
+        Self::merge(file, &text, environment, flags)
+    }
+
+    fn merge<N: Into<OsString>, V: Into<OsString>>(
+        file: Option<&Path>,
+        text: &str,
+        environment: impl IntoIterator<Item = (N, V)>,
+        flags: impl IntoIterator<Item = Flag>,
+    ) -> Result<Self, ConfigError> {
         let keys = Keys::of_defaults();
         let mut problems = Vec::new();
         let mut settings = environment::settings(environment, &keys, &mut problems);
         settings.extend(flags.into_iter().filter_map(|flag| {
             Setting::new(&keys, &flag.key, flag.value, flag.name).map_err(|problem| problems.push(problem)).ok()
         }));
-        let mut layers = Layers::new(file, &text, &settings, &keys, &mut problems);
+        let mut layers = Layers::new(file, text, &settings, &keys, &mut problems);
         let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
             config.read_secrets(&layers, &mut problems);
             config.validate(&layers, &mut problems);

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
@@ -335,4 +336,21 @@ fn what_is_shown_of_a_loaded_configuration_loads_as_the_same() {
     )
     .expect("a configuration");
     assert_eq!(load(&config.to_toml().expect("TOML")).expect("the same"), config);
+}
+
+proptest! {
+    #[test]
+    fn no_file_and_no_variable_panics_or_hangs(
+        lines in prop::collection::vec(
+            "(\\[?\\[?(kafka|audit|topics|properties|x|é)(\\.(properties|brokers|sasl))?\\]?\\]?)?( ?= ?([0-9]{1,20}|'a'|\\[\\]|\\{ ?\\}|\\{ ?name ?= ?1 ?\\}|true|[0-9]-[0-9]{2}-[0-9]{2}))?",
+            0..12,
+        ),
+        name in "QUIPU_(KAFKA|KAFKA_PROPERTIES|KAFKA_SECRET_FILES|LIMITS)_[A-Z_]{0,9}",
+        value in "\\PC{0,5}|[0-9]{1,5}",
+    ) {
+        let outcome = Config::merge(None, &lines.join("\n"), [(name, value)], []);
+        if let Err(error) = outcome {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
 }

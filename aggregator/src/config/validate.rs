@@ -21,11 +21,12 @@ const NAME_BYTES: usize = 249;
 
 const POSITION: &str = "the aggregator keeps its own position; remove this property";
 const EXACT: &str = "without it totals would not be exact; remove this property";
+const RELIED_ON: &str = "the aggregator relies on its own value; remove this property";
 const CLUSTER: &str = "set kafka.brokers instead";
 const IDENTITY: &str = "set application_id instead";
 
 /// The properties that are the aggregator's to set, and what to do instead.
-const OWNED: [(&str, &str); 22] = [
+const OWNED: [(&str, &str); 24] = [
     ("acks", EXACT),
     ("auto.commit.enable", POSITION),
     ("auto.commit.interval.ms", POSITION),
@@ -43,11 +44,13 @@ const OWNED: [(&str, &str); 22] = [
     ("max.in.flight.requests.per.connection", EXACT),
     ("message.send.max.retries", EXACT),
     ("metadata.broker.list", CLUSTER),
+    ("offset.store.method", POSITION),
+    ("partition.assignment.strategy", RELIED_ON),
     ("request.required.acks", EXACT),
     ("retries", EXACT),
+    ("statistics.interval.ms", RELIED_ON),
     ("transaction.timeout.ms", EXACT),
     ("transactional.id", IDENTITY),
-    ("offset.store.method", POSITION),
 ];
 
 struct Findings<'a> {
