@@ -9,6 +9,7 @@
 //! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
 //! (`[[audit]]`) are for the file only.
 
+mod document;
 mod duration;
 mod environment;
 mod error;
@@ -52,6 +53,13 @@ pub struct Config {
     /// Default 30 s.
     #[serde(with = "duration")]
     pub instance_timeout: Duration,
+    /// What holds when the aggregator crashes. Default `exactly_once`.
+    pub processing_guarantee: ProcessingGuarantee,
+    /// A name for this process within its group (`group.instance.id`): killed and started again under the same name,
+    /// it need not wait until the group takes the one before for dead (10 s). Empty is none. Default empty.
+    pub group_instance_id: String,
+    /// Where rows outlive the process.
+    pub state: State,
     /// How to reach Kafka.
     pub kafka: Kafka,
     /// Which topics to use.
@@ -63,6 +71,41 @@ pub struct Config {
     /// Pairs of aggregates to compare. Default none.
     #[serde(rename = "audit")]
     pub audits: Vec<Audit>,
+}
+
+/// What holds when the aggregator crashes; the names are Kafka Streams'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessingGuarantee {
+    /// Totals, rows and position become visible together, in one transaction; a process that was taken for dead is
+    /// fenced.
+    #[default]
+    ExactlyOnce,
+    /// Without transactions: after a crash totals may be said twice (which harms nobody, they are absolute), and a
+    /// process that was taken for dead may still say older ones.
+    AtLeastOnce,
+}
+
+/// Where rows outlive the process, near it. The changelog has them too: the store saves the time to read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct State {
+    /// Which store. Default `rocksdb`.
+    pub store: StoreKind,
+    /// The folder that holds a folder for each application ID. A relative path starts at the working directory.
+    /// Default `quipu-state`.
+    pub dir: PathBuf,
+}
+
+/// Which store keeps the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// On disk, in RocksDB.
+    #[default]
+    Rocksdb,
+    /// None: every start reads the changelog.
+    Memory,
 }
 
 /// How to reach Kafka.
@@ -89,6 +132,8 @@ pub struct Topics {
     pub metrics: String,
     /// Where the totals go. Default `metrics-agg`.
     pub aggregates: String,
+    /// The changelog of the rows. Default `metrics-state`.
+    pub state: String,
     /// Where bad records go. Default `metrics-dlq`.
     pub dead_letters: String,
     /// Whether to create topics that are absent. Default true.
@@ -232,12 +277,21 @@ impl Default for Config {
             commit_interval: Duration::from_secs(1),
             refresh_interval: Duration::from_secs(60),
             instance_timeout: Duration::from_secs(30),
+            processing_guarantee: ProcessingGuarantee::default(),
+            group_instance_id: String::new(),
+            state: State::default(),
             kafka: Kafka::default(),
             topics: Topics::default(),
             limits: Limits::default(),
             http: Http::default(),
             audits: Vec::new(),
         }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { store: StoreKind::default(), dir: PathBuf::from("quipu-state") }
     }
 }
 
@@ -257,6 +311,7 @@ impl Default for Topics {
         Self {
             metrics: "metrics".to_owned(),
             aggregates: "metrics-agg".to_owned(),
+            state: "metrics-state".to_owned(),
             dead_letters: "metrics-dlq".to_owned(),
             create: true,
             replication_factor: -1,

@@ -26,7 +26,7 @@ const CLUSTER: &str = "set kafka.brokers instead";
 const IDENTITY: &str = "set application_id instead";
 
 /// The properties that are the aggregator's to set, and what to do instead.
-const OWNED: [(&str, &str); 24] = [
+const OWNED: [(&str, &str); 25] = [
     ("acks", EXACT),
     ("auto.commit.enable", POSITION),
     ("auto.commit.interval.ms", POSITION),
@@ -39,6 +39,7 @@ const OWNED: [(&str, &str); 24] = [
     ("enable.idempotence", EXACT),
     ("enable.partition.eof", POSITION),
     ("group.id", IDENTITY),
+    ("group.instance.id", "set group_instance_id instead"),
     ("isolation.level", EXACT),
     ("max.in.flight", EXACT),
     ("max.in.flight.requests.per.connection", EXACT),
