@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use tracing::{debug, info, warn};
 
@@ -28,6 +29,8 @@ impl ClientContext for Logged {
         report(&error, reason);
     }
 }
+
+impl ConsumerContext for Logged {}
 
 /// One line of librdkafka's log.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -1,6 +1,6 @@
 use quipu_record::BadRecord;
 
-use crate::publisher::Output;
+use crate::engine::Output;
 use crate::topology::SourceRecord;
 
 /// The longest key or value that is copied whole: below the limit of a topic that was created with Kafka's defaults.

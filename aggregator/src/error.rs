@@ -45,6 +45,29 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// Another process with the same application ID commits now.
+    #[error(
+        "fenced: another process with the same application_id took over, and nothing of this one counts since; run one, or start this again to let it wait its turn"
+    )]
+    Fenced,
+    /// A record of the changelog is no row.
+    #[error(
+        "can't restore from {topic}: {why}: run the version that wrote it, or delete that topic and the state folder to count anew from what the source topic has"
+    )]
+    Changelog {
+        /// The changelog.
+        topic: String,
+        /// What is wrong with the record.
+        why: quipu_record::StateRowError,
+    },
+    /// The store can't be opened or written.
+    #[error("state store {path}: {why}")]
+    Store {
+        /// Its folder.
+        path: std::path::PathBuf,
+        /// What happened, and what to do.
+        why: String,
+    },
     /// The HTTP address can't be had.
     #[error("can't listen on {address}: {source}: give another address with --http ADDRESS:PORT, or --http off")]
     Listen {

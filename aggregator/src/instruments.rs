@@ -23,7 +23,6 @@ pub(crate) struct Instruments {
     pub(crate) dead_letters: OwnCounter,
     pub(crate) dead_letters_lost: OwnCounter,
     pub(crate) commits: OwnCounter,
-    pub(crate) publish_retries: OwnCounter,
     position: Gauge,
     lag: Gauge,
     rows: Gauge,
@@ -49,7 +48,6 @@ impl Instruments {
             ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
             ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka refused for good"),
             ("quipu_commits_total", "Commits of totals and position"),
-            ("quipu_publish_retries_total", "Batches that had to be published again"),
         ] {
             described.counter(name, help);
         }
@@ -62,7 +60,6 @@ impl Instruments {
             dead_letters: counter("quipu_dead_letters_total"),
             dead_letters_lost: counter("quipu_dead_letters_lost_total"),
             commits: counter("quipu_commits_total"),
-            publish_retries: counter("quipu_publish_retries_total"),
             recorders,
             position,
             lag,

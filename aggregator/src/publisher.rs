@@ -1,69 +1,85 @@
 //! The producer: publishes a batch and knows what of it Kafka accepted.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
-use tracing::warn;
+use rdkafka::{Message as _, TopicPartitionList};
 
 use crate::client::{client_config, log, report};
-use crate::config::Config;
+use crate::config::{Config, ProcessingGuarantee};
+use crate::engine::Output;
 
-/// A record to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(&'static str, String)>,
-}
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// A row is about as large as the report it came from, which is at most 1 MiB.
+const MAX_MESSAGE_BYTES: &str = "4194304";
 
 /// Publishes batches.
 pub(crate) struct Publisher {
-    config: Config,
     producer: BaseProducer<Deliveries>,
 }
 
-/// What of a batch was not accepted.
-#[derive(Debug)]
-pub(crate) struct Rejected {
-    /// Its place in the batch.
-    pub(crate) index: usize,
-    /// Why.
-    pub(crate) error: KafkaError,
-}
-
 impl Publisher {
-    pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
-        Ok(Self { config: config.clone(), producer: producer(config)? })
+    /// A producer; with exactly-once a transactional one.
+    pub(crate) fn new(config: &Config, guarantee: ProcessingGuarantee) -> KafkaResult<Self> {
+        let mut client = client_config(config);
+        client
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "2")
+            .set("message.max.bytes", MAX_MESSAGE_BYTES);
+        match guarantee {
+            ProcessingGuarantee::ExactlyOnce => client
+                .set("transactional.id", format!("{}-0", config.application_id))
+                // A hung transaction holds back every reader of committed records.
+                .set("transaction.timeout.ms", "10000"),
+            ProcessingGuarantee::AtLeastOnce => client.set("message.timeout.ms", "10000"),
+        };
+        Ok(Self { producer: client.create_with_context(Deliveries::default())? })
     }
 
-    /// Publishes `batch` to `topic`, waits for Kafka's word on every record, and gives those that were not accepted.
+    pub(crate) fn init_transactions(&self) -> KafkaResult<()> {
+        self.producer.init_transactions(TIMEOUT)
+    }
+
+    pub(crate) fn begin_transaction(&self) -> KafkaResult<()> {
+        self.producer.begin_transaction()
+    }
+
+    pub(crate) fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
+        self.producer.send_offsets_to_transaction(offsets, group, TIMEOUT)
+    }
+
+    pub(crate) fn commit_transaction(&self) -> KafkaResult<()> {
+        self.producer.commit_transaction(TIMEOUT)
+    }
+
+    pub(crate) fn abort_transaction(&self) -> KafkaResult<()> {
+        self.producer.abort_transaction(TIMEOUT)
+    }
+
+    /// Publishes `batch` to `topic`, waits for Kafka's word on every record, and gives what was not accepted.
     ///
-    /// The wait ends by itself: a record that can't be delivered within 30 s is rejected.
-    pub(crate) fn publish(&mut self, topic: &str, batch: &[&Output]) -> Vec<Rejected> {
-        if let Some((error, reason)) = self.producer.client().fatal_error() {
-            warn!(%error, reason, "the producer failed and is made anew");
-            match producer(&self.config) {
-                Ok(producer) => self.producer = producer,
-                Err(error) => warn!(%error, "can't make a producer"),
-            }
-        }
-        for (index, output) in batch.iter().enumerate() {
-            self.send(topic, index, output);
+    /// The wait ends by itself: a record that can't be delivered within 10 s is rejected.
+    pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
+        for output in batch {
+            self.send(topic, output);
         }
         // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
-        if let Err(error) = self.producer.flush(Duration::from_secs(60)) {
-            warn!(%error, "kafka did not answer in time");
+        if let Err(error) = self.producer.flush(Duration::from_secs(30)) {
+            self.producer.context().reject(error);
         }
         self.producer.context().take()
     }
 
-    fn send(&self, topic: &str, index: usize, output: &Output) {
-        let mut record = BaseRecord::with_opaque_to(topic, index);
+    fn send(&self, topic: &str, output: &Output) {
+        let mut record = BaseRecord::to(topic);
         if let Some(key) = &output.key {
             record = record.key(key.as_slice());
         }
@@ -79,7 +95,7 @@ impl Publisher {
         }
         while let Err((error, again)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                self.producer.context().reject(index, error);
+                self.producer.context().reject(error);
                 return;
             }
             self.producer.poll(Duration::from_millis(100));
@@ -88,48 +104,32 @@ impl Publisher {
     }
 }
 
-/// Whether trying again may help.
-pub(crate) fn may_heal(error: &KafkaError) -> bool {
-    !matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::MessageSizeTooLarge
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed
-                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-                | RDKafkaErrorCode::PolicyViolation
-                | RDKafkaErrorCode::InvalidRecord
-        )
-    )
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// Why records were not accepted: one for each of them.
+    pub(crate) rejected: Vec<KafkaError>,
+    /// The offset behind the last record that was accepted.
+    pub(crate) next_offset: Option<i64>,
 }
 
-fn producer(config: &Config) -> KafkaResult<BaseProducer<Deliveries>> {
-    client_config(config)
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
-        .set("compression.type", "lz4")
-        .set("linger.ms", "2")
-        .set("message.timeout.ms", "30000")
-        .create_with_context(Deliveries::default())
-}
-
-/// Collects what Kafka did not accept.
+/// Collects Kafka's word on each record.
 #[derive(Default)]
 struct Deliveries {
-    rejected: Mutex<Vec<Rejected>>,
+    published: Mutex<Published>,
 }
 
 impl Deliveries {
-    fn reject(&self, index: usize, error: KafkaError) {
-        self.lock().push(Rejected { index, error });
+    fn reject(&self, error: KafkaError) {
+        self.lock().rejected.push(error);
     }
 
-    fn take(&self) -> Vec<Rejected> {
+    fn take(&self) -> Published {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Rejected>> {
-        self.rejected.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Published> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,11 +144,15 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = usize;
+    type DeliveryOpaque = ();
 
-    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
-        if let Err((error, _)) = result {
-            self.reject(index, error.clone());
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(message) => {
+                let mut published = self.lock();
+                published.next_offset = published.next_offset.max(Some(message.offset() + 1));
+            }
+            Err((error, _)) => self.reject(error.clone()),
         }
     }
 }

@@ -24,7 +24,7 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
-pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let listener = match config.http.listen {
         Some(address) => {
             let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
@@ -36,7 +36,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
-        ready = topics::ensure(&config) => ready?,
+        ready = topics::ensure(&mut config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config)?;
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());

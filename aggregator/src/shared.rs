@@ -1,11 +1,12 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What the task and the rest of the process tell each other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     stop: Arc<AtomicBool>,
     ready: Arc<AtomicBool>,
+    dead_letters_lost: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -25,5 +26,15 @@ impl Shared {
     /// Whether the log was read to the end that it had at assignment.
     pub(crate) fn ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
+    }
+
+    /// Counts bad records whose copy Kafka refused for good.
+    pub(crate) fn lose_dead_letters(&self, lost: usize) {
+        self.dead_letters_lost.fetch_add(lost, Ordering::Relaxed);
+    }
+
+    /// How many were counted since the last call.
+    pub(crate) fn take_lost_dead_letters(&self) -> usize {
+        self.dead_letters_lost.swap(0, Ordering::Relaxed)
     }
 }

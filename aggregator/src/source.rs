@@ -15,9 +15,10 @@ use tracing::warn;
 
 use crate::client::{client_config, log, report};
 use crate::config::Config;
+use crate::publisher::Publisher;
 
 const PARTITION: i32 = 0;
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the source topic.
 pub(crate) struct Source {
@@ -42,19 +43,25 @@ pub(crate) enum Polled<'a> {
     Nothing,
 }
 
-/// The log as it was when the partition was assigned.
+/// Where the source topic and the group stand.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Assigned {
-    /// Where the log ends.
+pub(crate) struct SourceEnds {
+    /// The first offset.
+    pub(crate) begin: i64,
+    /// The offset behind the last.
     pub(crate) end: i64,
-    /// The group's offset: what is before it was dealt with by a process before this one.
-    pub(crate) committed: i64,
+    /// The group's offset.
+    pub(crate) committed: Option<i64>,
 }
 
 impl Source {
     pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
         let topic = config.topics.metrics.clone();
-        let consumer: BaseConsumer<Context> = client_config(config)
+        let mut client = client_config(config);
+        if !config.group_instance_id.is_empty() {
+            client.set("group.instance.id", &config.group_instance_id);
+        }
+        let consumer: BaseConsumer<Context> = client
             .set("group.id", &config.application_id)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -91,18 +98,22 @@ impl Source {
         std::mem::take(&mut *self.consumer.context().rebalances())
     }
 
-    /// Asks Kafka for the log's end and the group's offset.
-    pub(crate) fn assigned(&self) -> KafkaResult<Assigned> {
-        let (_, end) = self.consumer.fetch_watermarks(&self.topic, PARTITION, TIMEOUT)?;
+    /// Asks Kafka where the log begins and ends, and for the group's offset.
+    pub(crate) fn ends(&self) -> KafkaResult<SourceEnds> {
+        let (begin, end) = self.watermarks(&self.topic)?;
         let mut partition = TopicPartitionList::new();
         partition.add_partition(&self.topic, PARTITION);
         let committed = self.consumer.committed_offsets(partition, TIMEOUT)?;
         let committed = match committed.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
-            // An offset beyond the end belongs to a topic that is no more.
-            Some(Offset::Offset(offset)) if offset <= end => offset,
-            _ => 0,
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
         };
-        Ok(Assigned { end, committed })
+        Ok(SourceEnds { begin, end, committed })
+    }
+
+    /// Asks Kafka where a topic's one partition begins and ends.
+    pub(crate) fn watermarks(&self, topic: &str) -> KafkaResult<(i64, i64)> {
+        self.consumer.fetch_watermarks(topic, PARTITION, TIMEOUT)
     }
 
     /// Where the log ends, as the client learned it within the last second or with its last fetch; 0 if it does not
@@ -111,18 +122,32 @@ impl Source {
         self.consumer.context().log_end.load(Ordering::Relaxed)
     }
 
-    /// Reads the log from its beginning again.
-    pub(crate) fn rewind(&self) -> KafkaResult<()> {
-        let mut partition = TopicPartitionList::new();
-        partition.add_partition_offset(&self.topic, PARTITION, Offset::Beginning)?;
-        self.consumer.assign(&partition)
+    /// Reads on from `position`.
+    pub(crate) fn seek(&self, position: i64) -> KafkaResult<()> {
+        self.consumer.assign(&self.at(position)?)
+    }
+
+    /// Leaves the group and joins it again.
+    pub(crate) fn rejoin(&self) -> KafkaResult<()> {
+        self.consumer.unsubscribe();
+        self.consumer.subscribe(&[&self.topic])
     }
 
     /// Commits the group's offset.
     pub(crate) fn commit(&self, position: i64) -> KafkaResult<()> {
+        self.consumer.commit(&self.at(position)?, CommitMode::Sync)
+    }
+
+    /// Makes the group's offset a part of a transaction.
+    pub(crate) fn commit_with(&self, position: i64, transaction: &Publisher) -> KafkaResult<()> {
+        let group = self.consumer.group_metadata().ok_or(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId))?;
+        transaction.send_offsets(&self.at(position)?, &group)
+    }
+
+    fn at(&self, position: i64) -> KafkaResult<TopicPartitionList> {
         let mut partition = TopicPartitionList::new();
         partition.add_partition_offset(&self.topic, PARTITION, Offset::Offset(position))?;
-        self.consumer.commit(&partition, CommitMode::Sync)
+        Ok(partition)
     }
 }
 
@@ -156,10 +181,11 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    /// Sets the offset to start from within the assignment: a seek after it would race with the first fetch.
+    /// Takes the partition, but not yet its records: where to read on is known after the rows were restored, and
+    /// [`Source::seek`] says so.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let result = partitions.set_all_offsets(Offset::Beginning).and_then(|()| consumer.assign(partitions));
+            let result = partitions.set_all_offsets(Offset::End).and_then(|()| consumer.assign(partitions));
             (result, (partitions.count() > 0).then_some(Rebalance::Assigned))
         } else {
             (consumer.unassign(), Some(Rebalance::Revoked))

@@ -9,9 +9,19 @@ use crate::row::{Counter, Row, RowChange, RowMeta, RowView};
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     ids: HashTable<usize>,
-    slots: Vec<Option<(Box<[u8]>, Row)>>,
+    slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     hasher: DefaultHashBuilder,
+    changed: Vec<usize>,
+    removed: Vec<Box<[u8]>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    key: Box<[u8]>,
+    row: Row,
+    /// Whether it is in `changed`.
+    changed: bool,
 }
 
 impl Table {
@@ -21,8 +31,7 @@ impl Table {
 
     pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, &Row)> {
         let id = *self.ids.find(self.hasher.hash_one(key), |id| self.key(*id) == key)?;
-        let (_, row) = self.slots[id].as_ref()?;
-        Some((id, row))
+        Some((id, &self.slots[id].as_ref()?.row))
     }
 
     /// Replaces the row `id` and forwards the change.
@@ -33,16 +42,19 @@ impl Table {
         counters: &[Counter],
         forward: impl FnOnce(&RowChange<'_>),
     ) {
-        if let Some((_, row)) = &mut self.slots[id] {
+        if let Some(Slot { row, changed, .. }) = &mut self.slots[id] {
             forward(&Change { old: Some(row.view()), new: Some(RowView::new(&meta, counters)) });
             row.set(meta, counters);
+            if !std::mem::replace(changed, true) {
+                self.changed.push(id);
+            }
         }
     }
 
     /// Adds a row for a key that has none, and forwards the change.
     pub(crate) fn insert(&mut self, key: &[u8], row: Row, forward: impl FnOnce(&RowChange<'_>)) {
         forward(&Change { old: None, new: Some(row.view()) });
-        let slot = Some((key.into(), row));
+        let slot = Some(Slot { key: key.into(), row, changed: true });
         let id = if let Some(id) = self.free.pop() {
             self.slots[id] = slot;
             id
@@ -50,30 +62,32 @@ impl Table {
             self.slots.push(slot);
             self.slots.len() - 1
         };
+        self.changed.push(id);
         let Self { ids, slots, hasher, .. } = self;
-        let hash = |id: &usize| hasher.hash_one(slots[*id].as_ref().map_or(key, |(key, _)| key));
+        let hash = |id: &usize| hasher.hash_one(slots[*id].as_ref().map_or(key, |slot| &slot.key));
         ids.insert_unique(hasher.hash_one(key), id, hash);
     }
 
     /// Removes a row and forwards the change; `false` if the key has none.
     pub(crate) fn remove(&mut self, key: &[u8], forward: impl FnOnce(&RowChange<'_>)) -> bool {
-        let Some((id, row)) = self.find(key) else {
-            return false;
-        };
-        forward(&Change { old: Some(row.view()), new: None });
-        if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(key), |other| *other == id) {
-            entry.remove();
+        let found = self.ids.find_entry(self.hasher.hash_one(key), |id| {
+            self.slots[*id].as_ref().is_some_and(|slot| &*slot.key == key)
+        });
+        let Ok(found) = found else { return false };
+        let (id, _) = found.remove();
+        if let Some(slot) = self.slots[id].take() {
+            forward(&Change { old: Some(slot.row.view()), new: None });
+            self.removed.push(slot.key);
         }
-        self.slots[id] = None;
         self.free.push(id);
         true
     }
 
-    /// Marks the rows as dead that were last seen before `deadline`, and forwards each change. Gives the time at which
-    /// the next one could follow: when the oldest of those that live was last seen.
+    /// Marks the rows as dead that were last seen before `deadline`, and forwards each change. Gives when the oldest of
+    /// those that live was last seen.
     pub(crate) fn expire(&mut self, deadline: i64, mut forward: impl FnMut(&RowChange<'_>)) -> Option<i64> {
         let mut oldest = None;
-        for (_, row) in self.slots.iter_mut().flatten().filter(|(_, row)| row.meta.live) {
+        for Slot { row, .. } in self.slots.iter_mut().flatten().filter(|slot| slot.row.meta.live) {
             if row.meta.last_seen < deadline {
                 let old = row.view();
                 forward(&Change { old: Some(old), new: Some(RowView { live: false, ..old }) });
@@ -85,7 +99,35 @@ impl Table {
         oldest
     }
 
+    /// The keys of all rows.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.slots.iter().flatten().map(|slot| &*slot.key)
+    }
+
+    /// What changed since the last call: first the keys that were removed (and may be there again), then the rows.
+    pub(crate) fn take_changes(&mut self, mut changed: impl FnMut(&[u8], Option<&Row>)) {
+        for key in self.removed.drain(..) {
+            changed(&key, None);
+        }
+        for id in self.changed.drain(..) {
+            // A slot that was emptied, or given to another key, was said already.
+            if let Some(slot) = self.slots[id].as_mut().filter(|slot| slot.changed) {
+                slot.changed = false;
+                changed(&slot.key, Some(&slot.row));
+            }
+        }
+    }
+
+    /// Takes all rows for changed.
+    pub(crate) fn touch_all(&mut self) {
+        for (id, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(slot) = slot && !std::mem::replace(&mut slot.changed, true) {
+                self.changed.push(id);
+            }
+        }
+    }
+
     fn key(&self, id: usize) -> &[u8] {
-        self.slots[id].as_ref().map_or(&[], |(key, _)| key)
+        self.slots[id].as_ref().map_or(&[], |slot| &slot.key)
     }
 }

@@ -1,50 +1,60 @@
 //! The stream task: reads the source topic, applies the topology, and commits.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use quipu_record::BadRecord;
 use rdkafka::Message as _;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::Config;
+use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
 use crate::instruments::Instruments;
-use crate::publisher::{Output, Publisher, Rejected, may_heal};
+use crate::kafka_log::KafkaLog;
+use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 use crate::source::{Polled, Rebalance, Source};
-use crate::table_task::TableTask;
-use crate::topology::SourceRecord;
+use crate::store::AnyStore;
+use crate::topology::{Settings, SourceRecord};
 
 /// The most records that are applied before the clock is looked at again.
 const BATCH: usize = 1000;
 const POLL: Duration = Duration::from_millis(100);
-/// How long to wait before a batch is published again.
-const RETRY: Duration = Duration::from_millis(500);
-/// How long a stopping task tries to publish its last totals.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One task for the one partition.
 pub(crate) struct Task {
     config: Config,
     shared: Shared,
-    source: Source,
-    publisher: Publisher,
-    table: TableTask,
-    /// The group's offset.
-    committed: i64,
+    source: Arc<Source>,
+    engine: Engine<KafkaLog, AnyStore>,
+    instruments: Instruments,
     committed_at: Instant,
+    bad_lines: RateLimit,
+    progress_lines: RateLimit,
 }
 
 impl Task {
     pub(crate) fn new(config: Config, shared: Shared, instruments: Instruments) -> Result<Self, Error> {
+        let source = Arc::new(Source::new(&config).map_err(Error::Client)?);
+        let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
+        let store = AnyStore::new(&config)?;
+        let settings = Settings {
+            instance_timeout_ms: millis(config.instance_timeout),
+            refresh_interval_ms: millis(config.refresh_interval),
+            max_rows: config.limits.max_rows,
+            max_series: config.limits.max_series,
+            audits: config.audits.clone(),
+        };
         Ok(Self {
-            source: Source::new(&config).map_err(Error::Client)?,
-            publisher: Publisher::new(&config).map_err(Error::Client)?,
-            table: TableTask::new(&config, shared.clone(), instruments),
+            engine: Engine::new(log, store, settings, &config.topics.metrics),
             config,
             shared,
-            committed: 0,
+            source,
+            instruments,
             committed_at: Instant::now(),
+            bad_lines: RateLimit::new(5, 10_000),
+            progress_lines: RateLimit::new(1, 5_000),
         })
     }
 
@@ -53,28 +63,27 @@ impl Task {
         let Config { application_id, topics, .. } = &self.config;
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
-            self.read();
-            if self.committed_at.elapsed() >= self.config.commit_interval || self.table.is_full() {
+            self.read()?;
+            if self.committed_at.elapsed() >= self.config.commit_interval || self.engine.is_full() {
                 self.commit()?;
             }
         }
         self.commit()?;
-        info!(position = self.table.topology.position(), "stopped");
+        info!(position = self.engine.topology().position(), "stopped");
         Ok(())
     }
 
     /// Applies what there is to read, up to a batch.
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), Error> {
         let until_commit = self.config.commit_interval.saturating_sub(self.committed_at.elapsed());
         let mut timeout = until_commit.clamp(Duration::from_millis(1), POLL);
         for _ in 0..BATCH {
             let polled = self.source.poll(timeout);
-            // An assignment comes before the first record that was fetched for it.
-            for rebalance in self.source.rebalances() {
-                match rebalance {
-                    Rebalance::Assigned => self.committed = self.table.assigned(&self.source),
-                    Rebalance::Revoked => self.table.revoked(),
-                }
+            let rebalances = self.source.rebalances();
+            if !rebalances.is_empty() {
+                // What was fetched before the rows were restored does not count.
+                drop(polled);
+                return self.rebalance(&rebalances);
             }
             match polled {
                 Polled::Record(message) => {
@@ -84,95 +93,76 @@ impl Task {
                         key: message.key(),
                         value: message.payload(),
                     };
-                    self.table.apply(&record, self.committed);
-                }
-                Polled::End => self.table.caught_up(),
-                Polled::OutOfRange => {
-                    error!(
-                        topic = self.config.topics.metrics,
-                        position = self.table.topology.position(),
-                        "the position is beyond the log: the topic was created anew; its totals are built from its beginning"
-                    );
-                    if let Err(error) = self.source.rewind() {
-                        warn!(%error, "can't read from the beginning");
+                    let now = now();
+                    if let Some(result) = self.engine.apply(&record, now) {
+                        self.instruments.record(&result);
+                        if let Err(bad) = result && let Some(not_logged) = self.bad_lines.ask(now) {
+                            log_bad(&record, &bad, not_logged);
+                        }
                     }
-                    self.committed = self.table.assigned(&self.source);
                 }
-                Polled::Nothing => return,
+                Polled::End => self.engine.caught_up(),
+                Polled::OutOfRange => return self.engine.assigned(now()),
+                Polled::Nothing => break,
             }
             timeout = Duration::ZERO;
         }
+        self.tell();
+        Ok(())
     }
 
-    /// Publishes what changed, then commits the position: a failure in between repeats totals, and loses none.
+    fn rebalance(&mut self, rebalances: &[Rebalance]) -> Result<(), Error> {
+        for rebalance in rebalances {
+            match rebalance {
+                Rebalance::Assigned => self.engine.assigned(now())?,
+                Rebalance::Revoked => {
+                    info!("the partition is no longer ours");
+                    self.engine.revoked();
+                }
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Tells the rest of the process, and the log, how far the engine is.
+    fn tell(&mut self) {
+        let state = self.engine.state();
+        self.shared.set_ready(state == State::Running);
+        self.instruments.ready(state == State::Running);
+        if let State::CatchingUp(end) = state && self.progress_lines.ask(now()).is_some() {
+            let topology = self.engine.topology();
+            info!(position = topology.position(), end, rows = topology.rows(), "building the table");
+        }
+    }
+
     fn commit(&mut self) -> Result<(), Error> {
         let began = Instant::now();
         self.committed_at = began;
-        let position = self.table.topology.position();
-        self.table.instruments.table(&self.table.topology, self.source.log_end());
-        let Some((dead_letters, aggregates)) = self.table.take_outputs() else {
-            return Ok(());
-        };
-        if dead_letters.is_empty() && aggregates.is_empty() && position == self.committed {
-            return Ok(());
-        }
-        self.publish_dead_letters(&dead_letters)?;
-        self.publish_aggregates(&aggregates)?;
-        if position != self.committed {
-            match self.source.commit(position) {
-                Ok(()) => self.committed = position,
-                // The next commit has a newer position; until then a restart would repeat dead letters, no more.
-                Err(error) => warn!(%error, position, "can't commit the group's offset, and tries again"),
-            }
-        }
-        self.table.instruments.committed(began.elapsed());
-        debug!(position, aggregates = aggregates.len(), dead_letters = dead_letters.len(), "committed");
-        Ok(())
-    }
-
-    fn publish_aggregates(&mut self, aggregates: &[Output]) -> Result<(), Error> {
-        let topic = self.config.topics.aggregates.clone();
-        let refused = self.publish(&topic, aggregates)?;
-        self.table.instruments.published.increment(aggregates.len() - refused.len());
-        match refused.into_iter().next() {
-            Some(Rejected { error, .. }) => Err(Error::Refused {
-                what: format!("publishing totals to {topic}; allow WRITE on it, and check its max.message.bytes"),
-                source: error,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn publish_dead_letters(&mut self, dead_letters: &[Output]) -> Result<(), Error> {
-        let topic = self.config.topics.dead_letters.clone();
-        let refused = self.publish(&topic, dead_letters)?;
-        let instruments = &self.table.instruments;
-        instruments.dead_letters.increment(dead_letters.len() - refused.len());
-        instruments.dead_letters_lost.increment(refused.len());
-        if let Some(Rejected { error, .. }) = refused.first() {
-            error!(topic, %error, lost = refused.len(), "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+        self.instruments.table(self.engine.topology(), self.source.log_end());
+        let committed = self.engine.commit(now())?;
+        self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
+        if let Some(Committed { position, aggregates, rows, dead_letters }) = committed {
+            self.instruments.committed(began.elapsed());
+            self.instruments.published.increment(aggregates);
+            self.instruments.dead_letters.increment(dead_letters);
+            debug!(position, aggregates, rows, dead_letters, "committed");
         }
         Ok(())
     }
+}
 
-    /// Publishes until Kafka accepted everything, or refused it for good; gives what was refused.
-    fn publish(&mut self, topic: &str, batch: &[Output]) -> Result<Vec<Rejected>, Error> {
-        let mut refused = Vec::new();
-        let mut pending: Vec<&Output> = batch.iter().collect();
-        let mut give_up = None;
-        while !pending.is_empty() {
-            let (retry, lost): (Vec<_>, Vec<_>) =
-                self.publisher.publish(topic, &pending).into_iter().partition(|rejected| may_heal(&rejected.error));
-            refused.extend(lost);
-            let Some(first) = retry.first() else { break };
-            warn!(topic, error = %first.error, records = retry.len(), "kafka did not accept totals, and they are sent again");
-            self.table.instruments.publish_retries.increment(1);
-            if self.shared.stopping() && give_up.get_or_insert_with(Instant::now).elapsed() > STOP_TIMEOUT {
-                return Err(Error::Uncommitted);
-            }
-            pending = retry.into_iter().filter_map(|rejected| pending.get(rejected.index).copied()).collect();
-            thread::park_timeout(RETRY);
-        }
-        Ok(refused)
-    }
+fn log_bad(record: &SourceRecord<'_>, bad: &BadRecord, not_logged: u64) {
+    let key = record.key.map(|key| key.escape_ascii().take(200).map(char::from).collect::<String>());
+    let (offset, reason) = (record.offset, bad.reason());
+    warn!(offset, key, reason, not_logged, "bad record skipped: {}", bad.to_string().escape_debug());
+}
+
+/// The wall clock, in ms since 1970.
+fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

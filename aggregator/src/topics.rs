@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 
 use crate::client::{Logged, client_config};
-use crate::config::Config;
+use crate::config::{Config, ProcessingGuarantee};
 use crate::error::Error;
 
 const DAY_MS: &str = "86400000";
@@ -23,26 +23,41 @@ const METRICS: Configs = &[
     ("message.timestamp.type", "LogAppendTime"),
 ];
 const AGGREGATES: Configs = &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "3600000")];
+const STATE: Configs = &[("cleanup.policy", "compact"), ("max.message.bytes", "4194304")];
 const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
 
-/// Waits until the topics are there, and creates those that are absent if it may.
+/// Waits until the topics are there, and creates those that are absent if it may. Does without transactions where the
+/// broker has none.
 ///
 /// # Errors
 /// What time can't heal: too many partitions, or no right to create a topic.
-pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
+pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
     let admin: AdminClient<Logged> = client_config(config).create_with_context(Logged).map_err(Error::Client)?;
     let admin = Arc::new(admin);
-    let topics = &config.topics;
-    for (topic, configs) in
-        [(&topics.metrics, METRICS), (&topics.aggregates, AGGREGATES), (&topics.dead_letters, DEAD_LETTERS)]
-    {
+    let topics = config.topics.clone();
+    for (topic, configs) in [
+        (&topics.metrics, METRICS),
+        (&topics.state, STATE),
+        (&topics.aggregates, AGGREGATES),
+        (&topics.dead_letters, DEAD_LETTERS),
+    ] {
         let mut wait = Duration::from_millis(200);
         while !is_there(config, &admin, topic, configs).await? {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(10));
         }
     }
+    if config.processing_guarantee == ProcessingGuarantee::ExactlyOnce && is_embedded(admin).await {
+        info!("the embedded broker has no transactions: processing_guarantee is at_least_once");
+        config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
+    }
     Ok(())
+}
+
+/// Whether this is librdkafka's test cluster: it answers transactions, but does not isolate them.
+async fn is_embedded(admin: Arc<AdminClient<Logged>>) -> bool {
+    let asked = tokio::task::spawn_blocking(move || admin.inner().fetch_cluster_id(TIMEOUT));
+    asked.await.ok().flatten().is_some_and(|id| id.starts_with("mockCluster"))
 }
 
 async fn is_there(
@@ -57,7 +72,7 @@ async fn is_there(
             warn!(topic, "waiting for the topic: create it with one partition, or set topics.create = true");
             Ok(false)
         }
-        Ok(partitions) if partitions > 1 && topic == config.topics.metrics => {
+        Ok(partitions) if partitions > 1 && topic != config.topics.dead_letters => {
             Err(Error::Partitions { topic: topic.to_owned(), partitions })
         }
         Ok(_) => Ok(true),

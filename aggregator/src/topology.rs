@@ -1,4 +1,7 @@
-use quipu_record::{Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, decode};
+use quipu_record::{
+    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, StateRow, StateRowError, StateRowHeader, StateRowKind,
+    decode,
+};
 
 use crate::audit::Audits;
 use crate::change::Change;
@@ -163,6 +166,58 @@ impl Topology {
         aggregates
     }
 
+    /// Gives every row that changed since the last call as it goes to the changelog and the store: its key, and its
+    /// value or nothing if it was removed.
+    pub fn take_rows(&mut self, mut row: impl FnMut(&[u8], Option<Vec<u8>>)) {
+        let Self { table, series, .. } = self;
+        table.take_changes(|key, changed| row(key, changed.map(|changed| encode(changed, series))));
+    }
+
+    /// Puts back a row as [`Self::take_rows`] gave it. It does not count as changed.
+    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateRowError> {
+        let Some(value) = value else {
+            let at = At { offset: 0, timestamp: i64::MIN };
+            self.remove(key, at);
+            self.table.take_changes(|_, _| {});
+            return Ok(());
+        };
+        let stored = StateRow::decode(value)?;
+        let StateRowHeader { offset, last_seen, live, kind } = stored.header;
+        let kind = match kind {
+            StateRowKind::Run { seq } => RowKind::Run { seq },
+            StateRowKind::Plain { base, timestamp } => RowKind::Plain { base, timestamp },
+        };
+        self.resolved.fill(&mut self.series, self.settings.max_series, &[], stored.counters())?;
+        self.put(key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
+        self.table.take_changes(|_, _| {});
+        self.position = self.position.max(offset + 1);
+        Ok(())
+    }
+
+    /// Takes all rows for changed, so that [`Self::take_rows`] gives every one.
+    pub fn touch_rows(&mut self) {
+        self.table.touch_all();
+    }
+
+    /// Sets the next source offset, after rows were restored.
+    pub fn set_position(&mut self, position: i64) {
+        self.position = position;
+    }
+
+    /// Removes all rows, because the log that they came from is no more.
+    pub fn clear(&mut self, now: i64) {
+        let keys: Vec<Box<[u8]>> = self.table.keys().map(Into::into).collect();
+        for key in keys {
+            self.remove(&key, At { offset: 0, timestamp: now });
+        }
+        self.position = 0;
+    }
+
+    fn remove(&mut self, key: &[u8], at: At) -> bool {
+        let Self { table, sums, series, .. } = self;
+        table.remove(key, |change| sums.forward(change, series, at.timestamp))
+    }
+
     fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64, first: bool) {
         let audits = &mut self.sums.audits;
         let changed = audits.reduce.take_changed();
@@ -251,8 +306,7 @@ impl Topology {
             Some((_, row)) if at.offset <= row.meta.offset => return Outcome::Replayed,
             Some(_) => {}
         }
-        let Self { table, sums, series, .. } = self;
-        table.remove(key, |change| sums.forward(change, series, at.timestamp));
+        self.remove(key, at);
         Outcome::Removed
     }
 
@@ -288,6 +342,17 @@ impl Topology {
         let oldest = table.expire(now.saturating_sub(timeout), |change| sums.forward(change, series, now));
         self.expire_at = oldest.map_or(i64::MAX, |oldest| silent_at(oldest, timeout));
     }
+}
+
+fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
+    let RowMeta { kind, live, last_seen, offset } = row.meta;
+    let kind = match kind {
+        RowKind::Run { seq } => StateRowKind::Run { seq },
+        RowKind::Plain { base, timestamp } => StateRowKind::Plain { base, timestamp },
+    };
+    // Every series of a row is in the index.
+    let counters = row.counters.iter().filter_map(|(id, value)| Some((series.get(*id)?.as_ref(), *value)));
+    StateRow::encode(&StateRowHeader { offset, last_seen, live, kind }, counters)
 }
 
 /// When a row that was last seen then is silent.

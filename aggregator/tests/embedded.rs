@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::config::Audit;
+use quipu_aggregator::config::{Audit, StoreKind};
 use quipu_aggregator::{Config, Error, run};
 use quipu_broker::EmbeddedBroker;
 use quipu_record::Aggregate;
@@ -26,7 +26,7 @@ struct Fleet {
 impl Fleet {
     fn start() -> Self {
         let broker = EmbeddedBroker::start().expect("a broker");
-        for topic in ["metrics", "metrics-agg", "metrics-dlq"] {
+        for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
             broker.create_topic(topic, 1).expect("a topic");
         }
         let producer =
@@ -39,6 +39,7 @@ impl Fleet {
         config.kafka.brokers = self.broker.bootstrap_servers();
         config.kafka.properties.insert("fetch.wait.max.ms", "10");
         config.http.listen = None;
+        config.state.store = StoreKind::Memory;
         config
     }
 

@@ -114,7 +114,7 @@ create = 'yes'
 dead_letters = 'metrics-agg'
 [limits]
 max_rows = -1
-[storage]
+[placement]
 dir = 'x'
 [[audit]]
 name = 'a'

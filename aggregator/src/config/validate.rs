@@ -85,6 +85,7 @@ impl Config {
         let topics = [
             ("metrics", self.topics.metrics.as_str()),
             ("aggregates", &self.topics.aggregates),
+            ("state", &self.topics.state),
             ("dead_letters", &self.topics.dead_letters),
         ];
         let paths = topics.map(|(key, name)| (vec!["topics", key], name));

@@ -1,0 +1,341 @@
+//! The commit protocol: what is read, said and stored, in which order, and what a failure of each step means.
+//!
+//! It is written against two traits, so that the same code runs on Kafka and RocksDB and in the simulation.
+//!
+//! A commit is: the totals, the changelog and the dead letters, then the group's offset, made visible together by
+//! [`Log::end`] (one transaction with exactly-once; with at-least-once each step is durable by itself, in this order);
+//! and only after that the local store. So the store is never ahead of the changelog, and whatever it lacks, the
+//! changelog has.
+
+mod ports;
+
+use quipu_record::BadRecord;
+use tracing::{error, info, warn};
+
+pub use ports::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
+
+use crate::dead_letter::dead_letter;
+use crate::topology::{Outcome, Settings, SourceRecord, Topology};
+
+/// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
+/// (`delete.retention.ms`), and a row that one removed would come back.
+const OLDEST_STORE_MS: i64 = 12 * 60 * 60 * 1000;
+/// The most dead letters that wait for a commit.
+const DEAD_LETTERS: usize = 1000;
+/// How many restored rows are written to the store at once.
+const RESTORE_ROWS: usize = 10_000;
+
+/// The topology, the log it reads from and writes to, and the store of its rows.
+pub struct Engine<L, S> {
+    /// Kafka.
+    pub log: L,
+    /// The local store.
+    pub store: S,
+    settings: Settings,
+    source_topic: String,
+    topology: Topology,
+    state: State,
+    dead_letters: Vec<Output>,
+    /// The group's offset.
+    committed: i64,
+    /// The next changelog offset.
+    changelog: i64,
+}
+
+/// Whether the engine may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Another process has the partition.
+    Waiting,
+    /// The log is being read to this end, which it had at assignment; nothing is said yet.
+    CatchingUp(i64),
+    /// Every commit says what changed.
+    Running,
+}
+
+/// What a commit contained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The next source offset.
+    pub position: i64,
+    /// How many totals.
+    pub aggregates: usize,
+    /// How many rows.
+    pub rows: usize,
+    /// How many bad records.
+    pub dead_letters: usize,
+}
+
+impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
+    /// An engine that waits for the partition.
+    #[must_use]
+    pub fn new(log: L, store: S, settings: Settings, source_topic: impl Into<String>) -> Self {
+        Self {
+            log,
+            store,
+            topology: Topology::new(settings.clone()),
+            settings,
+            source_topic: source_topic.into(),
+            state: State::Waiting,
+            dead_letters: Vec::new(),
+            committed: 0,
+            changelog: 0,
+        }
+    }
+
+    /// The topology, to look at.
+    #[must_use]
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Whether the engine may speak.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The partition is ours: restores the rows and finds where to read on.
+    ///
+    /// # Errors
+    /// What nothing mends.
+    pub fn assigned(&mut self, now: i64) -> Result<(), L::Error> {
+        loop {
+            match self.restore(now) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Fatal(error)) => return Err(error),
+                Err(Failure::Lost(why)) => {
+                    self.rejoin(&why);
+                    return Ok(());
+                }
+                Err(Failure::Again(why) | Failure::Undone(why)) => {
+                    warn!(why, "can't restore the table, and tries again");
+                    if !self.log.pause() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The partition is another process's: forgets everything.
+    pub fn revoked(&mut self) {
+        self.forget();
+        self.store.close();
+    }
+
+    /// Leaves it to the group who has the partition; nothing of the last commit counts unless Kafka has it.
+    fn rejoin(&mut self, why: &str) {
+        warn!(why, "the partition or the commit is lost; joining the group again");
+        self.revoked();
+        self.log.rejoin();
+    }
+
+    fn forget(&mut self) {
+        self.state = State::Waiting;
+        self.topology = Topology::new(self.settings.clone());
+        self.dead_letters.clear();
+    }
+
+    fn restore(&mut self, now: i64) -> Result<(), Failure<L::Error>> {
+        self.forget();
+        let Assigned { begin, end, committed, changelog_end } = self.log.assigned()?;
+        let checkpoint = self.restore_from_store(changelog_end, now).map_err(Failure::Fatal)?;
+        let from = checkpoint.map_or(0, |checkpoint| checkpoint.changelog);
+        // A store that is ahead of the changelog has what the changelog lost.
+        let lost = from > changelog_end;
+        self.restore_from_changelog(if lost { 0 } else { from }, changelog_end)?;
+        if lost {
+            warn!(from, changelog_end, "the changelog was created anew; all rows are written to it again");
+            self.topology.touch_rows();
+        }
+        let mut start = committed.or(checkpoint.map(|checkpoint| checkpoint.position)).unwrap_or(begin);
+        if start.max(self.topology.position()) > end {
+            error!(position = start, end, "the source topic was created anew: totals begin again with what it has now");
+            self.topology.clear(now);
+            start = begin;
+        } else if start < begin {
+            error!(position = start, begin, "records expired before they were read: what only they reported is lost");
+            start = begin;
+        }
+        self.topology.set_position(start.max(self.topology.position()));
+        self.log.seek(start)?;
+        self.committed = start;
+        self.changelog = changelog_end;
+        info!(rows = self.topology.rows(), position = start, end, "the partition is ours; reading to the log's end");
+        self.state = State::CatchingUp(end);
+        if start >= end {
+            self.caught_up();
+        }
+        Ok(())
+    }
+
+    fn restore_from_store(&mut self, changelog_end: i64, now: i64) -> Result<Option<Checkpoint>, L::Error> {
+        let topology = &mut self.topology;
+        let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok())?;
+        let too_old = checkpoint.is_some_and(|checkpoint| {
+            checkpoint.changelog < changelog_end && now - checkpoint.written_at > OLDEST_STORE_MS
+        });
+        if checkpoint.is_none() || too_old {
+            self.topology = Topology::new(self.settings.clone());
+            self.store.clear()?;
+            return Ok(None);
+        }
+        Ok(checkpoint)
+    }
+
+    fn restore_from_changelog(&mut self, from: i64, end: i64) -> Result<(), Failure<L::Error>> {
+        if from >= end {
+            return Ok(());
+        }
+        info!(from, end, "restoring rows from the changelog");
+        let Self { log, store, topology, .. } = self;
+        let mut rows = Vec::new();
+        let mut unreadable = None;
+        log.changelog(from, end, &mut |key, value| {
+            if let Err(why) = topology.restore(key, value) {
+                unreadable.get_or_insert(why);
+                return Ok(());
+            }
+            rows.push(Output { key: Some(key.into()), value: value.map(Into::into), headers: Vec::new() });
+            if rows.len() >= RESTORE_ROWS {
+                store.write(&rows, None)?;
+                rows.clear();
+            }
+            Ok(())
+        })?;
+        if let Some(why) = unreadable {
+            return Err(Failure::Fatal(log.unreadable(&why)));
+        }
+        store.write(&rows, None).map_err(Failure::Fatal)
+    }
+
+    /// Applies a record. Gives what became of it, unless a process before this one dealt with it already.
+    pub fn apply(&mut self, record: &SourceRecord<'_>, now: i64) -> Option<Result<Outcome, BadRecord>> {
+        if self.state == State::Waiting {
+            return None;
+        }
+        let result = self.topology.process(record, now);
+        if let State::CatchingUp(end) = self.state && self.topology.position() >= end {
+            self.caught_up();
+        }
+        if record.offset < self.committed {
+            return None;
+        }
+        if let Err(bad) = &result {
+            self.dead_letters.push(dead_letter(&self.source_topic, record, bad));
+        }
+        Some(result)
+    }
+
+    /// The log was read to its end.
+    pub fn caught_up(&mut self) {
+        if matches!(self.state, State::CatchingUp(_)) {
+            self.state = State::Running;
+            let (position, rows, series) = (self.topology.position(), self.topology.rows(), self.topology.series());
+            info!(position, rows, series, "caught up");
+        }
+    }
+
+    /// Whether so many bad records wait that a commit should not be waited for.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.dead_letters.len() >= DEAD_LETTERS
+    }
+
+    /// Commits what changed, if anything did.
+    ///
+    /// # Errors
+    /// What nothing mends. What was not committed is computed again at the next start.
+    pub fn commit(&mut self, now: i64) -> Result<Option<Committed>, L::Error> {
+        let batch = match self.state {
+            State::Running => self.take_batch(now),
+            // Nothing may be said yet, but bad records must not pile up.
+            State::CatchingUp(_) if self.is_full() => {
+                Batch { dead_letters: std::mem::take(&mut self.dead_letters), ..Batch::default() }
+            }
+            _ => return Ok(None),
+        };
+        let Batch { dead_letters, aggregates, rows, position } = &batch;
+        if dead_letters.is_empty() && aggregates.is_empty() && rows.is_empty() && *position == Some(self.committed) {
+            return Ok(None);
+        }
+        loop {
+            match self.attempt(&batch) {
+                Ok(changelog) => {
+                    self.changelog = changelog.unwrap_or(self.changelog);
+                    break;
+                }
+                Err(Failure::Fatal(error)) => return Err(error),
+                Err(Failure::Lost(why)) => {
+                    self.rejoin(&why);
+                    return Ok(None);
+                }
+                Err(Failure::Again(why) | Failure::Undone(why)) => {
+                    warn!(why, "the commit was undone, and is made again");
+                    if !self.log.pause() {
+                        return Err(self.log.gave_up());
+                    }
+                    match self.log.abort() {
+                        Err(Failure::Fatal(error)) => return Err(error),
+                        Err(Failure::Lost(why)) => {
+                            self.rejoin(&why);
+                            return Ok(None);
+                        }
+                        // If it is not undone yet, the next attempt says so.
+                        Ok(()) | Err(Failure::Again(_) | Failure::Undone(_)) => {}
+                    }
+                }
+            }
+        }
+        if let Some(position) = *position {
+            self.committed = position;
+            let checkpoint = Checkpoint { position, changelog: self.changelog, written_at: now };
+            self.store.write(rows, Some(checkpoint))?;
+        }
+        let position = self.committed;
+        let (aggregates, rows, dead_letters) = (aggregates.len(), rows.len(), dead_letters.len());
+        Ok(Some(Committed { position, aggregates, rows, dead_letters }))
+    }
+
+    fn take_batch(&mut self, now: i64) -> Batch {
+        let aggregates = self.topology.take_aggregates(now);
+        let aggregates = aggregates.iter().map(|aggregate| {
+            let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
+            Output { key: Some(key), value: Some(value), headers: Vec::new() }
+        });
+        let aggregates = aggregates.collect();
+        let mut rows = Vec::new();
+        self.topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
+        let dead_letters = std::mem::take(&mut self.dead_letters);
+        Batch { dead_letters, aggregates, rows, position: Some(self.topology.position()) }
+    }
+
+    fn attempt(&mut self, batch: &Batch) -> Result<Option<i64>, Failure<L::Error>> {
+        self.step(Log::begin)?;
+        let changelog = self.log.publish(batch)?;
+        if let Some(position) = batch.position {
+            self.step(|log| log.offset(position))?;
+        }
+        self.step(Log::end)?;
+        Ok(changelog)
+    }
+
+    /// Makes one step until it is known whether it was done.
+    fn step(
+        &mut self,
+        mut step: impl FnMut(&mut L) -> Result<(), Failure<L::Error>>,
+    ) -> Result<(), Failure<L::Error>> {
+        loop {
+            match step(&mut self.log) {
+                Err(Failure::Again(why)) => {
+                    warn!(why, "a step of the commit is made again");
+                    if !self.log.pause() {
+                        return Err(Failure::Fatal(self.log.gave_up()));
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+}

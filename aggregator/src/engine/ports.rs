@@ -1,0 +1,115 @@
+//! What the engine works on, and what it needs of Kafka and of a store.
+
+use quipu_record::StateRowError;
+
+/// A record to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value; none is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// All that one commit makes durable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Copies of bad records.
+    pub dead_letters: Vec<Output>,
+    /// Totals.
+    pub aggregates: Vec<Output>,
+    /// Rows, for the changelog and the store.
+    pub rows: Vec<Output>,
+    /// The next source offset, if it is a part of the commit.
+    pub position: Option<i64>,
+}
+
+/// The log as it was when the partition was assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assigned {
+    /// Where the source log begins.
+    pub begin: i64,
+    /// Where the source log ends.
+    pub end: i64,
+    /// The group's offset, if it has one.
+    pub committed: Option<i64>,
+    /// Where the changelog ends.
+    pub changelog_end: i64,
+}
+
+/// Why a step failed, by what can be done about it.
+#[derive(Debug)]
+pub enum Failure<E> {
+    /// Whether it was done is not known, or it can be done later: the same step again.
+    Again(String),
+    /// The commit is undone: all of it again.
+    Undone(String),
+    /// The partition may be another's now, or nobody knows what became of the commit: the group decides anew, and
+    /// whoever it assigns begins with what Kafka has.
+    Lost(String),
+    /// Nothing mends it.
+    Fatal(E),
+}
+
+/// What the engine needs of Kafka.
+pub trait Log {
+    /// What ends the process.
+    type Error;
+
+    /// Keeps every other process from committing, and asks where the logs stand.
+    fn assigned(&mut self) -> Result<Assigned, Failure<Self::Error>>;
+    /// Gives the changelog from `from` to `end`.
+    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Self::Error>) -> Result<(), Failure<Self::Error>>;
+    /// Reads on from `position`.
+    fn seek(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
+    /// Begins a commit.
+    fn begin(&mut self) -> Result<(), Failure<Self::Error>>;
+    /// Publishes the records of a commit, and gives where the changelog ends after them (if it was written to).
+    fn publish(&mut self, batch: &Batch) -> Result<Option<i64>, Failure<Self::Error>>;
+    /// Makes the position a part of the commit.
+    fn offset(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
+    /// Makes the commit visible.
+    fn end(&mut self) -> Result<(), Failure<Self::Error>>;
+    /// Undoes a commit that was begun.
+    fn abort(&mut self) -> Result<(), Failure<Self::Error>>;
+    /// Undoes what was begun, leaves the group and joins it again.
+    fn rejoin(&mut self);
+    /// Waits a little before a step is tried again; `false` if the process is to stop and has tried long enough.
+    fn pause(&mut self) -> bool;
+    /// The error of a process that stopped before its commit was accepted.
+    fn gave_up(&self) -> Self::Error;
+    /// The error of a changelog that can't be read, for the reason given.
+    fn unreadable(&self, why: &StateRowError) -> Self::Error;
+}
+
+/// Takes the rows of the changelog: key, and value or nothing if it was removed.
+pub type RowSink<'a, E> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), E>;
+
+/// How far a store's rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The next source offset.
+    pub position: i64,
+    /// The next changelog offset.
+    pub changelog: i64,
+    /// When it was written, in ms since 1970.
+    pub written_at: i64,
+}
+
+/// Where rows outlive the process, near it.
+pub trait Store {
+    /// What ends the process.
+    type Error;
+
+    /// Gives all rows, and how far they are; none if there is no checkpoint. `row` says whether it could read the row:
+    /// a store with one that it can't is moved aside, as is one that is damaged or of another format.
+    fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Self::Error>;
+    /// Begins with no rows.
+    fn clear(&mut self) -> Result<(), Self::Error>;
+    /// Writes rows and, if given, the checkpoint, in one step: all or nothing.
+    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Self::Error>;
+    /// Lets go of what only one process can hold.
+    fn close(&mut self);
+}

@@ -1,0 +1,276 @@
+//! The engine's log on Kafka: one consumer of the group, one producer of totals and rows, one of dead letters.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quipu_record::StateRowError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use tracing::{error, warn};
+
+use crate::client::{Logged, client_config};
+use crate::config::{Config, ProcessingGuarantee};
+use crate::engine::{Assigned, Batch, Failure, Log, Output, RowSink};
+use crate::error::Error;
+use crate::publisher::Publisher;
+use crate::shared::Shared;
+use crate::source::{Source, SourceEnds};
+
+const PARTITION: i32 = 0;
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before a step is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long a stopping process tries to have its last totals accepted.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Kafka, as the engine sees it.
+pub(crate) struct KafkaLog {
+    config: Config,
+    shared: Shared,
+    source: Arc<Source>,
+    /// Totals and rows; made at each assignment, so that those of every process before are fenced.
+    outputs: Option<Publisher>,
+    dead_letters: Publisher,
+    stopping_since: Option<Instant>,
+}
+
+type Step<T> = Result<T, Failure<Error>>;
+
+impl KafkaLog {
+    pub(crate) fn new(config: &Config, shared: Shared, source: Arc<Source>) -> Result<Self, Error> {
+        Ok(Self {
+            dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce).map_err(Error::Client)?,
+            config: config.clone(),
+            shared,
+            source,
+            outputs: None,
+            stopping_since: None,
+        })
+    }
+
+    fn exactly_once(&self) -> bool {
+        self.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
+    }
+
+    fn outputs(&mut self) -> Step<&mut Publisher> {
+        self.outputs.as_mut().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
+    }
+
+    /// Gives where the topic ends after the batch.
+    fn publish_to(&mut self, topic: &str, batch: &[Output]) -> Step<Option<i64>> {
+        let published = self.outputs()?.publish(topic, batch);
+        match published.rejected.into_iter().next() {
+            Some(error) => Err(rejection(topic, error)),
+            None => Ok(published.next_offset),
+        }
+    }
+
+    fn publish_dead_letters(&mut self, batch: &[Output]) -> Step<()> {
+        let topic = &self.config.topics.dead_letters;
+        let rejected = self.dead_letters.publish(topic, batch).rejected;
+        if let Some(error) = rejected.iter().find(|error| may_heal(error)) {
+            return Err(Failure::Undone(format!("dead letters to {topic}: {error}")));
+        }
+        self.shared.lose_dead_letters(rejected.len());
+        if let Some(error) = rejected.first() {
+            let lost = rejected.len();
+            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+        }
+        Ok(())
+    }
+}
+
+impl Log for KafkaLog {
+    type Error = Error;
+
+    fn assigned(&mut self) -> Step<Assigned> {
+        self.outputs = None;
+        let outputs = Publisher::new(&self.config, self.config.processing_guarantee)
+            .map_err(|error| Failure::Fatal(Error::Client(error)))?;
+        if self.exactly_once() {
+            outputs.init_transactions().map_err(|error| transaction(&error))?;
+        }
+        self.outputs = Some(outputs);
+        let again = |error: KafkaError| Failure::Again(error.to_string());
+        let SourceEnds { begin, end, committed } = self.source.ends().map_err(again)?;
+        let (_, changelog_end) = self.source.watermarks(&self.config.topics.state).map_err(again)?;
+        Ok(Assigned { begin, end, committed, changelog_end })
+    }
+
+    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Error>) -> Step<()> {
+        let again = |error: KafkaError| Failure::Again(error.to_string());
+        let consumer: BaseConsumer<Logged> = client_config(&self.config)
+            .set("group.id", &self.config.application_id)
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed")
+            .create_with_context(Logged)
+            .map_err(|error| Failure::Fatal(Error::Client(error)))?;
+        let mut partition = TopicPartitionList::new();
+        partition
+            .add_partition_offset(&self.config.topics.state, PARTITION, Offset::Offset(from))
+            .and_then(|()| consumer.assign(&partition))
+            .map_err(again)?;
+        let mut heard = Instant::now();
+        loop {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    if let Some(key) = message.key() {
+                        row(key, message.payload()).map_err(Failure::Fatal)?;
+                    }
+                    if message.offset() + 1 >= end {
+                        return Ok(());
+                    }
+                }
+                // What stands before the end and was not given are marks of transactions.
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
+                None if self.shared.stopping() || heard.elapsed() > TIMEOUT => {
+                    return Err(Failure::Again("the changelog can't be read".to_owned()));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn seek(&mut self, position: i64) -> Step<()> {
+        self.source.seek(position).map_err(|error| Failure::Again(error.to_string()))
+    }
+
+    fn begin(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.outputs()?.begin_transaction().map_err(|error| transaction(&error))?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, batch: &Batch) -> Step<Option<i64>> {
+        if !batch.dead_letters.is_empty() {
+            self.publish_dead_letters(&batch.dead_letters)?;
+        }
+        let (aggregates, state) = (self.config.topics.aggregates.clone(), self.config.topics.state.clone());
+        self.publish_to(&aggregates, &batch.aggregates)?;
+        self.publish_to(&state, &batch.rows)
+    }
+
+    fn offset(&mut self, position: i64) -> Step<()> {
+        if self.exactly_once() {
+            let source = Arc::clone(&self.source);
+            let outputs = self.outputs()?;
+            return source.commit_with(position, outputs).map_err(|error| transaction(&error));
+        }
+        self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
+            Some(code) if of_the_group(code) => Failure::Lost(error.to_string()),
+            _ => Failure::Again(error.to_string()),
+        })
+    }
+
+    fn end(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.outputs()?.commit_transaction().map_err(|error| transaction(&error))?;
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.outputs()?.abort_transaction().map_err(|error| transaction(&error))?;
+        }
+        Ok(())
+    }
+
+    fn rejoin(&mut self) {
+        if let Err(Failure::Again(why) | Failure::Undone(why) | Failure::Lost(why)) = self.abort() {
+            warn!(why, "the transaction is left to its timeout");
+        }
+        self.outputs = None;
+        if let Err(error) = self.source.rejoin() {
+            warn!(%error, "can't join the group again");
+        }
+    }
+
+    fn pause(&mut self) -> bool {
+        if self.shared.stopping() {
+            let since = self.stopping_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > STOP_TIMEOUT {
+                return false;
+            }
+        }
+        thread::park_timeout(PAUSE);
+        true
+    }
+
+    fn gave_up(&self) -> Error {
+        Error::Uncommitted
+    }
+
+    fn unreadable(&self, why: &StateRowError) -> Error {
+        Error::Changelog { topic: self.config.topics.state.clone(), why: why.clone() }
+    }
+}
+
+/// What a failed step of a transaction means.
+fn transaction(error: &KafkaError) -> Failure<Error> {
+    let why = error.to_string();
+    let code = error.rdkafka_error_code();
+    match (error, code) {
+        (_, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::InvalidProducerEpoch)) => {
+            Failure::Fatal(Error::Fenced)
+        }
+        (_, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
+            Failure::Fatal(Error::Refused {
+                what: "transactions; allow WRITE and DESCRIBE on the transactional ID and READ on the group, or set processing_guarantee = \"at_least_once\"".to_owned(),
+                source: error.clone(),
+            })
+        }
+        (_, Some(code)) if of_the_group(code) => Failure::Lost(why),
+        (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(why),
+        (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(why),
+        (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(why),
+        _ => Failure::Lost(why),
+    }
+}
+
+/// What a record means that Kafka did not accept.
+fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch) => {
+            Failure::Fatal(Error::Fenced)
+        }
+        _ if !may_heal(&error) => Failure::Fatal(Error::Refused {
+            what: format!("publishing to {topic}; allow WRITE on it, and check its max.message.bytes"),
+            source: error,
+        }),
+        _ => Failure::Undone(format!("records to {topic}: {error}")),
+    }
+}
+
+/// Whether it is for the group to decide who goes on.
+fn of_the_group(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::IllegalGeneration
+            | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::AssignmentLost
+            | RDKafkaErrorCode::NoOffset
+    )
+}
+
+/// Whether trying again may help.
+fn may_heal(error: &KafkaError) -> bool {
+    !matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::PolicyViolation
+                | RDKafkaErrorCode::InvalidRecord
+        )
+    )
+}
