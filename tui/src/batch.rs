@@ -25,7 +25,7 @@ pub enum Batch {
 }
 
 /// One of the two topics that an observer reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// The reports of the instances (`metrics`).
     Metrics,

@@ -58,6 +58,13 @@ impl History {
         self.slope((end - RATE_WINDOW_MS).max(self.start()?), end)
     }
 
+    /// By how much the value changed in a time span, as far as it is known.
+    #[must_use]
+    pub fn change(&self, from: i64, to: i64) -> f64 {
+        let from = self.start().map_or(from, |start| from.max(start));
+        self.interpolated(to).zip(self.interpolated(from)).map_or(0.0, |(to, from)| to - from)
+    }
+
     /// The change per second in each of `buckets` equal parts of a time span; none where it is not known.
     #[must_use]
     pub fn rates(&self, from: i64, to: i64, buckets: usize, now: i64) -> Vec<Option<f64>> {

@@ -12,14 +12,14 @@ const HISTORY: usize = 120;
 ///
 /// A fleet may have a million of them, so there is a limit. Within it all are kept; beyond it only those of the series
 /// in focus.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lines {
     limit: usize,
     focus: Option<SeriesId>,
     kept: HashMap<(SeriesId, RunId), Line>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Line {
     history: History,
     /// It is beyond the limit, and goes when the focus moves.

@@ -50,7 +50,7 @@ impl Default for Limits {
 }
 
 /// The fleet as an outside observer sees it. Pure: time is passed in, in ms since 1970 by this machine's clock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fleet {
     series: SeriesTable,
     runs: Runs,
@@ -141,6 +141,12 @@ impl Fleet {
     #[must_use]
     pub fn get(&self, id: SeriesId) -> &ObservedSeries {
         self.series.get(id)
+    }
+
+    /// Whether anything is known of a series.
+    #[must_use]
+    pub fn knows(&self, id: SeriesId) -> bool {
+        self.series.has(id) && self.get(id).is_known()
     }
 
     /// Looks a series up.

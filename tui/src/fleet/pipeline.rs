@@ -9,19 +9,19 @@ use crate::batch::{Connection, LagReport, Topic, TopicState};
 const HISTORY: usize = 200;
 
 /// What is known of the way from the instances to the sinks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pipeline {
     connection: Connection,
     connection_since: i64,
     topics: [ReadTopic; 2],
     groups: BTreeMap<String, Group>,
-    bad: BTreeMap<(&'static str, &'static str), u64>,
+    bad: BTreeMap<(Topic, &'static str), u64>,
     newest_aggregate: Option<i64>,
     aggregated: Option<i64>,
 }
 
 /// One of the two topics, as far as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ReadTopic {
     /// Its state.
     pub state: TopicState,
@@ -34,7 +34,7 @@ pub struct ReadTopic {
 }
 
 /// A consumer group: the aggregator's or a sink's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Group {
     /// What it consumes.
     pub topic: Topic,
@@ -83,7 +83,7 @@ impl Pipeline {
     }
 
     /// Records that could not be read here: topic, reason, number.
-    pub fn bad(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+    pub fn bad(&self) -> impl Iterator<Item = (Topic, &'static str, u64)> {
         self.bad.iter().map(|((topic, reason), count)| (*topic, *reason, *count))
     }
 
@@ -142,10 +142,6 @@ impl Pipeline {
     }
 
     pub(super) fn count_bad(&mut self, topic: Topic, reason: &'static str) {
-        let topic = match topic {
-            Topic::Metrics => "metrics",
-            Topic::Aggregates => "metrics-agg",
-        };
         *self.bad.entry((topic, reason)).or_default() += 1;
     }
 

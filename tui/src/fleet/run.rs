@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use quipu_record::{BadRecord, PlainCounter, Report};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::series::{SeriesId, SeriesTable};
@@ -15,7 +16,7 @@ const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 pub struct RunId(pub(super) u32);
 
 /// One life of an instance, or the row of a plain counter.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     id: RunId,
     instance: String,
@@ -30,7 +31,8 @@ pub struct Run {
 }
 
 /// What is known of a run's whereabouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// It reports.
     Live,
@@ -42,7 +44,7 @@ pub enum RunState {
     Left,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Part {
     seq: u64,
     /// What a plain counter's row had counted before it started anew.

@@ -6,7 +6,7 @@ use super::run::{Run, RunId, RunState};
 use super::timeline::{EventKind, Timeline};
 
 /// The rows of `metrics`, the parts of a run put together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Runs {
     rows: HashMap<String, Run>,
     limit: usize,

@@ -14,7 +14,7 @@ const HISTORY: usize = 200;
 pub struct SeriesId(u32);
 
 /// A series and its fleet-wide total.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ObservedSeries {
     id: SeriesId,
     series: Arc<Series>,
@@ -84,7 +84,7 @@ impl ObservedSeries {
 }
 
 /// All series that were seen, each stored once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SeriesTable {
     ids: HashMap<Arc<Series>, SeriesId>,
     entries: Vec<ObservedSeries>,
@@ -138,6 +138,10 @@ impl SeriesTable {
 
     pub(super) fn find(&self, series: &Series) -> Option<SeriesId> {
         self.ids.get(series).copied()
+    }
+
+    pub(super) fn has(&self, id: SeriesId) -> bool {
+        self.entries.len() > id.0 as usize
     }
 
     pub(super) fn get(&self, id: SeriesId) -> &ObservedSeries {

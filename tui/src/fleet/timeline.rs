@@ -33,7 +33,7 @@ pub enum EventKind {
 }
 
 /// The newest events in the order of their time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Timeline(VecDeque<Event>);
 
 impl Timeline {

@@ -1,0 +1,115 @@
+//! The experiment without a broker: a producer sends a million records, two consumers process them, and one of them
+//! leaves with work that it had not committed. For the examples and the tests of frames.
+
+use quipu_record::{Aggregate, AggregateType, CounterPrefix, ReportHeader, ReportWriter, RunKey, Series};
+use quipu_tui::{Batch, Connection, GroupOffset, LagReport, RawRecord, Topic, TopicState};
+use uuid::{Builder, Uuid};
+
+/// When it begins in tests and images, in ms since 1970.
+pub(crate) const START: i64 = 1_718_900_000_000;
+
+/// A record of a run's counters at a time, `at` ms since 1970.
+pub(crate) fn report(
+    instance: &str,
+    run: Uuid,
+    seq: u64,
+    at: i64,
+    counters: &[(&Series, u64)],
+    is_final: bool,
+) -> RawRecord {
+    let mut report = ReportWriter::new(&ReportHeader { instance, run, at, seq, interval_ms: 1_000, is_final });
+    for (series, count) in counters {
+        report.push(&CounterPrefix::new(series.as_ref()), *count);
+    }
+    let key = RunKey { instance, run, part: 0 }.to_string().into_bytes();
+    RawRecord { offset: i64::try_from(seq).unwrap_or(0), timestamp: at, key: Some(key), value: Some(report.finish()) }
+}
+
+/// A record of a total.
+pub(crate) fn aggregate(
+    series: &Series,
+    kind: AggregateType,
+    count: i128,
+    timestamp: i64,
+    instances: u64,
+) -> RawRecord {
+    let offset = timestamp % 1_000_000_000 / 100;
+    let aggregate = Aggregate { series: series.clone(), kind, count, timestamp, offset, instances };
+    let key = Some(series.to_string().into_bytes());
+    RawRecord { offset, timestamp, key, value: Some(aggregate.to_json()) }
+}
+
+/// A run that began at a time, in ms since 1970.
+pub(crate) fn run(began: i64, random: u64) -> Uuid {
+    let mut bytes = [0; 10];
+    bytes[2..].copy_from_slice(&random.to_be_bytes());
+    Builder::from_unix_timestamp_millis(u64::try_from(began).unwrap_or(0), &bytes).into_uuid()
+}
+
+/// A series, from its text.
+pub(crate) fn series(text: &str) -> Series {
+    text.parse().expect("a series")
+}
+
+/// What a source says when it is connected and has read everything.
+pub(crate) fn caught_up() -> Vec<Batch> {
+    let state = |topic| Batch::Topic { topic, state: TopicState::CaughtUp };
+    vec![Batch::Connection(Connection::Connected), state(Topic::Metrics), state(Topic::Aggregates)]
+}
+
+/// What the source would deliver in the second `second` of an experiment that begins at `start`, ms since 1970.
+pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
+    let at = |second: u64| start + i64::try_from(second).unwrap_or(0) * 1_000;
+    let now = at(second);
+    let (sent, processed) = (series(r#"records_sent{topic="auth"}"#), series(r#"records_processed{topic="auth"}"#));
+    let mut batches = if second == 0 { caught_up() } else { Vec::new() };
+    let mut metrics = Vec::new();
+    let mut push = |instance: &str, began: u64, left: u64, count: u64, of: &Series| {
+        if (began..=left).contains(&second) {
+            let run = run(at(began), 0x10 + began);
+            let mut record = report(instance, run, second + 1, now, &[(of, count)], second == left);
+            record.offset = i64::try_from(second * 4 + began % 4).unwrap_or(0);
+            metrics.push(record);
+        }
+    };
+    let all_sent = (second * 25_000).min(1_000_000);
+    // What app-2 had processed but not committed when it left is processed again by app-1.
+    let twice = if second > 36 { 8_731 } else { 0 };
+    let two = second.clamp(15, 36).saturating_sub(15) * 12_000;
+    let one = (second.saturating_sub(3) * 13_500).min(all_sent.saturating_sub(two) + twice);
+    push("producer", 0, 600, all_sent, &sent);
+    push("app-1", 3, 600, one, &processed);
+    push("app-2", 15, 36, two, &processed);
+    let live = if (15..=36).contains(&second) { 2 } else { 1 };
+    let (all_sent, done) = (i128::from(all_sent), i128::from(one + two));
+    let audit = |part: &str| series(&format!(r#"quipu_audit_{part}{{audit="records"}}"#));
+    let counter = AggregateType::Counter;
+    let aggregates = vec![
+        aggregate(&sent, counter, all_sent, now, 1),
+        aggregate(&processed, counter, done, now, live),
+        aggregate(&audit("sent"), counter, all_sent, now, 1),
+        aggregate(&audit("processed"), counter, done, now, live),
+        aggregate(&audit("delta"), AggregateType::Gauge, done - all_sent, now, 1 + live),
+        aggregate(&series("quipu_records_total"), counter, i128::from(second * 3), now, 1),
+        aggregate(&series(r#"quipu_bad_records_total{reason="not_utf8"}"#), counter, 2, now, 1),
+    ];
+    batches.push(Batch::Records { topic: Topic::Metrics, records: metrics });
+    batches.push(Batch::Records { topic: Topic::Aggregates, records: aggregates });
+    if second.is_multiple_of(2) {
+        let offset = now % 1_000_000_000 / 100;
+        let group = |group: &str, topic, behind: i64| GroupOffset {
+            group: group.to_owned(),
+            topic,
+            committed: Some((offset - behind).max(0)),
+        };
+        batches.push(Batch::Lag(LagReport {
+            log_ends: vec![(Topic::Metrics, offset), (Topic::Aggregates, offset)],
+            groups: vec![
+                group("quipu", Topic::Metrics, 3),
+                group("quipu-graphite", Topic::Aggregates, 120),
+                group("quipu-influxdb", Topic::Aggregates, 0),
+            ],
+        }));
+    }
+    batches
+}

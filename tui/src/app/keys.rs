@@ -1,0 +1,235 @@
+//! The key table: what a key does, and the help that is made from it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::tab::Tab;
+
+/// What a user can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Leave the dashboard.
+    Quit,
+    /// Show or hide the help.
+    Help,
+    /// Show a tab.
+    Show(Tab),
+    /// Show the tab to the right.
+    NextTab,
+    /// Show the tab to the left.
+    PreviousTab,
+    /// Move the selection.
+    Move(Step),
+    /// From a series to its instances, from an instance to its details.
+    Enter,
+    /// Undo the last of: overlay, drill-down, filter, freeze.
+    Back,
+    /// Type a filter.
+    Filter,
+    /// Sort by the next column.
+    Sort,
+    /// Reverse the order.
+    Reverse,
+    /// Freeze the display, or let it go on.
+    Freeze,
+    /// Show a longer time.
+    Longer,
+    /// Show a shorter time.
+    Shorter,
+    /// Add a character to the filter.
+    Type(char),
+    /// Take the filter's last character away.
+    Erase,
+    /// Empty the filter.
+    Clear,
+    /// Keep the filter as it is.
+    Accept,
+    /// Go back to the filter from before.
+    Cancel,
+}
+
+/// How far the selection moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// To the row above.
+    Up,
+    /// To the row below.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+/// What the keys mean at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Keys are commands.
+    Command,
+    /// Keys are the text of a filter.
+    Filter,
+}
+
+/// A line of the key table.
+#[derive(Debug)]
+pub struct Binding {
+    /// The keys, any of which does it.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub action: Action,
+    /// For the help; empty if the line before says it all.
+    pub help: &'static str,
+    /// A word for the bottom line; empty if it is not worth the room.
+    pub hint: &'static str,
+}
+
+/// A key, with or without Ctrl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    ctrl: bool,
+}
+
+/// The table of a mode.
+#[must_use]
+pub fn bindings(mode: Mode) -> &'static [Binding] {
+    match mode {
+        Mode::Command => COMMANDS,
+        Mode::Filter => FILTER,
+    }
+}
+
+/// What a key does in a mode; none if nothing.
+#[must_use]
+pub fn action(mode: Mode, event: KeyEvent) -> Option<Action> {
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    if event.modifiers.contains(KeyModifiers::ALT) {
+        return None;
+    }
+    let key = Key { code: event.code, ctrl };
+    let bound = bindings(mode).iter().find(|binding| binding.keys.contains(&key));
+    match (bound, event.code) {
+        (Some(binding), _) => Some(binding.action),
+        (None, KeyCode::Char(c)) if mode == Mode::Filter && !ctrl => Some(Action::Type(c)),
+        _ => None,
+    }
+}
+
+impl Key {
+    /// The key's name, as the help shows it.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = match self.code {
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::Left => "←".to_owned(),
+            KeyCode::Right => "→".to_owned(),
+            KeyCode::PageUp => "PgUp".to_owned(),
+            KeyCode::PageDown => "PgDn".to_owned(),
+            KeyCode::BackTab => "Shift-Tab".to_owned(),
+            code => code.to_string(),
+        };
+        if self.ctrl { format!("Ctrl-{name}") } else { name }
+    }
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key { code, ctrl: false }
+}
+
+const fn char(c: char) -> Key {
+    key(KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Key {
+    Key { code: KeyCode::Char(c), ctrl: true }
+}
+
+const fn bind(keys: &'static [Key], action: Action, help: &'static str, hint: &'static str) -> Binding {
+    Binding { keys, action, help, hint }
+}
+
+const COMMANDS: &[Binding] = &[
+    bind(&[char('q'), ctrl('c')], Action::Quit, "quit", "quit"),
+    bind(&[char('?'), key(KeyCode::F(1))], Action::Help, "this help", "help"),
+    bind(&[char('1')], Action::Show(Tab::Overview), "overview: throughput and series", ""),
+    bind(&[char('2')], Action::Show(Tab::Instances), "instances: who counts, and who left", ""),
+    bind(&[char('3')], Action::Show(Tab::Audit), "audit: sent, processed, duplicates", ""),
+    bind(&[char('4')], Action::Show(Tab::Pipeline), "pipeline: lag of aggregator and sinks", ""),
+    bind(&[key(KeyCode::Tab), key(KeyCode::Right)], Action::NextTab, "next tab", ""),
+    bind(&[key(KeyCode::BackTab), key(KeyCode::Left)], Action::PreviousTab, "previous tab", ""),
+    bind(&[char('j'), key(KeyCode::Down)], Action::Move(Step::Down), "down", ""),
+    bind(&[char('k'), key(KeyCode::Up)], Action::Move(Step::Up), "up", ""),
+    bind(&[key(KeyCode::PageDown), ctrl('f')], Action::Move(Step::PageDown), "a page down", ""),
+    bind(&[key(KeyCode::PageUp), ctrl('b')], Action::Move(Step::PageUp), "a page up", ""),
+    bind(&[char('g'), key(KeyCode::Home)], Action::Move(Step::First), "to the first", ""),
+    bind(&[char('G'), key(KeyCode::End)], Action::Move(Step::Last), "to the last", ""),
+    bind(&[key(KeyCode::Enter)], Action::Enter, "series -> its instances -> details", "drill"),
+    bind(&[key(KeyCode::Esc)], Action::Back, "back", ""),
+    bind(&[char('/')], Action::Filter, "filter: a regular expression, ! first inverts", "filter"),
+    bind(&[char('s')], Action::Sort, "sort by the next column", "sort"),
+    bind(&[char('r')], Action::Reverse, "reverse the order", "reverse"),
+    bind(&[char('p')], Action::Freeze, "freeze the display, data goes on", "freeze"),
+    bind(&[char('+'), char('=')], Action::Longer, "longer time span", "span"),
+    bind(&[char('-')], Action::Shorter, "shorter time span", ""),
+];
+
+const FILTER: &[Binding] = &[
+    bind(&[key(KeyCode::Enter)], Action::Accept, "keep the filter", "keep"),
+    bind(&[key(KeyCode::Esc)], Action::Cancel, "go back to the filter from before", "cancel"),
+    bind(&[key(KeyCode::Backspace), ctrl('h')], Action::Erase, "erase a character", ""),
+    bind(&[ctrl('u')], Action::Clear, "erase all", "erase all"),
+    bind(&[ctrl('c')], Action::Quit, "quit", ""),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_meanings() {
+        for mode in [Mode::Command, Mode::Filter] {
+            let keys: Vec<Key> = bindings(mode).iter().flat_map(|binding| binding.keys).copied().collect();
+            for (index, key) in keys.iter().enumerate() {
+                assert!(!keys[index + 1..].contains(key), "{mode:?}: {} is bound twice", key.name());
+            }
+        }
+    }
+
+    #[test]
+    fn everything_bound_is_explained_and_no_two_keys_share_a_name() {
+        for mode in [Mode::Command, Mode::Filter] {
+            let mut names: Vec<String> = Vec::new();
+            for binding in bindings(mode) {
+                assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{binding:?}");
+                names.extend(binding.keys.iter().map(|key| key.name()));
+            }
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count);
+        }
+    }
+
+    #[test]
+    fn shift_is_in_the_letter_and_alt_means_nothing() {
+        let event = |code, modifiers| action(Mode::Command, KeyEvent::new(code, modifiers));
+        assert_eq!(event(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Move(Step::Last)));
+        assert_eq!(event(KeyCode::Char('g'), KeyModifiers::NONE), Some(Action::Move(Step::First)));
+        assert_eq!(event(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
+        assert_eq!(event(KeyCode::Char('c'), KeyModifiers::NONE), None);
+        assert_eq!(event(KeyCode::Char('q'), KeyModifiers::ALT), None);
+    }
+
+    #[test]
+    fn letters_are_text_in_a_filter() {
+        let event = |c| action(Mode::Filter, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+        assert_eq!(event('q'), Some(Action::Type('q')));
+        assert_eq!(event('/'), Some(Action::Type('/')));
+        assert_eq!(action(Mode::Filter, KeyEvent::new(KeyCode::F(5), KeyModifiers::NONE)), None);
+    }
+}

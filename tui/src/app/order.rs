@@ -1,0 +1,169 @@
+//! In which order rows stand.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use super::Scope;
+use super::list::List;
+use crate::fleet::{ObservedSeries, Run, RunId, RunState, SeriesId};
+
+/// A column of the table of series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum SeriesColumn {
+    /// The series' text; Quipu's own series come last.
+    Name,
+    /// The total.
+    Total,
+    /// The change per second.
+    Rate,
+    /// How many instances contribute.
+    Instances,
+}
+
+/// A column of the table of instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum RunColumn {
+    /// What needs attention comes first.
+    State,
+    /// The instance's name.
+    Instance,
+    /// When the run began.
+    Started,
+    /// When it last reported.
+    LastReport,
+    /// Its count of the selected series.
+    Count,
+    /// The change of that count per second.
+    Rate,
+}
+
+impl SeriesColumn {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Name => Self::Total,
+            Self::Total => Self::Rate,
+            Self::Rate => Self::Instances,
+            Self::Instances => Self::Name,
+        }
+    }
+
+    /// What stands above it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Name => "SERIES",
+            Self::Total => "TOTAL",
+            Self::Rate => "RATE/s",
+            Self::Instances => "INST",
+        }
+    }
+}
+
+impl RunColumn {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::State => Self::Instance,
+            Self::Instance => Self::Started,
+            Self::Started => Self::LastReport,
+            Self::LastReport => Self::Count,
+            Self::Count => Self::Rate,
+            Self::Rate => Self::State,
+        }
+    }
+
+    /// What stands above it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::State => "STATE",
+            Self::Instance => "INSTANCE",
+            Self::Started => "STARTED",
+            Self::LastReport => "REPORT",
+            Self::Count => "COUNT",
+            Self::Rate => "RATE/s",
+        }
+    }
+}
+
+/// Whether a series is one of Quipu's own, which come after the user's.
+pub(crate) fn is_own(series: &ObservedSeries) -> bool {
+    series.series().name().starts_with("quipu_")
+}
+
+/// The series of a list in its order. Numbers begin with the largest, names with A.
+pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> Vec<SeriesId> {
+    let mut rows: Vec<(&ObservedSeries, f64)> = scope
+        .fleet
+        .series()
+        .filter(|series| list.filter.allows(series.text()))
+        .map(|series| (series, if list.sort == SeriesColumn::Rate { rate(series, scope) } else { 0.0 }))
+        .collect();
+    let total = |series: &ObservedSeries| series.total().map(|total| total.count);
+    let instances = |series: &ObservedSeries| contributors(series);
+    rows.sort_by(|(a, a_rate), (b, b_rate)| {
+        let order = match list.sort {
+            SeriesColumn::Name => Ordering::Equal,
+            SeriesColumn::Total => total(b).cmp(&total(a)),
+            SeriesColumn::Rate => b_rate.total_cmp(a_rate),
+            SeriesColumn::Instances => instances(b).cmp(&instances(a)),
+        };
+        let order = order.then_with(|| (is_own(a), a.text()).cmp(&(is_own(b), b.text())));
+        if list.is_reversed { order.reverse() } else { order }
+    });
+    rows.into_iter().map(|(series, _)| series.id()).collect()
+}
+
+/// The runs of a list in its order; `of` is the selected series, `only` leaves out who does not count it.
+pub(crate) fn runs<'a>(
+    scope: Scope<'a>,
+    list: &List<RunId, RunColumn>,
+    of: Option<SeriesId>,
+    only: bool,
+) -> Vec<&'a Run> {
+    let mut rows: Vec<(&Run, Option<u128>, f64)> = scope
+        .fleet
+        .runs()
+        .filter(|run| list.filter.allows(run.instance()))
+        .filter_map(|run| {
+            let count = of.and_then(|series| run.count(series));
+            (count.is_some() || !only).then(|| (run, count, run_rate(scope, run.id(), of).unwrap_or(-1.0)))
+        })
+        .collect();
+    rows.sort_by(|(a, a_count, a_rate), (b, b_count, b_rate)| {
+        let order = match list.sort {
+            RunColumn::State => attention(a.state()).cmp(&attention(b.state())),
+            RunColumn::Instance => Ordering::Equal,
+            RunColumn::Started => b.started().cmp(&a.started()),
+            RunColumn::LastReport => b.last_report().cmp(&a.last_report()),
+            RunColumn::Count => b_count.cmp(a_count),
+            RunColumn::Rate => b_rate.total_cmp(a_rate),
+        };
+        let order = order.then_with(|| (a.instance(), b.started(), a.id()).cmp(&(b.instance(), a.started(), b.id())));
+        if list.is_reversed { order.reverse() } else { order }
+    });
+    rows.into_iter().map(|(run, ..)| run).collect()
+}
+
+/// How many live runs contribute, as the aggregator says; or how many report it, while there is no aggregate.
+pub(crate) fn contributors(series: &ObservedSeries) -> u64 {
+    series.total().map_or_else(|| u64::from(series.reporters()), |total| total.instances)
+}
+
+/// The change per second of a run's count of a series.
+pub(crate) fn run_rate(scope: Scope<'_>, run: RunId, series: Option<SeriesId>) -> Option<f64> {
+    scope.fleet.line(series?, run)?.rate(scope.fleet_now)
+}
+
+fn rate(series: &ObservedSeries, scope: Scope<'_>) -> f64 {
+    series.history().rate(scope.fleet_now).unwrap_or(f64::NEG_INFINITY)
+}
+
+fn attention(state: RunState) -> u8 {
+    match state {
+        RunState::Silent => 0,
+        RunState::Live => 1,
+        RunState::Restarted => 2,
+        RunState::Left => 3,
+    }
+}

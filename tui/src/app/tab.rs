@@ -1,0 +1,38 @@
+use serde::Serialize;
+
+/// A part of the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tab {
+    /// The throughput of the selected series, and all series.
+    Overview,
+    /// The runs.
+    Instances,
+    /// What was sent and processed, and the difference.
+    Audit,
+    /// Log ends, positions, lag, bad records.
+    Pipeline,
+}
+
+impl Tab {
+    /// All tabs from left to right.
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Instances, Self::Audit, Self::Pipeline];
+
+    /// Its title.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Instances => "Instances",
+            Self::Audit => "Audit",
+            Self::Pipeline => "Pipeline",
+        }
+    }
+
+    /// The tab so many places to the right; behind the last comes the first.
+    #[must_use]
+    pub(super) fn right(self, places: usize) -> Self {
+        let index = Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0);
+        Self::ALL[(index + places) % Self::ALL.len()]
+    }
+}

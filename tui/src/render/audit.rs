@@ -1,0 +1,180 @@
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::symbols::Marker;
+use ratatui::text::Span;
+use ratatui::widgets::Widget as _;
+use ratatui::widgets::canvas::{Canvas, Line as Stroke};
+
+use super::big;
+use super::chart::{AXIS, float, label, time_labels};
+use super::line::{row, title, write};
+use crate::fleet::EventKind;
+use crate::format;
+use crate::layout;
+use crate::theme::{Role, Theme};
+use crate::view::{AuditRow, AuditView, EventRow};
+
+/// Columns between two numbers.
+const GAP: usize = 4;
+/// From this width on, the timeline also has the time of day.
+const WIDE: u16 = 44;
+
+/// An audit's numbers, its delta over time, and the timeline beside it.
+pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let [numbers_area, chart, events] = layout::audit(area);
+    match &view.shown {
+        Some(audit) => numbers(view, audit, theme, numbers_area, buffer),
+        None => nothing(theme, numbers_area, buffer),
+    }
+    delta(view, theme, chart, buffer);
+    timeline(&view.events, theme, events, buffer);
+}
+
+/// What a delta means.
+pub(crate) fn meaning(audit: &AuditRow) -> (Role, String) {
+    match audit.delta {
+        None => (Role::Faint, "no delta has been published yet".to_owned()),
+        Some(0) => (Role::Good, "everything sent was processed, as far as counts can tell, once".to_owned()),
+        Some(behind) if behind < 0 => (Role::Behind, format!("{} behind", format::count(-behind))),
+        Some(ahead) => (Role::Ahead, format!("at least {} records were processed twice", format::count(ahead))),
+    }
+}
+
+fn numbers(view: &AuditView, audit: &AuditRow, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mut heading = vec![Span::styled(format!("audit {}", audit.audit.at_most(32)), theme.style(Role::Title))];
+    if view.count > 1 {
+        heading.push(Span::raw(format!("  {} of {}, j and k for the others", view.index + 1, view.count)));
+    }
+    title(buffer, row(area, 0), theme, heading);
+    let text = |number: Option<i128>, form: fn(i128) -> String| number.map_or_else(|| "-".to_owned(), form);
+    let (role, meaning) = meaning(audit);
+    let per_second = |rate: Option<f64>| rate.map_or_else(String::new, |rate| format!("{}/s", format::rate(rate)));
+    let columns = [
+        (format!("SENT  {}", per_second(audit.sent_rate)), text(audit.sent, format::count), Role::Plain),
+        (format!("PROCESSED  {}", per_second(audit.processed_rate)), text(audit.processed, format::count), Role::Plain),
+        ("DELTA".to_owned(), text(audit.delta, format::signed), role),
+    ];
+    let room = usize::from(area.width).saturating_sub(2);
+    let all = columns.iter().map(|(head, number, _)| big::width(number).max(head.len()) + GAP).sum::<usize>();
+    let mut x = area.x + 2;
+    for (index, (head, number, role)) in columns.into_iter().enumerate() {
+        // On a narrow screen the delta is the number that matters.
+        let is_big = all <= room || index == 2;
+        let columns = if is_big { big::width(&number) } else { number.len() }.max(head.len());
+        let place = Rect { x, width: area.width.saturating_sub(x - area.x), ..area };
+        write(buffer, row(place, 1), vec![Span::styled(head, theme.style(Role::Faint))]);
+        if is_big {
+            for (index, line) in big::rows(&number).into_iter().enumerate() {
+                write(buffer, row(place, 2 + index), vec![Span::styled(line, theme.style(role))]);
+            }
+        } else {
+            write(buffer, row(place, 3), vec![Span::styled(number, theme.style(Role::Title))]);
+        }
+        x += u16::try_from(columns + GAP).unwrap_or(u16::MAX).min(area.right().saturating_sub(x));
+    }
+    write(buffer, row(area, 5), vec![Span::styled(format!("  {meaning}"), theme.style(role))]);
+}
+
+fn nothing(theme: Theme, area: Rect, buffer: &mut Buffer) {
+    title(buffer, row(area, 0), theme, vec![Span::styled("audit", theme.style(Role::Title))]);
+    for (index, text) in [
+        "  No audit. Name a pair of series in the aggregator's configuration:",
+        "",
+        "    [[audit]]",
+        "    name = \"records\"",
+        "    sent = \"records_sent\"",
+        "    processed = \"records_processed\"",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        write(buffer, row(area, index + 1), vec![Span::styled(text, theme.style(Role::Faint))]);
+    }
+}
+
+/// The delta over time: duplicates above the line, what is behind below it. Each half has a scale of its own, so that a
+/// few duplicates show beside a large backlog.
+fn delta(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let heading = vec![Span::styled("delta", theme.style(Role::Title)), Span::raw("  above 0: twice, below: behind")];
+    title(buffer, row(area, 0), theme, heading);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let rows = [Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
+    let [plot, marks, times] = Layout::vertical(rows).areas(body);
+    let [labels, plot] = Layout::horizontal([Constraint::Length(AXIS), Constraint::Min(0)]).areas(plot);
+    let upper = if view.scale.max > 0.0 { plot.height.div_ceil(2) } else { 0 };
+    let upper = if view.scale.min < 0.0 { upper } else { plot.height.saturating_sub(1) };
+    let zero = row(plot, upper.into());
+    buffer.set_string(zero.x, zero.y, "─".repeat(zero.width.into()), theme.style(Role::Faint));
+    label("0", theme.style(Role::Faint), row(labels, upper.into()), buffer);
+    if upper > 0 && view.scale.max > 0.0 {
+        label(&format!("+{}", format::rounded(view.scale.max)), theme.style(Role::Ahead), row(labels, 0), buffer);
+        half(view, Role::Ahead, theme, Rect { height: upper, ..plot }, buffer);
+    }
+    let lower = Rect { y: plot.y + upper + 1, height: plot.height.saturating_sub(upper + 1), ..plot };
+    if lower.height > 0 && view.scale.min < 0.0 {
+        let bottom = row(labels, usize::from(plot.height) - 1);
+        label(&format::rounded(view.scale.min), theme.style(Role::Behind), bottom, buffer);
+        half(view, Role::Behind, theme, lower, buffer);
+    }
+    event_marks(view, theme, marks, buffer);
+    time_labels(view.span, theme, times, buffer);
+}
+
+fn half(view: &AuditView, role: Role, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let bounds = if role == Role::Ahead { [0.0, view.scale.max] } else { [view.scale.min, 0.0] };
+    Canvas::default()
+        .marker(Marker::Braille)
+        .x_bounds([0.0, float(view.points.len().saturating_sub(1)).max(1.0)])
+        .y_bounds(bounds)
+        .paint(|context| {
+            for (at, point) in view.points.iter().enumerate() {
+                if let Some(value) = point.filter(|value| (role == Role::Ahead) == (*value > 0.0) && *value != 0.0) {
+                    let x = float(at);
+                    context.draw(&Stroke { x1: x, y1: 0.0, x2: x, y2: value, color: theme.colour(role) });
+                }
+            }
+        })
+        .render(area, buffer);
+}
+
+/// The events' marks below the times when they happened.
+fn event_marks(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let columns = i64::from(area.width.saturating_sub(AXIS));
+    for event in view.events.iter().rev().filter(|event| event.age < view.span) {
+        let column = (view.span - event.age) * columns / view.span;
+        let x = area.x + AXIS + u16::try_from(column.clamp(0, (columns - 1).max(0))).unwrap_or(0);
+        if x < area.right() {
+            buffer.set_string(x, area.y, event.kind.mark().to_string(), theme.style(event_role(event.kind)));
+        }
+    }
+}
+
+fn timeline(events: &[EventRow], theme: Theme, area: Rect, buffer: &mut Buffer) {
+    title(buffer, row(area, 0), theme, vec![Span::styled("timeline", theme.style(Role::Title))]);
+    if events.is_empty() {
+        write(buffer, row(area, 1), vec![Span::styled("  Nobody came or went.", theme.style(Role::Faint))]);
+    }
+    for (index, event) in events.iter().take(usize::from(area.height.saturating_sub(1))).enumerate() {
+        let mut time = format!("  {} ", format::right(&format::span(event.age), 8));
+        if area.width >= WIDE {
+            time = format!("  {}{time}", format::clock(event.at));
+        }
+        let room = usize::from(area.width).saturating_sub(time.len() + event.event.len() + 3);
+        let subject = event.subject.at_most(room);
+        let spans = vec![
+            Span::styled(time, theme.style(Role::Faint)),
+            Span::styled(format!("{} ", event.kind.mark()), theme.style(event_role(event.kind))),
+            Span::raw(format!("{subject} ")),
+            Span::styled(event.event, theme.style(event_role(event.kind))),
+        ];
+        write(buffer, row(area, index + 1), spans);
+    }
+}
+
+fn event_role(kind: EventKind) -> Role {
+    match kind {
+        EventKind::Joined | EventKind::Resumed => Role::Good,
+        EventKind::Restarted | EventKind::Left => Role::Warning,
+        EventKind::Silent | EventKind::Duplicates => Role::Bad,
+    }
+}

@@ -1,0 +1,91 @@
+//! Lines of text.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::theme::{Role, Theme};
+
+/// The row of an area, counted from its top; empty if it is below the area.
+pub(super) fn row(area: Rect, index: usize) -> Rect {
+    let index = u16::try_from(index).unwrap_or(u16::MAX).min(area.height);
+    Rect { y: area.y + index, height: u16::from(index < area.height), ..area }
+}
+
+/// Writes the right part at the right end, and of the left part what fits before it.
+pub(super) fn both_ends(buffer: &mut Buffer, area: Rect, left: Vec<Span<'_>>, right: Vec<Span<'_>>) {
+    let right = Line::from(right);
+    let taken = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
+    let room = area.width - taken;
+    write(buffer, Rect { width: room, ..area }, left);
+    if area.height > 0 {
+        buffer.set_line(area.x + room, area.y, &right, taken);
+    }
+}
+
+/// Writes what fits.
+pub(super) fn write(buffer: &mut Buffer, area: Rect, spans: Vec<Span<'_>>) {
+    if area.height > 0 {
+        buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
+    }
+}
+
+/// Writes a title on a line across the area.
+pub(super) fn title(buffer: &mut Buffer, area: Rect, theme: Theme, spans: Vec<Span<'_>>) {
+    let faint = theme.style(Role::Faint);
+    if area.height > 0 {
+        buffer.set_string(area.x, area.y, "─".repeat(usize::from(area.width)), faint);
+        let mut framed = vec![Span::styled("─ ", faint)];
+        framed.extend(spans);
+        framed.push(Span::styled(" ", faint));
+        write(buffer, area, framed);
+    }
+}
+
+/// Paints a whole row, so that a selection has no holes.
+pub(super) fn paint(buffer: &mut Buffer, area: Rect, style: Style) {
+    buffer.set_style(area, style);
+}
+
+/// The direction in which a column is sorted, after its head; empty for the others.
+pub(super) fn arrow(is_sorted: bool, is_reversed: bool) -> &'static str {
+    match (is_sorted, is_reversed) {
+        (false, _) => "",
+        (true, false) => "▼",
+        (true, true) => "▲",
+    }
+}
+
+/// Rates as a row of bars, each against the highest.
+pub(super) fn sparkline(points: &[Option<f64>]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = points.iter().flatten().copied().fold(0.0, f64::max);
+    let bar = |point: &Option<f64>| {
+        point.map_or(' ', |rate| {
+            let part = if highest > 0.0 { (rate / highest).clamp(0.0, 1.0) } else { 0.0 };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and 7")]
+            BARS[(part * 7.0).round() as usize]
+        })
+    };
+    points.iter().map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_tells_unknown_from_zero() {
+        assert_eq!(sparkline(&[None, Some(0.0), Some(5.0), Some(10.0), Some(-1.0)]), " ▁▅█▁");
+        assert_eq!(sparkline(&[Some(0.0)]), "▁");
+    }
+
+    #[test]
+    fn the_right_end_wins() {
+        let area = Rect::new(0, 0, 10, 1);
+        let mut buffer = Buffer::empty(area);
+        both_ends(&mut buffer, area, vec!["abcdefghij".into()], vec!["XYZ".into()]);
+        assert_eq!(buffer, Buffer::with_lines(["abcdefgXYZ"]));
+    }
+}

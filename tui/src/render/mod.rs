@@ -1,0 +1,51 @@
+//! Draws a view into a buffer: one file per region. Nothing is computed here that is not about columns and rows.
+
+mod audit;
+mod big;
+mod chart;
+mod footer;
+mod header;
+mod help;
+mod instances;
+mod line;
+mod overview;
+mod pipeline;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Rect};
+
+use crate::layout::{SMALLEST, regions};
+use crate::theme::{Role, Theme};
+use crate::view::{Body, OverlayView, View};
+
+pub(crate) use audit::meaning;
+pub(crate) use header::words;
+
+/// Draws a view.
+pub fn render(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return too_small(theme, area, buffer);
+    }
+    let regions = regions(area);
+    header::render(&view.header, theme, regions.header, buffer);
+    header::tabs(view, theme, regions.tabs, buffer);
+    match &view.body {
+        Body::Overview(view) => overview::render(view, theme, regions.body, buffer),
+        Body::Instances(view) => instances::render(view, theme, regions.body, buffer),
+        Body::Audit(view) => audit::render(view, theme, regions.body, buffer),
+        Body::Pipeline { view, top } => pipeline::render(view, *top, theme, regions.body, buffer),
+    }
+    footer::render(view, theme, regions.footer, buffer);
+    match &view.overlay {
+        Some(OverlayView::Help) => help::help(theme, area, buffer),
+        Some(OverlayView::Details(details)) => help::details(details, theme, area, buffer),
+        None => {}
+    }
+}
+
+fn too_small(theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let message = format!("{}x{} is too small: {}x{} is needed", area.width, area.height, SMALLEST.0, SMALLEST.1);
+    let columns = u16::try_from(message.len()).unwrap_or(u16::MAX).min(area.width);
+    let place = area.centered(Constraint::Length(columns), Constraint::Length(1));
+    buffer.set_stringn(place.x, place.y, message, usize::from(place.width), theme.style(Role::Warning));
+}

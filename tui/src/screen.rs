@@ -1,0 +1,133 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use crate::app::{App, Input};
+use crate::batch::Batch;
+use crate::fleet::Fleet;
+use crate::render::render;
+use crate::terminal::Terminal;
+use crate::theme::Theme;
+use crate::view::View;
+
+/// The screen is drawn at most ten times a second.
+const FRAME: Duration = Duration::from_millis(100);
+/// How long a key is waited for before the data is looked at again.
+const KEYS: Duration = Duration::from_millis(50);
+/// How long data is taken in before the keys are looked at again.
+const DATA: Duration = Duration::from_millis(50);
+
+/// How the screen is.
+#[derive(Debug, Clone)]
+pub struct ScreenOptions {
+    /// Where the data comes from, for the header.
+    pub brokers: String,
+    /// How often the numbers change; 1 s by default. Keys are answered at once.
+    pub interval: Duration,
+    /// The series (text or name) that is selected at first; none by default.
+    pub series: Option<String>,
+    /// How it looks; colour by default.
+    pub theme: Theme,
+}
+
+impl Default for ScreenOptions {
+    fn default() -> Self {
+        Self { brokers: String::new(), interval: Duration::from_secs(1), series: None, theme: Theme::Colour }
+    }
+}
+
+/// Shows the dashboard on the terminal until the user leaves it or `stop` becomes true, and gives back what it knows.
+///
+/// `feed` delivers what there is to show; it must not wait longer than it is told to. For a
+/// [`Source`](crate::Source):
+///
+/// ```no_run
+/// use std::sync::atomic::AtomicBool;
+/// use quipu_tui::{ScreenOptions, Source, SourceOptions, app::Input, watch};
+///
+/// let source = Source::start(SourceOptions::default())?;
+/// let stop = AtomicBool::new(false);
+/// let fleet = watch(|time| source.recv_timeout(time).map(Input::Batch), &ScreenOptions::default(), &stop)?;
+/// println!("{} series", fleet.series().count());
+/// # anyhow::Ok(())
+/// ```
+///
+/// [`Input::Notice`] has the feed say something in the bottom line.
+///
+/// # Errors
+/// If standard output is no terminal, or the terminal goes away. It has been given back by then.
+pub fn watch(
+    mut feed: impl FnMut(Duration) -> Option<Input>,
+    options: &ScreenOptions,
+    stop: &AtomicBool,
+) -> Result<Fleet> {
+    let mut terminal = Terminal::open().context("can't take over the terminal: try --output plain")?;
+    let mut app = App::new(&options.brokers, options.series.clone());
+    let mut next_tick = Instant::now();
+    let mut next_frame = Instant::now();
+    let mut is_stale = true;
+    let mut is_more = false;
+    while !app.is_done && !stop.load(Ordering::SeqCst) {
+        let wait = if is_more { Duration::ZERO } else { KEYS };
+        is_stale |= keys(&mut app, wait).context("can't read from the terminal")?;
+
+        let deadline = Instant::now() + DATA;
+        is_more = true;
+        while is_more && Instant::now() < deadline {
+            match feed(Duration::ZERO) {
+                Some(input) => {
+                    // What was counted is for the next tick, what happened is for the next frame.
+                    is_stale |= !matches!(input, Input::Batch(Batch::Records { .. } | Batch::Lag(_)));
+                    app.update(input, now());
+                }
+                None => is_more = false,
+            }
+        }
+        if Instant::now() >= next_tick {
+            next_tick = Instant::now() + options.interval;
+            app.update(Input::Tick, now());
+            is_stale = true;
+        }
+        ensure!(Terminal::is_ours(), "a thread panicked; the message is above");
+        if is_stale && Instant::now() >= next_frame {
+            next_frame = Instant::now() + FRAME;
+            is_stale = false;
+            draw(&mut terminal, &mut app, options.theme).context("can't write to the terminal")?;
+        }
+    }
+    Ok(app.fleet)
+}
+
+/// Takes in the keys that were pressed, waiting for the first one; true if there is something new to draw.
+fn keys(app: &mut App, wait: Duration) -> std::io::Result<bool> {
+    let mut is_new = false;
+    let mut wait = wait;
+    while event::poll(wait)? {
+        wait = Duration::ZERO;
+        match event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => app.update(Input::Key(key), now()),
+            Event::Resize(columns, rows) => app.update(Input::Resize(columns, rows), now()),
+            _ => continue,
+        }
+        is_new = true;
+    }
+    Ok(is_new)
+}
+
+fn draw(terminal: &mut Terminal, app: &mut App, theme: Theme) -> std::io::Result<()> {
+    let now = now();
+    terminal.inner.draw(|frame| {
+        let area = frame.area();
+        app.update(Input::Resize(area.width, area.height), now);
+        render(&View::new(app, now), theme, area, frame.buffer_mut());
+    })?;
+    Ok(())
+}
+
+/// The time in ms since 1970.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

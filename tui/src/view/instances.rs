@@ -1,0 +1,154 @@
+use serde::Serialize;
+
+use super::chart::Chart;
+use crate::app::{App, RunColumn, Scope, order};
+use crate::fleet::{Run, RunState, SeriesId};
+use crate::name::Name;
+
+/// What changed within this time is marked.
+const LATELY_MS: i64 = 30_000;
+
+/// The table of instances.
+#[derive(Debug, Serialize)]
+pub struct InstancesView {
+    /// The series that the counts are of.
+    pub series: Option<Name>,
+    /// The rows that are visible.
+    pub rows: Vec<InstanceRow>,
+    /// The series' chart.
+    #[serde(skip)]
+    pub chart: Option<Chart>,
+    /// Whether only those are listed that count the series.
+    #[serde(skip)]
+    pub is_drilled: bool,
+    /// How many rows are above the visible ones.
+    #[serde(skip)]
+    pub above: usize,
+    /// How many rows there are with this filter.
+    #[serde(skip)]
+    pub count: usize,
+    /// What the table is sorted by.
+    #[serde(skip)]
+    pub sort: RunColumn,
+    /// Whether the order is reversed.
+    #[serde(skip)]
+    pub is_reversed: bool,
+    /// What time it is for the ages, in ms by the brokers' clock.
+    #[serde(skip)]
+    pub now: i64,
+}
+
+/// A row of the table of instances.
+#[derive(Debug, Serialize)]
+pub struct InstanceRow {
+    /// The instance's name, or the key of a plain counter.
+    pub instance: Name,
+    /// The run; none for a plain counter.
+    pub run: Option<String>,
+    /// What is known of its whereabouts.
+    pub state: RunState,
+    /// When it began, in ms.
+    pub started: i64,
+    /// When it last reported, in ms.
+    pub last_report: i64,
+    /// Its count of the series; none if it does not count it.
+    pub count: Option<u128>,
+    /// The change of that count per second.
+    pub rate: Option<f64>,
+    /// Its part of what all runs counted of the series.
+    pub share: Option<f64>,
+    /// Whether its state changed lately.
+    pub changed_lately: bool,
+    /// Whether the selection is here.
+    #[serde(skip)]
+    pub is_selected: bool,
+}
+
+/// Everything about an instance, its names uncut.
+#[derive(Debug)]
+pub struct Details {
+    /// What is also in the table.
+    pub row: InstanceRow,
+    /// How often it reports when something changed, in ms; 0 for a plain counter.
+    pub interval: i64,
+    /// How many series it counts.
+    pub series: usize,
+    /// The series that the count is of.
+    pub selected: Option<Name>,
+    /// What time it is for the ages, in ms by the brokers' clock.
+    pub now: i64,
+}
+
+/// The instances with so many rows.
+#[must_use]
+pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
+    let series = app.selected_series(scope);
+    let runs = app.listed_runs(scope);
+    let order: Vec<_> = runs.iter().map(|run| run.id()).collect();
+    let position = app.runs.position(&order);
+    let window = app.runs.window(&order, page);
+    let all = series.map(|series| counted(scope, series));
+    let rows = window.clone().map(|index| row(scope, runs[index], series, all, index == position)).collect();
+    InstancesView {
+        series: series.map(|id| Name::new(scope.fleet.get(id).text())),
+        rows,
+        chart: series.map(|id| Chart::new(app, scope, id, usize::from(app.size.0) * 2)),
+        is_drilled: app.is_drilled,
+        above: window.start,
+        count: order.len(),
+        sort: app.runs.sort,
+        is_reversed: app.runs.is_reversed,
+        now: scope.fleet_now,
+    }
+}
+
+impl Details {
+    /// The details of the selected instance; none if it is gone.
+    pub(super) fn new(app: &App, scope: Scope<'_>) -> Option<Self> {
+        let series = app.selected_series(scope);
+        let run = scope.fleet.runs().find(|run| Some(run.id()) == app.runs.selected())?;
+        let all = series.map(|series| counted(scope, series));
+        Some(Self {
+            row: row(scope, run, series, all, true),
+            interval: run.interval(),
+            series: run.counts().count(),
+            selected: series.map(|id| Name::new(scope.fleet.get(id).text())),
+            now: scope.fleet_now,
+        })
+    }
+}
+
+/// What all runs counted of a series.
+fn counted(scope: Scope<'_>, series: SeriesId) -> u128 {
+    scope.fleet.runs().filter_map(|run| run.count(series)).sum()
+}
+
+fn row(scope: Scope<'_>, run: &Run, series: Option<SeriesId>, all: Option<u128>, is_selected: bool) -> InstanceRow {
+    let count = series.and_then(|series| run.count(series));
+    InstanceRow {
+        instance: Name::new(run.instance()),
+        run: run.run().map(|run| run.to_string()),
+        state: run.state(),
+        started: run.started(),
+        last_report: run.last_report(),
+        count,
+        rate: order::run_rate(scope, run.id(), series),
+        #[expect(clippy::cast_precision_loss, reason = "a share is shown with one decimal place")]
+        share: count.zip(all.filter(|all| *all > 0)).map(|(count, all)| count as f64 / all as f64),
+        changed_lately: run.changed().is_some_and(|changed| scope.fleet_now - changed < LATELY_MS),
+        is_selected,
+    }
+}
+
+impl RunState {
+    /// The state in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Silent => "silent",
+            Self::Restarted => "restarted",
+            Self::Left => "left",
+        }
+    }
+}

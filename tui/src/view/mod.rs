@@ -1,0 +1,161 @@
+//! What is shown, as data: the one model behind the screen and the text outputs. Pure.
+
+mod audit;
+mod chart;
+mod header;
+mod instances;
+mod overview;
+mod pipeline;
+mod timeline;
+
+use serde::Serialize;
+
+use crate::app::{App, Overlay, Tab};
+use crate::layout;
+
+pub use audit::{AuditRow, AuditView, audits};
+pub use chart::{Chart, ChartLine, Scale};
+pub use header::{Header, RunCounts, Verdict, header};
+pub use instances::{Details, InstanceRow, InstancesView, instances};
+pub use overview::{OverviewView, SeriesRow, overview};
+pub use pipeline::{BadRow, GroupRow, PipelineView, TopicRow, pipeline};
+pub use timeline::{EventRow, timeline};
+
+/// What the screen shows.
+#[derive(Debug)]
+pub struct View {
+    /// The lines at the top.
+    pub header: Header,
+    /// The tab.
+    pub body: Body,
+    /// The tab's filter while it is typed, or what is wrong with it.
+    pub prompt: Option<Prompt>,
+    /// The tab's filter, empty if there is none.
+    pub filter: String,
+    /// The time that charts show, in ms.
+    pub span: i64,
+    /// For how long the display has been frozen, in ms.
+    pub frozen_for: Option<i64>,
+    /// What lies over the tab.
+    pub overlay: Option<OverlayView>,
+}
+
+/// The tab that is shown.
+#[derive(Debug)]
+pub enum Body {
+    /// Throughput and series.
+    Overview(OverviewView),
+    /// The runs.
+    Instances(InstancesView),
+    /// Sent, processed, delta, and the timeline.
+    Audit(AuditView),
+    /// Log ends, positions, lag.
+    Pipeline {
+        /// All of it.
+        view: PipelineView,
+        /// The first line that is visible.
+        top: usize,
+    },
+}
+
+/// A filter that is being typed.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What was typed.
+    pub text: String,
+    /// Why it is no filter.
+    pub error: Option<String>,
+}
+
+/// What lies over the tab.
+#[derive(Debug)]
+pub enum OverlayView {
+    /// The key table.
+    Help,
+    /// Everything about the selected instance.
+    Details(Details),
+}
+
+/// Everything at once, for the text outputs.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The version of this form.
+    pub v: u32,
+    /// When it was made, in ms since 1970 by this machine's clock.
+    pub at: i64,
+    /// The lines at the top.
+    #[serde(flatten)]
+    pub header: Header,
+    /// All series.
+    pub series: Vec<SeriesRow>,
+    /// All runs, with their counts of the selected series.
+    pub instances: InstancesView,
+    /// All audits.
+    pub audits: Vec<AuditRow>,
+    /// The timeline, newest first.
+    pub events: Vec<EventRow>,
+    /// Log ends, positions, lag.
+    pub pipeline: PipelineView,
+}
+
+impl View {
+    /// What the screen shows at `now`.
+    #[must_use]
+    pub fn new(app: &App, now: i64) -> Self {
+        let scope = app.scope(now);
+        let page = layout::page(app.size, app.tab);
+        let body = match app.tab {
+            Tab::Overview => Body::Overview(overview(app, scope, page)),
+            Tab::Instances => Body::Instances(instances(app, scope, page)),
+            Tab::Audit => Body::Audit(AuditView::new(app, scope)),
+            Tab::Pipeline => Body::Pipeline { view: pipeline(scope), top: app.pipeline_top },
+        };
+        let overlay = match app.overlay {
+            Some(Overlay::Help) => Some(OverlayView::Help),
+            Some(Overlay::Details) => Details::new(app, scope).map(OverlayView::Details),
+            None => None,
+        };
+        let filter = app.filter();
+        let prompt = filter
+            .filter(|_| app.mode() == crate::app::Mode::Filter)
+            .map(|filter| Prompt { text: filter.text().to_owned(), error: filter.error().map(str::to_owned) });
+        Self {
+            header: header(app, scope),
+            body,
+            prompt,
+            filter: filter.map_or_else(String::new, |filter| filter.text().to_owned()),
+            span: app.span(),
+            frozen_for: app.frozen_at().map(|at| now - at),
+            overlay,
+        }
+    }
+
+    /// The tab that is shown.
+    #[must_use]
+    pub fn tab(&self) -> Tab {
+        match self.body {
+            Body::Overview(_) => Tab::Overview,
+            Body::Instances(_) => Tab::Instances,
+            Body::Audit(_) => Tab::Audit,
+            Body::Pipeline { .. } => Tab::Pipeline,
+        }
+    }
+}
+
+impl Report {
+    /// Everything at `now`.
+    #[must_use]
+    pub fn new(app: &App, now: i64) -> Self {
+        let scope = app.scope(now);
+        Self {
+            v: 1,
+            at: scope.now,
+            header: header(app, scope),
+            series: overview(app, scope, usize::MAX).rows,
+            instances: instances(app, scope, usize::MAX),
+            audits: audits(scope),
+            events: timeline(scope),
+            pipeline: pipeline(scope),
+        }
+    }
+}

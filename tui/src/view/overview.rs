@@ -1,0 +1,86 @@
+use quipu_record::AggregateType;
+use serde::Serialize;
+
+use super::chart::Chart;
+use crate::app::{App, Scope, SeriesColumn, order};
+use crate::fleet::SeriesId;
+use crate::name::Name;
+
+/// A sparkline has so many steps.
+const TREND: usize = 24;
+
+/// The throughput of the selected series, and the table of series.
+#[derive(Debug)]
+pub struct OverviewView {
+    /// The selected series' chart; none if there is no series.
+    pub chart: Option<Chart>,
+    /// The rows that are visible.
+    pub rows: Vec<SeriesRow>,
+    /// How many rows are above the visible ones.
+    pub above: usize,
+    /// How many rows there are with this filter.
+    pub count: usize,
+    /// How many series there are.
+    pub all: usize,
+    /// What the table is sorted by.
+    pub sort: SeriesColumn,
+    /// Whether the order is reversed.
+    pub is_reversed: bool,
+}
+
+/// A row of the table of series.
+#[derive(Debug, Serialize)]
+pub struct SeriesRow {
+    /// The series' text form.
+    pub series: Name,
+    /// Whether the total can go down; none while no aggregate was seen.
+    #[serde(rename = "type")]
+    pub kind: Option<AggregateType>,
+    /// The total; none while no aggregate was seen.
+    pub total: Option<i128>,
+    /// The change per second; none if it is not known.
+    pub rate: Option<f64>,
+    /// How many live runs contribute.
+    pub instances: u64,
+    /// The event time of the total, in ms.
+    pub timestamp: Option<i64>,
+    /// Rates over the span, from left to right.
+    #[serde(skip)]
+    pub trend: Vec<Option<f64>>,
+    /// Whether the selection is here.
+    #[serde(skip)]
+    pub is_selected: bool,
+}
+
+/// The overview with so many rows.
+#[must_use]
+pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
+    let order = order::series(scope, &app.series);
+    let selected = order.get(app.series.position(&order)).copied();
+    let window = app.series.window(&order, page);
+    OverviewView {
+        chart: selected.map(|id| Chart::new(app, scope, id, usize::from(app.size.0) * 2)),
+        above: window.start,
+        rows: order[window].iter().map(|id| row(app, scope, *id, Some(*id) == selected)).collect(),
+        count: order.len(),
+        all: scope.fleet.series().count(),
+        sort: app.series.sort,
+        is_reversed: app.series.is_reversed,
+    }
+}
+
+fn row(app: &App, scope: Scope<'_>, id: SeriesId, is_selected: bool) -> SeriesRow {
+    let series = scope.fleet.get(id);
+    let total = series.total();
+    let now = scope.fleet_now;
+    SeriesRow {
+        series: Name::new(series.text()),
+        kind: total.map(|total| total.kind),
+        total: total.map(|total| total.count),
+        rate: series.history().rate(now),
+        instances: order::contributors(series),
+        timestamp: total.map(|total| total.timestamp),
+        trend: series.history().rates(now - app.span(), now, TREND, now),
+        is_selected,
+    }
+}

@@ -1,0 +1,63 @@
+use serde::Serialize;
+
+use crate::app::Scope;
+use crate::fleet::EventKind;
+use crate::name::Name;
+
+/// A line of the timeline.
+#[derive(Debug, Serialize)]
+pub struct EventRow {
+    /// When it happened, in ms by the brokers' clock.
+    pub at: i64,
+    /// What happened, in a word.
+    pub event: &'static str,
+    /// To whom.
+    pub subject: Name,
+    /// How long ago, in ms.
+    #[serde(skip)]
+    pub age: i64,
+    /// What happened.
+    #[serde(skip)]
+    pub kind: EventKind,
+}
+
+/// The timeline, newest first.
+#[must_use]
+pub fn timeline(scope: Scope<'_>) -> Vec<EventRow> {
+    let row = |event: &crate::fleet::Event| EventRow {
+        at: event.at,
+        event: event.kind.word(),
+        subject: Name::new(&event.subject),
+        age: (scope.fleet_now - event.at).max(0),
+        kind: event.kind,
+    };
+    scope.fleet.events().rev().map(row).collect()
+}
+
+impl EventKind {
+    /// The event in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Restarted => "restarted",
+            Self::Left => "left",
+            Self::Silent => "silent",
+            Self::Resumed => "resumed",
+            Self::Duplicates => "duplicates",
+        }
+    }
+
+    /// The event as a mark under a chart.
+    #[must_use]
+    pub fn mark(self) -> char {
+        match self {
+            Self::Joined => '+',
+            Self::Restarted => '@',
+            Self::Left => '-',
+            Self::Silent => '?',
+            Self::Resumed => '^',
+            Self::Duplicates => '!',
+        }
+    }
+}
