@@ -1,0 +1,93 @@
+//! How many records may be sent now: the rate, and how far the readers are behind.
+
+use std::time::Duration;
+
+/// After a pause, no more than this much time is caught up on: the rate is a limit, not an average to be reached.
+const CATCH_UP: Duration = Duration::from_millis(250);
+
+/// Doles out a rate.
+#[derive(Debug)]
+pub(super) struct Pace {
+    per_second: f64,
+    allowance: f64,
+}
+
+impl Pace {
+    #[expect(clippy::cast_precision_loss, reason = "a rate beyond 2^53 records a second is no limit anyway")]
+    pub(super) fn new(per_second: u64) -> Self {
+        Self { per_second: per_second as f64, allowance: 0.0 }
+    }
+
+    /// How many records may be sent, now that this much time went by.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive; `as` saturates")]
+    pub(super) fn allow(&mut self, elapsed: Duration) -> u64 {
+        let catch_up = (self.per_second * CATCH_UP.as_secs_f64()).max(1.0);
+        self.allowance = (self.allowance + self.per_second * elapsed.as_secs_f64()).min(catch_up);
+        self.allowance as u64
+    }
+
+    /// Takes what was sent from the allowance.
+    #[expect(clippy::cast_precision_loss, reason = "it is no more than was allowed")]
+    pub(super) fn sent(&mut self, records: u64) {
+        self.allowance -= records as f64;
+    }
+}
+
+/// Up to which id, exclusively, records can be sent so that no partition holds more than `window` records that the
+/// readers have not committed. Records are dealt out in turn: record `id` goes to partition `id % partitions`.
+pub(super) fn room(committed: &[u64], window: u64) -> u64 {
+    let partitions = committed.len() as u64;
+    let full_at = |(partition, committed): (u64, &u64)| {
+        committed.saturating_add(window).saturating_mul(partitions).saturating_add(partition)
+    };
+    (0..).zip(committed).map(full_at).min().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_rate_is_kept_and_a_long_pause_is_not_caught_up_on() {
+        let mut pace = Pace::new(1000);
+        let sent: u64 = (0..100)
+            .map(|_| {
+                let allowed = pace.allow(Duration::from_millis(7));
+                pace.sent(allowed);
+                allowed
+            })
+            .sum();
+        assert!((699..=700).contains(&sent), "{sent}");
+        assert_eq!(pace.allow(Duration::from_secs(60)), 250);
+    }
+
+    #[test]
+    fn a_slow_rate_still_sends() {
+        let mut pace = Pace::new(1);
+        assert_eq!(pace.allow(Duration::from_millis(999)), 0);
+        assert_eq!(pace.allow(Duration::from_millis(2)), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn sending_up_to_the_room_fills_no_partition_beyond_the_window(
+            committed in prop::collection::vec(0..50_u64, 1..5),
+            window in 0..20_u64,
+        ) {
+            let partitions = committed.len();
+            let end = room(&committed, window);
+            let held = |end: u64| {
+                let mut held = vec![0_u64; partitions];
+                for id in 0..end {
+                    held[usize::try_from(id).unwrap() % partitions] += 1;
+                }
+                held
+            };
+            let fits = |held: &[u64]| held.iter().zip(&committed).all(|(end, start)| *end <= start + window);
+            prop_assert!(fits(&held(end)));
+            prop_assert!(!fits(&held(end + 1)), "there was room for one more");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! A cluster of the user's, reached as the aggregator would reach it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use quipu_aggregator::Config;
+use quipu_aggregator::config::Flag;
+use rdkafka::ClientConfig;
+
+/// The aggregator's configuration from its file and environment.
+pub(crate) fn config(file: Option<&Path>, brokers: Option<&str>) -> Result<Config> {
+    let flag = |brokers: &str| Flag {
+        name: "--brokers".to_owned(),
+        key: "kafka.brokers".to_owned(),
+        value: brokers.to_owned(),
+    };
+    Config::load(file, std::env::vars_os(), brokers.map(flag)).context("the configuration is wrong")
+}
+
+/// What its clients have in common, apart from whom they connect to and what they are called.
+pub(crate) fn properties(config: &Config) -> Vec<(String, String)> {
+    config
+        .client_properties()
+        .filter(|(name, _)| !["bootstrap.servers", "client.id"].contains(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What every Kafka client of the experiment starts from.
+pub(crate) fn client_config(brokers: &str, name: &str, properties: &[(String, String)]) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", name)
+        .set("allow.auto.create.topics", "false")
+        .set("log.connection.close", "false");
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+    config
+}

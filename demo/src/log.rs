@@ -1,0 +1,50 @@
+//! What happened and what was seen, for the chart and the summary.
+
+use std::time::{Duration, Instant};
+
+use crate::series::Series;
+use crate::snapshot::{Event, Snapshot};
+
+/// The record of an experiment.
+#[derive(Debug)]
+pub(crate) struct Log {
+    start: Instant,
+    pub(crate) series: Series,
+    pub(crate) events: Vec<Event>,
+    /// What was seen last.
+    pub(crate) seen: Snapshot,
+    /// When it last changed.
+    changed: Instant,
+}
+
+impl Log {
+    /// Starts the clock.
+    pub(crate) fn start() -> Self {
+        let now = Instant::now();
+        Self { start: now, series: Series::default(), events: Vec::new(), seen: Snapshot::default(), changed: now }
+    }
+
+    /// Time since the start.
+    pub(crate) fn time(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn see(&mut self, seen: Snapshot) {
+        if seen != self.seen {
+            self.changed = Instant::now();
+            self.seen = seen;
+        }
+        self.series.push(self.time(), seen);
+    }
+
+    pub(crate) fn note(&mut self, mark: Option<&'static str>, meaning: String) -> &Event {
+        self.changed = Instant::now();
+        self.events.push(Event { at: self.time(), mark, meaning });
+        &self.events[self.events.len() - 1]
+    }
+
+    /// For how long nothing has changed.
+    pub(crate) fn quiet_for(&self) -> Duration {
+        self.changed.elapsed()
+    }
+}

@@ -1,0 +1,34 @@
+//! What the experiment's programs are told.
+
+use std::path::{Path, PathBuf};
+
+use crate::child::{ConsumerArgs, DemoChild, ProducerArgs};
+use crate::observer::{CONSUMERS, PRODUCER};
+use crate::options::DemoOptions;
+use crate::venue::Venue;
+
+pub(crate) fn producer(options: &DemoOptions, venue: &Venue) -> DemoChild {
+    DemoChild::Producer(ProducerArgs {
+        connection: venue.connection(PRODUCER, options),
+        records: options.records,
+        rate: options.rate,
+        window: venue.window(),
+    })
+}
+
+/// Consumer 1 (index 0) or 2 (index 1); it is the second one that leaves something undone.
+pub(crate) fn consumer(index: usize, options: &DemoOptions, venue: &Venue, ids: &Path) -> DemoChild {
+    let instance = CONSUMERS[index];
+    DemoChild::Consumer(ConsumerArgs {
+        connection: venue.connection(instance, options),
+        commit_interval: options.commit_interval(),
+        careless: index == 1,
+        ids: ids_file(ids, instance),
+        set: venue.consumer_properties(),
+    })
+}
+
+/// Where a consumer writes down what it processed.
+pub(crate) fn ids_file(ids: &Path, instance: &str) -> PathBuf {
+    ids.join(format!("{instance}.ids"))
+}
