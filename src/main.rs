@@ -1,2 +1,34 @@
 //! The binary `quipu`.
-fn main() {}
+
+mod aggregate;
+mod cli;
+mod config;
+mod config_options;
+mod demo;
+mod logging;
+mod output;
+mod signals;
+mod top;
+mod visible;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|error| output::fail(&error))
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    cli.logging.start(cli.command.default_log_level())?;
+    match cli.command {
+        Command::Aggregate(options) => aggregate::run(options),
+        Command::Config(command) => config::run(&command),
+        Command::Demo(options) => demo::run(options),
+        Command::Top(options) => top::run(options),
+        Command::DemoChild { child } => demo::run_child(&child),
+    }
+}

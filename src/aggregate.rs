@@ -1,0 +1,45 @@
+//! `quipu aggregate`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use tokio::runtime::Builder;
+
+use crate::config_options::{ConfigOptions, flag};
+use crate::signals;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  quipu aggregate                               with the defaults, at localhost:9092
+  quipu aggregate --config quipu.toml --http 0.0.0.0:9464
+  quipu aggregate --set topics.metrics=test --set topics.aggregates=test-agg
+  QUIPU_KAFKA_BROKERS=kafka:9092 quipu aggregate
+
+SIGINT or SIGTERM commits what was done and ends with 0; a second one ends at once.";
+
+#[derive(Debug, Args)]
+pub(crate) struct AggregateOptions {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// How often changed totals are published, such as 250ms [default: 1s]
+    #[arg(long, value_name = "DURATION")]
+    commit_interval: Option<String>,
+    /// Where /metrics, /healthz and /readyz are served, or off [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "IP:PORT")]
+    http: Option<String>,
+}
+
+pub(crate) fn run(options: AggregateOptions) -> Result<ExitCode> {
+    let commit_interval = flag("--commit-interval", "commit_interval", options.commit_interval);
+    let http = flag("--http", "http.listen", options.http);
+    let config = options.config.load(commit_interval.into_iter().chain(http).collect())?;
+    let runtime = Builder::new_multi_thread().enable_all().build().context("can't start threads")?;
+    let outcome = runtime.block_on(async {
+        let stop = signals::stop().context("can't wait for signals")?;
+        anyhow::Ok(quipu_aggregator::run(config, stop).await?)
+    });
+    // Everything is committed and flushed, or never will be; what still blocks a thread is not worth waiting for.
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,80 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use quipu_demo::{DemoChild, DemoOptions};
+
+use crate::aggregate::AggregateOptions;
+use crate::config::ConfigCommand;
+use crate::logging::LogOptions;
+use crate::top::TopCommand;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well
+  1  a difference or duplicates, where asked to check
+  2  a failure, or a wrong command line or configuration
+  130 or 143  ended by SIGINT or SIGTERM before it was done";
+
+const EXAMPLES: &str = "\
+Examples:
+  quipu demo                                    a million records, two consumers, and the duplicates
+  quipu aggregate --brokers kafka:9092          keep the totals
+  quipu top --brokers kafka:9092                watch the fleet
+  quipu config show > quipu.toml                begin a configuration
+  quipu aggregate --config quipu.toml";
+
+/// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
+#[derive(Debug, Parser)]
+#[command(name = "quipu", version, propagate_version = true, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) logging: LogOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Reduce the reports on `metrics` to totals on `metrics-agg`
+    #[command(after_help = crate::aggregate::EXAMPLES)]
+    Aggregate(AggregateOptions),
+    /// Show or check a configuration
+    #[command(subcommand, after_help = crate::config::EXAMPLES)]
+    Config(ConfigCommand),
+    /// Watch records being processed twice: the whole experiment, by default on an embedded broker
+    #[command(after_help = crate::demo::EXAMPLES)]
+    Demo(DemoOptions),
+    /// Watch the fleet: totals, instances, duplicates, who came and went
+    #[command(after_help = crate::top::EXAMPLES)]
+    Top(TopCommand),
+    /// One of the programs that `demo` starts
+    #[command(hide = true)]
+    DemoChild {
+        #[command(subcommand)]
+        child: DemoChild,
+    },
+}
+
+impl Command {
+    /// What is logged unless the user says: a service tells what it does, a command only what is wrong, and nothing is
+    /// written across a dashboard, which shows by itself what is wrong.
+    pub(crate) fn default_log_level(&self) -> &'static str {
+        match self {
+            Self::Aggregate(_) => "info",
+            Self::Config(_) | Self::Demo(_) | Self::DemoChild { .. } => "warn",
+            Self::Top(_) => "off",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,58 @@
+//! The flags of commands that need the configuration.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Error, Result};
+use clap::Args;
+use quipu_aggregator::Config;
+use quipu_aggregator::config::{ConfigError, Flag};
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigOptions {
+    /// The configuration; a flag wins over the environment over this file [default: none]
+    #[arg(long, short, env = "QUIPU_CONFIG", value_name = "FILE")]
+    config: Option<OsString>,
+    /// The brokers to ask first [default: localhost:9092]
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// The aggregator's consumer group [default: quipu]
+    #[arg(long, value_name = "ID")]
+    application_id: Option<String>,
+    /// Any other key of the configuration; can stand more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl ConfigOptions {
+    /// Loads the configuration; `flags` are those of the command itself.
+    pub(crate) fn load(self, mut flags: Vec<Flag>) -> Result<Config> {
+        flags.extend(flag("--brokers", "kafka.brokers", self.brokers));
+        flags.extend(flag("--application-id", "application_id", self.application_id));
+        flags.extend(self.set.into_iter().filter_map(|(key, value)| flag("--set", &key, Some(value))));
+        // As with all variables, an empty QUIPU_CONFIG is one that is not set.
+        let file = self.config.filter(|file| !file.is_empty());
+        load(file.as_deref().map(Path::new), flags)
+    }
+}
+
+/// The flag `name` that sets `key`, if it was given.
+pub(crate) fn flag(name: &str, key: &str, value: Option<String>) -> Option<Flag> {
+    Some(Flag { name: name.to_owned(), key: key.to_owned(), value: value? })
+}
+
+/// Loads a configuration with the environment of this process.
+pub(crate) fn load(file: Option<&Path>, flags: Vec<Flag>) -> Result<Config> {
+    let file = file.map(|file| if file == "-" { Path::new("/dev/stdin") } else { file });
+    Config::load(file, std::env::vars_os(), flags).map_err(|error| match error {
+        ConfigError::Invalid(_) => Error::new(error).context("the configuration is wrong"),
+        error => error.into(),
+    })
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.to_owned())),
+        None => Err("expected KEY=VALUE, such as topics.metrics=test"),
+    }
+}

@@ -1,0 +1,164 @@
+//! The log, on standard error.
+
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::io::{self, IsTerminal as _};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use tracing::Subscriber;
+use tracing::field::Field;
+use tracing::subscriber::set_global_default;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{self, Writer};
+
+use crate::visible::push_visible;
+
+#[derive(Debug, Args)]
+pub(crate) struct LogOptions {
+    /// What is logged: error, warn, info, debug, trace or off; also by module, such as `info,quipu_aggregator=debug`
+    /// [default: info for aggregate, off for top, else warn]
+    #[arg(
+        long,
+        global = true,
+        env = "QUIPU_LOG",
+        hide_env_values = true,
+        value_name = "LEVEL",
+        help_heading = "Logging"
+    )]
+    log_level: Option<String>,
+    /// The form of the log on standard error
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Logging")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// One line an event; in colour on a terminal, unless NO_COLOR is set
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl LogOptions {
+    /// Starts logging for the whole process.
+    pub(crate) fn start(&self, default_level: &str) -> Result<()> {
+        let level = self.log_level.as_deref().filter(|level| !level.is_empty()).unwrap_or(default_level);
+        let filter = EnvFilter::builder()
+            .parse(level)
+            .with_context(|| format!("--log-level (or QUIPU_LOG) has no meaning: {level}"))?;
+        match self.log_format {
+            LogFormat::Text => {
+                let colour = use_colour(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+                set_global_default(text(filter, colour, io::stderr))
+            }
+            LogFormat::Json => set_global_default(json(filter, io::stderr)),
+        }
+        .context("can't start logging")
+    }
+}
+
+fn use_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
+}
+
+// Neither says where it fails to write: to say so on a standard error that is gone would be a panic.
+
+fn text<W>(filter: EnvFilter, colour: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let fields = format::debug_fn(write_field).delimited(" ");
+    let builder = fmt().log_internal_errors(false).with_env_filter(filter).with_ansi(colour).with_writer(writer);
+    builder.fmt_fields(fields).finish()
+}
+
+fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    fmt().log_internal_errors(false).with_env_filter(filter).with_writer(writer).json().flatten_event(true).finish()
+}
+
+/// Writes a field of an event. tracing-subscriber's own way would let what is logged as `%name` write to the terminal
+/// and begin lines that look like events.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let mut text = String::new();
+    push_visible(&mut text, &format!("{value:?}"), |c| c == '\t');
+    match field.name() {
+        "message" => writer.write_str(&text),
+        name if writer.has_ansi_escapes() => write!(writer, "\u{1b}[3m{name}\u{1b}[0;2m=\u{1b}[0m{text}"),
+        name => write!(writer, "{name}={text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    const HOSTILE: &str = "a\n2024-01-01 INFO forged\r\u{1b}[31m\u{202e}b";
+
+    fn logged<S: Subscriber + Send + Sync>(start: impl FnOnce(Captured) -> S) -> String {
+        let captured = Captured::default();
+        tracing::subscriber::with_default(start(captured.clone()), || {
+            tracing::info!(topic = %HOSTILE, key = HOSTILE, "bad record in {HOSTILE}");
+            tracing::debug!("not asked for");
+        });
+        let bytes = captured.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn info() -> EnvFilter {
+        EnvFilter::new("info")
+    }
+
+    #[test]
+    fn a_hostile_name_stays_on_the_line_of_its_event() {
+        let text = logged(|writer| text(info(), false, writer));
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        assert!(text.ends_with('\n') && !text.contains(['\r', '\u{1b}', '\u{202e}']), "{text:?}");
+        assert!(text.contains("bad record in a\\n2024"), "{text:?}");
+
+        let json = logged(|writer| json(info(), writer));
+        assert_eq!(json.matches('\n').count(), 1, "{json:?}");
+        assert!(!json.contains(['\r', '\u{1b}']), "{json:?}");
+        assert!(json.contains("\"level\":\"INFO\"") && json.contains("\"topic\":\"a\\n2024"), "{json:?}");
+    }
+
+    #[test]
+    fn colours_are_the_logs_own() {
+        let text = logged(|writer| text(info(), true, writer));
+        assert!(text.contains("\u{1b}[3mtopic\u{1b}[0;2m=\u{1b}[0ma\\n") && !text.contains("\u{1b}[31m"), "{text:?}");
+        assert!(use_colour(true, None) && use_colour(true, Some(OsStr::new(""))));
+        assert!(!use_colour(true, Some(OsStr::new("1"))) && !use_colour(false, None));
+    }
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl MakeWriter<'_> for Captured {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What goes to standard output and standard error.
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Error, Result};
+
+use crate::visible::push_visible;
+
+/// Prints to standard output. A reader that has seen enough (`| head -1`) is no failure.
+pub(crate) fn print(text: &str) -> Result<ExitCode> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("can't write to standard output"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says what failed.
+pub(crate) fn fail(error: &Error) -> ExitCode {
+    // If nobody hears it, the exit code says it.
+    let _ = io::stderr().write_all(describe(error).as_bytes());
+    ExitCode::from(2)
+}
+
+/// The error and its causes in one line; a cause of several lines follows indented.
+fn describe(error: &Error) -> String {
+    let mut text = String::from("error");
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some libraries say the cause themselves.
+        if said.contains(&cause) {
+            continue;
+        }
+        let separator = if cause.trim_end().contains('\n') { "\n  " } else { " " };
+        text.push(':');
+        for line in cause.trim_end().split('\n') {
+            text.push_str(separator);
+            push_visible(&mut text, line, |c| c == '\t');
+        }
+        said = cause;
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn causes_stand_on_one_line_and_lists_below() {
+        let error = anyhow!("connection refused").context("can't reach Kafka: connection refused").context("no start");
+        assert_eq!(describe(&error), "error: no start: can't reach Kafka: connection refused\n");
+        let error = anyhow!("a:1: x\na:2: y").context("the configuration is wrong");
+        assert_eq!(describe(&error), "error: the configuration is wrong:\n  a:1: x\n  a:2: y\n");
+    }
+
+    #[test]
+    fn a_hostile_name_can_not_write_to_the_terminal() {
+        assert_eq!(describe(&anyhow!("topic \u{1b}]0;x\u{7}")), "error: topic \\u{1b}]0;x\\u{7}\n");
+    }
+}

@@ -1,0 +1,44 @@
+//! `quipu top`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use quipu_aggregator::Config;
+use quipu_tui::{SourceOptions, TopOptions};
+
+use crate::config_options::ConfigOptions;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  quipu top                                     the dashboard, at localhost:9092
+  quipu top --config quipu.toml                 brokers, topics and security as the aggregator has them
+  quipu top --once                              print the view and exit
+  quipu top --once --fail-on-duplicates         exit with 1 if any audit found duplicates";
+
+#[derive(Debug, Args)]
+pub(crate) struct TopCommand {
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    top: TopOptions,
+}
+
+pub(crate) fn run(options: TopCommand) -> Result<ExitCode> {
+    let config = options.config.load(Vec::new())?;
+    quipu_tui::run(source(config), &options.top)
+}
+
+/// Reads what this configuration's aggregator reads and writes.
+fn source(config: Config) -> SourceOptions {
+    let is_passed_on = |name: &str| !matches!(name, "bootstrap.servers" | "client.id");
+    let properties = config.client_properties().filter(|(name, _)| is_passed_on(name));
+    SourceOptions {
+        properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        brokers: config.kafka.brokers,
+        metrics_topic: config.topics.metrics,
+        aggregates_topic: config.topics.aggregates,
+        application_id: config.application_id,
+        ..SourceOptions::default()
+    }
+}

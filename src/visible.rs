@@ -1,0 +1,28 @@
+//! Text that comes from others, made harmless for terminals and for readers of lines.
+
+use std::fmt::Write as _;
+
+/// Appends `text` with control characters, separators of lines and changes of the writing direction escaped, except
+/// those that `keep` names.
+pub(crate) fn push_visible(out: &mut String, text: &str, keep: impl Fn(char) -> bool) {
+    for c in text.chars() {
+        if keep(c) || !(c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+            out.push(c);
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(out, "{}", c.escape_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_or_the_line_is_escaped_and_letters_are_not() {
+        let mut out = String::new();
+        push_visible(&mut out, "é→\t\u{1b}[2J\r\n\u{9b}\u{202e}\u{2028}x", |c| c == '\t');
+        assert_eq!(out, "é→\t\\u{1b}[2J\\r\\n\\u{9b}\\u{202e}\\u{2028}x");
+    }
+}

@@ -1,0 +1,127 @@
+//! The command line of the binary, where it needs no broker.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::process::{Command, Output, Stdio};
+
+/// `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
+fn quipu(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    quipu(arguments).output().expect("the binary runs")
+}
+
+fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = quipu(arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    child.stdin.take().expect("a pipe").write_all(input).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in
+        [&[][..], &["aggregate"], &["config"], &["config", "show"], &["config", "check"], &["demo"], &["top"]]
+    {
+        let output = run(&[command, &["--help"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:\n  quipu "), "{command:?}");
+    }
+    let help = String::from_utf8_lossy(&run(&["--help"]).stdout).into_owned();
+    assert!(help.contains("Exit codes:") && !help.contains("demo-child"), "{help}");
+    assert_eq!(run(&["--version"]).stdout, format!("quipu {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    for (arguments, said) in [
+        (&[][..], "Usage: quipu"),
+        (&["knot"], "knot"),
+        (&["aggregate", "--broker-list", "x"], "--broker-list"),
+        (&["aggregate", "--set", "x"], "expected KEY=VALUE"),
+        (&["aggregate", "--set", "kafka.broker=x"], "did you mean `kafka.brokers`?"),
+        (&["aggregate", "--http", "localhost"], "--http: http.listen: "),
+        (
+            &["aggregate", "--config", "/nowhere/quipu.toml"],
+            "can't read the configuration /nowhere/quipu.toml: No such",
+        ),
+        (&["config", "show", "--log-level", "quipu=loud"], "--log-level (or QUIPU_LOG)"),
+        (&["config", "show", "--log-format", "xml"], "[possible values: text, json]"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn what_show_prints_check_accepts() {
+    let shown = run(&["config", "show"]);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let checked = run_with_input(&["config", "check", "-"], &shown.stdout);
+    assert_eq!((checked.status.code(), stderr(&checked).as_str()), (Some(0), ""));
+    assert_eq!(checked.stdout, b"-: ok\n");
+}
+
+#[test]
+fn check_lists_everything_that_is_wrong() {
+    let output =
+        run_with_input(&["config", "check", "-"], b"kafka.broker = 1\n\"\\u001b[2J\" = 1\nlimits.max_rows = 0\n");
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 4, "{said}");
+    assert_eq!(lines[0], "error: the configuration is wrong:");
+    assert_eq!(lines[1], "  /dev/stdin:1: unknown key `kafka.broker`; did you mean `kafka.brokers`?");
+    assert!(lines[2].starts_with("  /dev/stdin:2: unknown key `\\u{1b}[2J`; "), "{said}");
+    assert_eq!(lines[3], "  /dev/stdin:3: limits.max_rows: must be at least 1");
+}
+
+#[test]
+fn show_tells_what_holds_but_no_secret() {
+    let output = quipu(&["config", "show", "/dev/null"])
+        .env("QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD", "hunter2")
+        .env("QUIPU_TOPICS_METRICS", "m")
+        .env("QUIPU_LOG", "")
+        .output()
+        .expect("the binary runs");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(shown.contains("\"sasl.password\" = \"***\"") && shown.contains("metrics = \"m\""), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_panic() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    let output = quipu(&["config", "show"]).stdout(writer).stderr(Stdio::piped()).output().expect("the binary runs");
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_the_aggregator_with_0_although_no_broker_is_there() {
+    let arguments = ["aggregate", "--brokers", "127.0.0.1:1", "--http", "127.0.0.1:0"];
+    let mut child = quipu(&arguments).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let started = log.find(|line| line.contains("serving /metrics"));
+    assert!(started.is_some());
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let rest: Vec<_> = log.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("stopping; a second signal")), "{rest:?}");
+}
