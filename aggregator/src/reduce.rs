@@ -30,8 +30,8 @@ impl GroupId {
 pub struct Reduce<G> {
     groups: Vec<Group<G>>,
     changed: Vec<GroupId>,
-    /// A new group may be one that was removed: its time must not go back either.
-    newest_removed: i64,
+    /// Where the time of a new group begins: it may be one that was removed, or that a process before this one knew.
+    not_before: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -57,14 +57,14 @@ impl<G: AbelianGroup> Reduce<G> {
     /// With no groups.
     #[must_use]
     pub fn new() -> Self {
-        Self { groups: Vec::new(), changed: Vec::new(), newest_removed: i64::MIN }
+        Self { groups: Vec::new(), changed: Vec::new(), not_before: i64::MIN }
     }
 
     /// Applies one change to one group, and gives what the group amounts to now.
     pub fn update(&mut self, id: GroupId, change: &Change<G>, timestamp: i64) -> Reduced<'_, G> {
         let index = id.index();
         if index >= self.groups.len() {
-            self.groups.resize(index + 1, Group::empty(self.newest_removed));
+            self.groups.resize(index + 1, Group::empty(self.not_before));
         }
         let group = &mut self.groups[index];
         if let Some(old) = &change.old {
@@ -103,11 +103,19 @@ impl<G: AbelianGroup> Reduce<G> {
         }
     }
 
+    /// Moves the time of every group, and of all to come, to `timestamp` at least.
+    pub fn not_before(&mut self, timestamp: i64) {
+        self.not_before = self.not_before.max(timestamp);
+        for group in &mut self.groups {
+            group.timestamp = group.timestamp.max(timestamp);
+        }
+    }
+
     /// Forgets an emptied group, so that its number can be used for another.
     pub fn remove(&mut self, id: GroupId) {
         if let Some(group) = self.groups.get_mut(id.index()) {
-            self.newest_removed = self.newest_removed.max(group.timestamp);
-            *group = Group::empty(self.newest_removed);
+            self.not_before = self.not_before.max(group.timestamp);
+            *group = Group::empty(self.not_before);
         }
     }
 }

@@ -1,6 +1,6 @@
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, StateRow, StateRowError, StateRowHeader, StateRowKind,
-    decode,
+    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, StateRow, StateRowError, StateRowHeader,
+    StateRowKind, decode,
 };
 
 use crate::audit::Audits;
@@ -137,16 +137,14 @@ impl Topology {
     /// The totals that changed since the last call, and those that it is time to say again, as of the position.
     pub fn take_aggregates(&mut self, now: i64) -> Vec<Aggregate> {
         self.expire(now);
+        if !std::mem::replace(&mut self.said_before, true) {
+            // A process before this one may have said these totals, as they are, at any time until now.
+            self.sums.reduce.not_before(now);
+            self.sums.audits.reduce.not_before(now);
+        }
         let offset = self.position - 1;
         let changed = self.sums.reduce.take_changed();
         let due = self.refresh.due(&changed, now);
-        let first = !std::mem::replace(&mut self.said_before, true);
-        if first {
-            // A process before this one may have refreshed these totals; their time must not go back.
-            for id in &changed {
-                self.sums.reduce.touch(*id, now);
-            }
-        }
         let mut aggregates = Vec::with_capacity(changed.len() + due.len());
         for id in due {
             self.sums.reduce.touch(id, now);
@@ -162,7 +160,7 @@ impl Topology {
                 self.refresh.forget(id);
             }
         }
-        self.audits(&mut aggregates, offset, now, first);
+        self.audits(&mut aggregates, offset, now);
         aggregates
     }
 
@@ -218,14 +216,9 @@ impl Topology {
         table.remove(key, |change| sums.forward(change, series, at.timestamp))
     }
 
-    fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64, first: bool) {
+    fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64) {
         let audits = &mut self.sums.audits;
         let changed = audits.reduce.take_changed();
-        if first {
-            for id in &changed {
-                audits.reduce.touch(*id, now);
-            }
-        }
         let due = self.audit_refresh.due(&changed, now);
         for id in &due {
             audits.reduce.touch(*id, now);

@@ -134,7 +134,7 @@ processed = 'b'
         "FILE:7: topics.create: invalid type: string \"yes\", expected a boolean",
         "FILE:8: topics.dead_letters: must be another topic than topics.aggregates",
         "FILE:10: limits.max_rows: invalid value: integer `-1`, expected a whole number, 0 or more",
-        "FILE:11: unknown key `storage`; `quipu config show` lists all keys; the nearest is `topics.create`",
+        "FILE:11: unknown key `placement`; `quipu config show` lists all keys; the nearest is `instance_timeout`",
         "FILE:16: unknown key `audit.procesed`; did you mean `audit.processed`?",
         "FILE:19: audit.sent: at byte 2: expected '\"', as in name{label=\"value\"}",
     ];

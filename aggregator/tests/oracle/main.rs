@@ -2,6 +2,8 @@
 //!
 //! The oracle knows nothing of changes, groups or numbers for series: it folds the log into a map of rows and adds up.
 
+mod fold;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -9,152 +11,10 @@ use quipu_aggregator::config::Audit;
 use quipu_aggregator::{Settings, SourceRecord, Topology};
 use quipu_record::AggregateType;
 
+use fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
+
 const TIMEOUT_MS: i64 = 30_000;
 const REFRESH_MS: i64 = 60_000;
-
-/// What the log says, before it is bytes.
-#[derive(Debug, Clone)]
-enum Said {
-    Report { run: usize, part: usize, seq: u64, is_final: bool, counters: Vec<(usize, u64)> },
-    Plain { key: usize, series: usize, count: u64, timestamp: Option<i64> },
-    Tombstone { key: String },
-    Bad { key: String, value: &'static str },
-}
-
-#[derive(Debug, Clone)]
-struct Logged {
-    timestamp: i64,
-    said: Said,
-}
-
-const SERIES: [&str; 5] = ["sent", "done", "done{topic=\"auth\"}", "{\"odd name\"}", "e"];
-
-fn run_key(run: usize, part: usize) -> String {
-    // Three instances of two runs each.
-    let suffix = if part == 0 { String::new() } else { format!("/{part}") };
-    format!("app-{}/01920000-0000-7000-8000-{run:012}{suffix}", run / 2)
-}
-
-fn plain_key(key: usize) -> String {
-    format!("plain-{key}")
-}
-
-fn counter_json(series: usize, field: &str, value: u64) -> String {
-    let (name, labels) = match series {
-        2 => ("done", r#""labels":{"topic":"auth"},"#),
-        3 => ("odd name", ""),
-        _ => (SERIES[series], ""),
-    };
-    format!(r#""name":"{name}",{labels}"{field}":{value}"#)
-}
-
-impl Said {
-    fn key(&self) -> String {
-        match self {
-            Self::Report { run, part, .. } => run_key(*run, *part),
-            Self::Plain { key, .. } => plain_key(*key),
-            Self::Tombstone { key } | Self::Bad { key, .. } => key.clone(),
-        }
-    }
-
-    fn value(&self) -> Option<String> {
-        match self {
-            Self::Report { run, seq, is_final, counters, .. } => {
-                let counters: Vec<_> = counters
-                    .iter()
-                    .map(|(series, value)| format!("{{{}}}", counter_json(*series, "value", *value)))
-                    .collect();
-                Some(format!(
-                    r#"{{"v":1,"instance":"app-{}","run":"01920000-0000-7000-8000-{run:012}","at":0,"seq":{seq},"interval_ms":1000,"final":{is_final},"counters":[{}]}}"#,
-                    run / 2,
-                    counters.join(",")
-                ))
-            }
-            Self::Plain { series, count, timestamp, .. } => {
-                let timestamp = timestamp.map_or_else(String::new, |timestamp| format!(r#","timestamp":{timestamp}"#));
-                Some(format!("{{{}{timestamp}}}", counter_json(*series, "count", *count)))
-            }
-            Self::Tombstone { .. } => None,
-            Self::Bad { value, .. } => Some((*value).to_owned()),
-        }
-    }
-}
-
-/// A row as the oracle sees it.
-#[derive(Debug, Clone, PartialEq)]
-struct OracleRow {
-    counters: BTreeMap<usize, u64>,
-    base: u128,
-    seq: u64,
-    plain_timestamp: Option<i64>,
-    is_final: bool,
-    last_seen: i64,
-}
-
-/// Folds a log: the latest valid record of every key, and the bases of plain rows.
-fn fold<'a>(log: impl IntoIterator<Item = &'a Logged>) -> (BTreeMap<String, OracleRow>, usize) {
-    let mut rows: BTreeMap<String, OracleRow> = BTreeMap::new();
-    let mut bad = 0;
-    for Logged { timestamp, said } in log {
-        let key = said.key();
-        let before = rows.get(&key);
-        match said {
-            Said::Report { seq, is_final, counters, .. } => {
-                let last_seen = before.map_or(*timestamp, |row| row.last_seen.max(*timestamp));
-                let new: BTreeMap<_, _> = counters.iter().copied().collect();
-                if before.is_some_and(|row| *seq < row.seq) {
-                    continue;
-                }
-                let follows = before.is_none_or(|row| {
-                    row.counters.iter().all(|(series, count)| new.get(series).is_some_and(|after| after >= count))
-                });
-                if new.len() < counters.len() || !follows {
-                    bad += 1;
-                    continue;
-                }
-                let row = OracleRow {
-                    counters: new,
-                    base: 0,
-                    seq: *seq,
-                    plain_timestamp: None,
-                    is_final: *is_final,
-                    last_seen,
-                };
-                rows.insert(key, row);
-            }
-            Said::Plain { series, count, timestamp: said_at, .. } => {
-                let mut base = 0;
-                let mut last_seen = *timestamp;
-                if let Some(row) = before {
-                    let Some(counted) = row.counters.get(series) else {
-                        bad += 1;
-                        continue;
-                    };
-                    base = row.base;
-                    last_seen = last_seen.max(row.last_seen);
-                    if count < counted {
-                        if let (Some(before), Some(after)) = (row.plain_timestamp, said_at)
-                            && after <= &before
-                        {
-                            continue;
-                        }
-                        base += u128::from(*counted);
-                    }
-                }
-                let counters = [(*series, *count)].into();
-                rows.insert(
-                    key,
-                    OracleRow { counters, base, seq: 0, plain_timestamp: *said_at, is_final: false, last_seen },
-                );
-            }
-            Said::Tombstone { .. } => {
-                rows.remove(&key);
-            }
-            Said::Bad { .. } => bad += 1,
-        }
-    }
-    (rows, bad)
-}
 
 /// (count, live instances) of every series that has a row.
 fn totals(rows: &BTreeMap<String, OracleRow>, now: i64) -> BTreeMap<String, (i128, u64)> {
@@ -358,7 +218,7 @@ proptest! {
             match step {
                 Step::Commit => {
                     outsider.read(&mut topology, now, may_fall);
-                    let (rows, bad_in_log) = fold(&all);
+                    let Oracle { rows, bad: bad_in_log } = all.iter().collect();
                     outsider.expect(&rows, now);
                     prop_assert_eq!(topology.rows(), rows.len());
                     prop_assert_eq!(topology.series(), totals(&rows, now).len());
@@ -367,8 +227,8 @@ proptest! {
                 }
                 // What stands between here and the last commit is read again, and changes nothing.
                 Step::Replay(index) if !log.is_empty() => {
-                    for offset in index.index(log.len())..log.len() {
-                        if let Some(logged) = &log[offset] {
+                    for (offset, logged) in log.iter().enumerate().skip(index.index(log.len())) {
+                        if let Some(logged) = logged {
                             process(&mut topology, offset, logged, now);
                         }
                     }
@@ -383,10 +243,10 @@ proptest! {
                     }
                     let mut fresh = Outsider::default();
                     fresh.read(&mut rebuilt, now, true);
-                    let (rows, bad_in_log) = fold(log.iter().flatten());
-                    fresh.expect(&rows, now);
+                    let of_log: Oracle = log.iter().flatten().collect();
+                    fresh.expect(&of_log.rows, now);
                     // Where compaction took nothing that counts, that other machine may go on in place of the first.
-                    if (&rows, bad_in_log) == (&fold(&all).0, bad) {
+                    if of_log == all.iter().collect() {
                         outsider.read(&mut topology, now, may_fall);
                         may_fall = false;
                         topology = self::topology();
@@ -414,7 +274,7 @@ proptest! {
             let said = Said::Report { run, part, seq: number, is_final: false, counters };
             log.push(Some(Logged { timestamp: 0, said }));
         }
-        let whole = totals(&fold(log.iter().flatten()).0, 0);
+        let whole = totals(&log.iter().flatten().collect::<Oracle>().rows, 0);
         let behind = at.index(log.len() + 1);
         compact(&mut log[..behind]);
         let mut topology = topology();

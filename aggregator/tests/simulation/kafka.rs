@@ -1,0 +1,383 @@
+//! Kafka and a disk, as the engine sees them, with faults.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use quipu_aggregator::engine::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
+use quipu_record::{Aggregate, StateRowError};
+
+use crate::fold::Logged;
+use crate::random::Random;
+
+/// Why a simulated process ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Crash,
+    Fenced,
+    GaveUp,
+    Unreadable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visible {
+    Pending(u64),
+    Yes,
+    Never,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    visible: Visible,
+    written_at: i64,
+    compacted: bool,
+}
+
+/// All that outlives a process, apart from its disk.
+pub(crate) struct World {
+    pub(crate) random: Random,
+    pub(crate) exactly_once: bool,
+    pub(crate) now: i64,
+    pub(crate) log: Vec<Option<Logged>>,
+    pub(crate) committed: Option<i64>,
+    /// Totals in the order in which they became visible.
+    pub(crate) visible: Vec<Aggregate>,
+    pub(crate) faults: usize,
+    /// How many steps pass until the next fault; none while the end of a schedule is checked.
+    pub(crate) fault_in: Option<usize>,
+    changelog: Vec<Row>,
+    epoch: u64,
+    transaction: Option<Transaction>,
+}
+
+#[derive(Debug, Default)]
+struct Transaction {
+    epoch: u64,
+    aggregates: Vec<Aggregate>,
+    position: Option<i64>,
+    ended: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let exactly_once = !random.once_in(3);
+        let fault_in = Some(random.below(40));
+        Self {
+            random,
+            exactly_once,
+            now: 1_000_000,
+            log: Vec::new(),
+            committed: None,
+            visible: Vec::new(),
+            faults: 0,
+            fault_in,
+            changelog: Vec::new(),
+            epoch: 0,
+            transaction: None,
+        }
+    }
+
+    /// Keeps the last record of each key, behind the group's offset, as compaction does.
+    pub(crate) fn compact_log(&mut self) {
+        let behind = usize::try_from(self.committed.unwrap_or(0)).expect("an offset").min(self.log.len());
+        let mut seen = BTreeSet::new();
+        for slot in self.log[..behind].iter_mut().rev() {
+            if slot.as_ref().is_some_and(|logged| !seen.insert(logged.said.key())) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Keeps the last visible row of each key, and forgets tombstones after a day.
+    pub(crate) fn compact_changelog(&mut self) {
+        let mut seen = BTreeSet::new();
+        let now = self.now;
+        for row in self.changelog.iter_mut().rev().filter(|row| row.visible == Visible::Yes) {
+            let old_tombstone = row.value.is_none() && now - row.written_at > 24 * 3600 * 1000;
+            row.compacted |= !seen.insert(row.key.clone()) || old_tombstone;
+        }
+    }
+
+    fn changelog_end(&self) -> i64 {
+        i64::try_from(self.changelog.len()).expect("an offset")
+    }
+
+    fn set_visible(&mut self, epoch: u64, visible: Visible) {
+        for row in self.changelog.iter_mut().filter(|row| row.visible == Visible::Pending(epoch)) {
+            row.visible = visible;
+        }
+        // The mark of the transaction has an offset of its own.
+        let mark =
+            Row { key: Vec::new(), value: None, visible: Visible::Never, written_at: self.now, compacted: false };
+        self.changelog.push(mark);
+    }
+
+    /// Whether something happens at this step instead of, or after, what should.
+    fn fault(&mut self) -> Option<Fault> {
+        let left = self.fault_in?;
+        if left > 0 {
+            self.fault_in = Some(left - 1);
+            return None;
+        }
+        self.fault_in = Some(self.random.below(25));
+        self.faults += 1;
+        Some(match self.random.below(8) {
+            0 | 1 => Fault::CrashBefore,
+            2 | 3 => Fault::CrashAfter,
+            4 => Fault::AgainBefore,
+            5 => Fault::AgainAfter,
+            6 => Fault::Undone,
+            _ => Fault::Lost,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    CrashBefore,
+    CrashAfter,
+    AgainBefore,
+    AgainAfter,
+    Undone,
+    Lost,
+}
+
+/// One process's connection to the world.
+pub(crate) struct SimLog {
+    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) epoch: u64,
+    /// Set when the group is to decide anew who has the partition.
+    pub(crate) left_group: bool,
+    /// Where reading goes on.
+    pub(crate) next: i64,
+}
+
+type Step<T> = Result<T, Failure<End>>;
+
+impl SimLog {
+    pub(crate) fn new(world: &Rc<RefCell<World>>) -> Self {
+        Self { world: Rc::clone(world), epoch: 0, left_group: false, next: 0 }
+    }
+
+    /// Does a step, or what fate has instead.
+    fn step<T>(&self, mut step: impl FnMut(&mut World) -> Step<T>) -> Step<T> {
+        let mut world = self.world.borrow_mut();
+        let fault = world.fault();
+        match fault {
+            Some(Fault::CrashBefore) => return Err(Failure::Fatal(End::Crash)),
+            Some(Fault::AgainBefore) => return Err(Failure::Again("simulated: not done".to_owned())),
+            Some(Fault::Undone) => return Err(Failure::Undone("simulated".to_owned())),
+            Some(Fault::Lost) => return Err(Failure::Lost("simulated".to_owned())),
+            _ => {}
+        }
+        if world.exactly_once && self.epoch != world.epoch {
+            return Err(Failure::Fatal(End::Fenced));
+        }
+        let done = step(&mut world)?;
+        match fault {
+            Some(Fault::CrashAfter) => Err(Failure::Fatal(End::Crash)),
+            Some(Fault::AgainAfter) => Err(Failure::Again("simulated: outcome unknown".to_owned())),
+            _ => Ok(done),
+        }
+    }
+}
+
+impl Log for SimLog {
+    type Error = End;
+
+    fn assigned(&mut self) -> Step<Assigned> {
+        self.left_group = false;
+        let mut world = self.world.borrow_mut();
+        world.epoch += 1;
+        self.epoch = world.epoch;
+        // What the process before left open is undone; what it ended stays.
+        if let Some(transaction) = world.transaction.take()
+            && !transaction.ended
+        {
+            world.set_visible(transaction.epoch, Visible::Never);
+        }
+        drop(world);
+        self.step(|world| {
+            let end = i64::try_from(world.log.len()).expect("an offset");
+            Ok(Assigned { begin: 0, end, committed: world.committed, changelog_end: world.changelog_end() })
+        })
+    }
+
+    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, End>) -> Step<()> {
+        let rows: Vec<_> = {
+            let world = self.world.borrow();
+            let range = usize::try_from(from).expect("an offset")..usize::try_from(end).expect("an offset");
+            let rows = world.changelog[range].iter().filter(|row| row.visible == Visible::Yes && !row.compacted);
+            rows.map(|row| (row.key.clone(), row.value.clone())).collect()
+        };
+        for (key, value) in rows {
+            row(&key, value.as_deref()).map_err(Failure::Fatal)?;
+        }
+        self.step(|_| Ok(()))
+    }
+
+    fn seek(&mut self, position: i64) -> Step<()> {
+        self.next = position;
+        self.step(|_| Ok(()))
+    }
+
+    fn begin(&mut self) -> Step<()> {
+        let epoch = self.epoch;
+        self.step(|world| {
+            if world.exactly_once {
+                match &world.transaction {
+                    // As in librdkafka: beginning twice is an error, so an unknown outcome is answered by the state.
+                    Some(transaction) if transaction.epoch == epoch && !transaction.ended => {}
+                    _ => world.transaction = Some(Transaction { epoch, ..Transaction::default() }),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn publish(&mut self, batch: &Batch) -> Step<Option<i64>> {
+        let epoch = self.epoch;
+        let visible = |world: &World| if world.exactly_once { Visible::Pending(epoch) } else { Visible::Yes };
+        self.step(|world| {
+            let totals = batch
+                .aggregates
+                .iter()
+                .map(|output| Aggregate::decode(output.value.as_deref().expect("a value")).expect("an aggregate"));
+            match &mut world.transaction {
+                Some(transaction) if world.exactly_once => transaction.aggregates.extend(totals),
+                _ => world.visible.extend(totals),
+            }
+            let (visible, written_at) = (visible(world), world.now);
+            for Output { key, value, .. } in &batch.rows {
+                let key = key.clone().expect("a key");
+                world.changelog.push(Row { key, value: value.clone(), visible, written_at, compacted: false });
+            }
+            Ok((!batch.rows.is_empty()).then(|| world.changelog_end()))
+        })
+    }
+
+    fn offset(&mut self, position: i64) -> Step<()> {
+        self.step(|world| {
+            match &mut world.transaction {
+                Some(transaction) if world.exactly_once => transaction.position = Some(position),
+                _ => world.committed = Some(position),
+            }
+            Ok(())
+        })
+    }
+
+    fn end(&mut self) -> Step<()> {
+        self.step(|world| {
+            if let Some(transaction) = &mut world.transaction
+                && !transaction.ended
+            {
+                transaction.ended = true;
+                let (epoch, position) = (transaction.epoch, transaction.position);
+                let totals = std::mem::take(&mut transaction.aggregates);
+                world.visible.extend(totals);
+                world.committed = position.or(world.committed);
+                world.set_visible(epoch, Visible::Yes);
+            }
+            Ok(())
+        })
+    }
+
+    fn abort(&mut self) -> Step<()> {
+        self.step(|world| {
+            if let Some(transaction) = world.transaction.take()
+                && !transaction.ended
+            {
+                world.set_visible(transaction.epoch, Visible::Never);
+            }
+            Ok(())
+        })
+    }
+
+    fn rejoin(&mut self) {
+        self.left_group = true;
+    }
+
+    fn pause(&mut self) -> bool {
+        self.world.borrow_mut().now += 500;
+        true
+    }
+
+    fn gave_up(&self) -> End {
+        End::GaveUp
+    }
+
+    fn unreadable(&self, _: &StateRowError) -> End {
+        End::Unreadable
+    }
+}
+
+/// What is on a machine's disk, and what was on it a little earlier: a power failure takes the last writes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    checkpoint: Option<Checkpoint>,
+    earlier: Vec<Disk>,
+}
+
+impl Disk {
+    pub(crate) fn lose_last_writes(&mut self, writes: usize) {
+        for _ in 0..writes {
+            if let Some(Disk { rows, checkpoint, .. }) = self.earlier.pop() {
+                (self.rows, self.checkpoint) = (rows, checkpoint);
+            }
+        }
+    }
+
+    pub(crate) fn damage(&mut self, random: &mut Random) {
+        let at = random.below(self.rows.len());
+        if let Some(row) = self.rows.values_mut().nth(at) {
+            row.truncate(row.len() / 2);
+        }
+    }
+}
+
+pub(crate) struct SimStore {
+    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) disk: Rc<RefCell<Disk>>,
+}
+
+impl Store for SimStore {
+    type Error = End;
+
+    fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, End> {
+        let mut disk = self.disk.borrow_mut();
+        if disk.checkpoint.is_some() && !disk.rows.iter().all(|(key, value)| row(key, value)) {
+            *disk = Disk::default();
+        }
+        Ok(disk.checkpoint)
+    }
+
+    fn clear(&mut self) -> Result<(), End> {
+        *self.disk.borrow_mut() = Disk::default();
+        Ok(())
+    }
+
+    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), End> {
+        let fault = self.world.borrow_mut().fault();
+        if fault == Some(Fault::CrashBefore) {
+            return Err(End::Crash);
+        }
+        let mut disk = self.disk.borrow_mut();
+        let before = Disk { rows: disk.rows.clone(), checkpoint: disk.checkpoint, earlier: Vec::new() };
+        disk.earlier.push(before);
+        for Output { key, value, .. } in rows {
+            let key = key.clone().expect("a key");
+            match value {
+                Some(value) => disk.rows.insert(key, value.clone()),
+                None => disk.rows.remove(&key),
+            };
+        }
+        disk.checkpoint = checkpoint.or(disk.checkpoint);
+        if fault == Some(Fault::CrashAfter) { Err(End::Crash) } else { Ok(()) }
+    }
+
+    fn close(&mut self) {}
+}

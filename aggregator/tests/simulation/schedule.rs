@@ -1,0 +1,345 @@
+//! One random schedule, and what an outside reader expects of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use quipu_aggregator::engine::{Engine, State};
+use quipu_aggregator::{Settings, SourceRecord};
+
+use crate::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};
+use crate::kafka::{Disk, End, SimLog, SimStore, World};
+use crate::random::Random;
+
+const STEPS: usize = 160;
+const MACHINES: usize = 2;
+
+type Process = Engine<SimLog, SimStore>;
+type Totals = [i128; SERIES.len()];
+
+/// What the schedules did: one that does nothing proves nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Seen {
+    schedules: usize,
+    faults: usize,
+    crashes: usize,
+    takeovers: usize,
+    fenced: usize,
+    totals: usize,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.schedules += other.schedules;
+        self.faults += other.faults;
+        self.crashes += other.crashes;
+        self.takeovers += other.takeovers;
+        self.fenced += other.fenced;
+        self.totals += other.totals;
+    }
+
+    pub(crate) fn is_missing_something(&self) -> bool {
+        [self.faults, self.crashes, self.takeovers, self.fenced, self.totals].contains(&0)
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schedules, faults, crashes, takeovers, fenced, totals } = self;
+        write!(
+            f,
+            "{schedules} schedules, {faults} faults, {crashes} crashes, {takeovers} takeovers, {fenced} fenced, {totals} totals seen, 0 wrong"
+        )
+    }
+}
+
+/// A schedule while it runs.
+struct Schedule {
+    random: Random,
+    world: Rc<RefCell<World>>,
+    disks: Vec<Rc<RefCell<Disk>>>,
+    active: Option<Process>,
+    /// A process that was taken for dead and does not know it.
+    zombie: Option<Process>,
+    oracle: Oracle,
+    /// The totals after each record.
+    expected: Vec<Totals>,
+    /// Whether a total may be lower after each record than before: an operator removed a row.
+    fell: Vec<bool>,
+    latest: BTreeMap<String, (i64, i128, i64)>,
+    read: usize,
+    seen: Seen,
+}
+
+/// Runs the schedule of a seed.
+///
+/// # Panics
+/// If a total is wrong or went back.
+pub(crate) fn run(seed: u64) -> Seen {
+    let world = World::new(seed);
+    let mut schedule = Schedule {
+        random: Random(seed ^ 0x5eed),
+        world: Rc::new(RefCell::new(world)),
+        disks: (0..MACHINES).map(|_| Rc::default()).collect(),
+        active: None,
+        zombie: None,
+        oracle: Oracle::default(),
+        expected: Vec::new(),
+        fell: Vec::new(),
+        latest: BTreeMap::new(),
+        read: 0,
+        seen: Seen { schedules: 1, ..Seen::default() },
+    };
+    for step in 0..STEPS {
+        schedule.step(step as u64);
+        schedule.outsider();
+    }
+    schedule.finish();
+    schedule.seen.faults = schedule.world.borrow().faults;
+    schedule.seen
+}
+
+impl Schedule {
+    fn step(&mut self, step: u64) {
+        self.world.borrow_mut().now += 10;
+        match self.random.below(20) {
+            0..=6 => self.say(step),
+            7..=10 => self.read_on(),
+            11..=13 => self.commit(),
+            14 => self.start(),
+            // Somebody starts what is down.
+            15 if self.active.is_none() => self.start(),
+            15 => self.kill(),
+            16 => self.compact(),
+            17 => self.wait(),
+            18 => self.wake_zombie(),
+            _ => self.damage(),
+        }
+    }
+
+    /// Somebody reports.
+    fn say(&mut self, step: u64) {
+        let random = &mut self.random;
+        let said = match random.below(12) {
+            0..=6 => {
+                let most = 1 + random.below(SERIES.len());
+                let mut slack = || random.next() % 4;
+                let counters = (0..most).map(|series| (series, step * 3 + slack())).collect();
+                let seq = step + slack();
+                Said::Report { run: random.below(4), part: random.below(2), seq, is_final: random.once_in(8), counters }
+            }
+            7..=9 => {
+                let timestamp = (!random.once_in(3)).then(|| i64::try_from(step).expect("small"));
+                Said::Plain { key: random.below(2), series: 1, count: random.next() % 40, timestamp }
+            }
+            10 => Said::Bad {
+                key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) },
+                value: "{",
+            },
+            _ => Said::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } },
+        };
+        let logged = Logged { timestamp: self.world.borrow().now, said };
+        self.fell.push(matches!(logged.said, Said::Tombstone { .. }));
+        self.oracle.push(&logged);
+        let mut totals = [0; SERIES.len()];
+        for row in self.oracle.rows.values() {
+            for (series, count) in &row.counters {
+                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
+            }
+        }
+        self.expected.push(totals);
+        self.world.borrow_mut().log.push(Some(logged));
+    }
+
+    /// A process starts on some machine, in place of the one before, which dies or does not know.
+    fn start(&mut self) {
+        if let Some(before) = self.active.take() {
+            let exactly_once = self.world.borrow().exactly_once;
+            // With at-least-once nothing fences: two at once are not promised to be exact.
+            if exactly_once && self.random.once_in(2) {
+                self.zombie = Some(before);
+            }
+            self.seen.takeovers += 1;
+        }
+        let machine = self.random.below(MACHINES);
+        if self.zombie.is_some() {
+            // A machine's disk is one process's; the zombie keeps its own.
+            self.disks[machine] = Rc::default();
+        }
+        self.start_on(machine);
+    }
+
+    fn start_on(&mut self, machine: usize) {
+        let store = SimStore { world: Rc::clone(&self.world), disk: Rc::clone(&self.disks[machine]) };
+        let settings = Settings {
+            instance_timeout_ms: 30_000,
+            refresh_interval_ms: 60_000,
+            max_rows: 1000,
+            max_series: 1000,
+            audits: Vec::new(),
+        };
+        let process = Engine::new(SimLog::new(&self.world), store, settings, "metrics");
+        self.active = Some(process);
+        self.assign();
+    }
+
+    fn assign(&mut self) {
+        let now = self.world.borrow().now;
+        let result = self.active.as_mut().map_or(Ok(()), |process| process.assigned(now));
+        self.survived(result);
+    }
+
+    /// A process that met its end is gone.
+    fn survived(&mut self, result: Result<(), End>) {
+        match result {
+            Ok(()) => {}
+            Err(End::Fenced) => {
+                self.seen.fenced += 1;
+                self.active = None;
+            }
+            Err(End::Crash) => {
+                self.seen.crashes += 1;
+                self.active = None;
+            }
+            Err(end) => panic!("a process ended with {end:?}"),
+        }
+        if self.active.as_ref().is_some_and(|process| process.log.left_group) && self.random.once_in(2) {
+            self.assign();
+        }
+    }
+
+    fn read_on(&mut self) {
+        let records = 1 + self.random.below(12);
+        if let Some(process) = &mut self.active {
+            read(process, records);
+        }
+    }
+
+    fn commit(&mut self) {
+        let now = self.world.borrow().now;
+        let result = self.active.as_mut().map_or(Ok(()), |process| process.commit(now).map(|_| ()));
+        self.survived(result);
+    }
+
+    fn kill(&mut self) {
+        if self.active.take().is_some() {
+            self.seen.crashes += 1;
+        }
+    }
+
+    fn compact(&mut self) {
+        let mut world = self.world.borrow_mut();
+        world.compact_log();
+        world.compact_changelog();
+    }
+
+    fn wait(&mut self) {
+        let hours = if self.random.once_in(4) { 30 } else { 0 };
+        self.world.borrow_mut().now += hours * 3_600_000 + 20_000;
+    }
+
+    /// The process that was taken for dead goes on: it must be stopped, and nothing of it may count.
+    fn wake_zombie(&mut self) {
+        let Some(mut zombie) = self.zombie.take() else { return };
+        read(&mut zombie, 20);
+        let (now, seen) = (self.world.borrow().now, self.world.borrow().visible.len());
+        match zombie.commit(now) {
+            Err(End::Fenced) => self.seen.fenced += 1,
+            Err(End::Crash) | Ok(_) => {}
+            Err(end) => panic!("a zombie ended with {end:?}"),
+        }
+        assert_eq!(self.world.borrow().visible.len(), seen, "a zombie said something");
+    }
+
+    /// A disk is lost, damaged, or lacks its last writes; only while no process uses it.
+    fn damage(&mut self) {
+        let fate = self.random.below(4);
+        if self.active.is_some() && fate < 3 {
+            return;
+        }
+        let machine = self.random.below(MACHINES);
+        match fate {
+            0 => self.disks[machine] = Rc::default(),
+            1 => self.disks[machine].borrow_mut().damage(&mut self.random),
+            2 => {
+                let writes = 1 + self.random.below(3);
+                self.disks[machine].borrow_mut().lose_last_writes(writes);
+            }
+            // The group's offset expires while nobody is there.
+            _ if self.active.is_none() => self.world.borrow_mut().committed = None,
+            _ => {}
+        }
+    }
+
+    /// What an outside reader checks of every total that became visible.
+    fn outsider(&mut self) {
+        let world = self.world.borrow();
+        for aggregate in &world.visible[self.read..] {
+            let key = aggregate.series.to_string();
+            let series = SERIES.iter().position(|series| *series == key).expect("a known series");
+            let offset = usize::try_from(aggregate.offset).expect("an offset");
+            assert_eq!(aggregate.count, self.expected[offset][series], "{key} at offset {offset} is wrong");
+            let said = (aggregate.offset, aggregate.count, aggregate.timestamp);
+            if let Some((before, count, timestamp)) = self.latest.insert(key.clone(), said) {
+                assert!(before <= aggregate.offset, "{key}: the offset went back from {before} to {offset}");
+                let may_fall = self.fell[usize::try_from(before).expect("an offset")..=offset].contains(&true);
+                assert!(may_fall || count <= aggregate.count, "{key} went back from {count} to {}", aggregate.count);
+                assert!(timestamp <= aggregate.timestamp, "{key}: the time went back");
+            }
+            self.seen.totals += 1;
+        }
+        self.read = world.visible.len();
+    }
+
+    /// Without further faults, everything that was reported is said.
+    fn finish(&mut self) {
+        self.world.borrow_mut().fault_in = None;
+        self.zombie = None;
+        if self.active.is_none() {
+            self.start_on(0);
+        } else if self.active.as_ref().is_some_and(|process| process.state() == State::Waiting) {
+            self.assign();
+        }
+        let process = self.active.as_mut().expect("a process without faults");
+        read(process, usize::MAX);
+        self.commit();
+        self.outsider();
+        let Some(last) = self.expected.last() else { return };
+        for (series, total) in SERIES.iter().zip(last) {
+            let said = self.latest.get(*series).map_or(0, |(_, count, _)| *count);
+            assert_eq!(said, *total, "{series} at the end");
+        }
+    }
+}
+
+/// Lets a process read on.
+fn read(process: &mut Process, records: usize) {
+    if process.state() == State::Waiting {
+        return;
+    }
+    for _ in 0..records {
+        let (logged, now) = {
+            let world = process.log.world.borrow();
+            let at = usize::try_from(process.log.next).expect("an offset");
+            let Some(slot) = world.log.get(at) else { break };
+            (slot.clone(), world.now)
+        };
+        let offset = process.log.next;
+        process.log.next += 1;
+        if let Some(logged) = logged {
+            let (key, value) = (logged.said.key(), logged.said.value());
+            let record = SourceRecord {
+                offset,
+                timestamp: Some(logged.timestamp),
+                key: Some(key.as_bytes()),
+                value: value.as_deref().map(str::as_bytes),
+            };
+            process.apply(&record, now);
+        }
+    }
+    let end = i64::try_from(process.log.world.borrow().log.len()).expect("an offset");
+    if process.log.next >= end {
+        process.caught_up();
+    }
+}
