@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
@@ -49,5 +49,9 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error of a client as a whole, such as a broker that can't be reached. The client goes on trying by itself.
 pub(crate) fn report(error: &KafkaError, reason: &str) {
+    // The end of a partition comes this way too, besides being an answer to the poll.
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
 }
