@@ -2,6 +2,14 @@
 //!
 //! A server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
 
+mod bad_records;
+mod contract;
+mod demo;
+mod ends;
+mod http;
+mod reporter;
 mod servers;
 mod support;
+mod topics;
+mod totals;
 mod usage;

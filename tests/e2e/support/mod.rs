@@ -1,19 +1,26 @@
 //! What the end-to-end tests share: servers, clients, processes, and waiting with a deadline.
 
+mod aggregator;
 mod cluster;
+mod http;
 mod kafka;
 mod kcat;
+mod outsider;
 mod process;
+mod records;
 
 use std::env;
 use std::io::{Write, stderr};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use aggregator::Pipeline;
 pub(crate) use cluster::Cluster;
 pub(crate) use kafka::Kafka;
 pub(crate) use kcat::Kcat;
-pub(crate) use process::quipu;
+pub(crate) use outsider::Outsider;
+pub(crate) use process::{Process, quipu};
+pub(crate) use records::{plain, report, run};
 
 /// Far more than anything takes on a busy machine: whoever waits this long has hung.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

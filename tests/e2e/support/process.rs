@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
 use super::eventually;
@@ -21,7 +21,7 @@ pub(crate) fn quipu(arguments: &[&str]) -> Process {
 
 /// A running child; dropping it kills it.
 pub(crate) struct Process {
-    child: Child,
+    child: Mutex<Child>,
     stdout: Captured,
     stderr: Captured,
 }
@@ -48,21 +48,42 @@ impl Process {
         let stderr = Captured::new(child.stderr.take().unwrap());
         // A child that doesn't read may be gone already; its exit status says the rest.
         _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Self { child, stdout, stderr }
+        Self { child: Mutex::new(child), stdout, stderr }
+    }
+
+    /// What it said on standard error so far.
+    pub(crate) fn stderr_so_far(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.child().try_wait().unwrap().is_some()
+    }
+
+    /// Sends a signal by its name without `SIG`.
+    #[track_caller]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Waits until it ends by itself.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Finished {
-        let status = eventually("the process to end", || self.child.try_wait().unwrap());
+        let status = eventually("the process to end", || self.child().try_wait().unwrap());
         Finished { status, stdout: self.stdout.join(), stderr: self.stderr.join() }
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
+        let mut child = self.child();
+        _ = child.kill();
+        _ = child.wait();
     }
 }
 

@@ -1,0 +1,114 @@
+//! How an aggregator ends, and what its successor finds.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::support::{Kafka, Pipeline, plain, require};
+
+/// Nothing is committed meanwhile, unless something else makes it.
+const NEVER: [&str; 2] = ["--set", "commit_interval=1m"];
+
+#[test]
+fn what_was_reported_before_sigterm_is_published() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let aggregator = pipeline.start_ready(&NEVER);
+    pipeline.send((1..=500).map(|count| ("app-1:done", plain("done", count))));
+    let log = aggregator.stop();
+
+    let mut outsider = pipeline.outsider();
+    outsider.read_to_end();
+    assert_eq!(outsider.total("done"), Some(500), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let Some(kafka) = require(Kafka::start()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let aggregator = pipeline.start_ready(&NEVER);
+    pipeline.send([("app-1:done", plain("done", 1))]);
+    aggregator.until_measured(r#"quipu_records_total{outcome="applied"} 2"#);
+    // It can't commit without a broker, so it can't end in order either.
+    kafka.kill();
+    aggregator.signal("TERM");
+    aggregator.until_logged(&["a second signal"]);
+    aggregator.signal("INT");
+    let finished = aggregator.finish();
+    assert_eq!(finished.status.code(), Some(130), "{finished:?}");
+
+    kafka.restart();
+    let aggregator = pipeline.start_ready(&[]);
+    pipeline.outsider().until(&[("done", 1)]);
+    aggregator.stop();
+}
+
+#[test]
+fn a_killed_aggregator_goes_on_where_an_outsider_saw_it_last() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    // Under a name within the group, so that it need not wait for the group to take its predecessor for dead.
+    let options = ["--set", "commit_interval=20ms", "--set", "group_instance_id=the-one"];
+    let start = || pipeline.start_ready(&options);
+    let first = start();
+    let mut outsider = pipeline.outsider();
+    let stop = AtomicBool::new(false);
+
+    let (sent, last) = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0;
+            while !stop.load(Ordering::Relaxed) {
+                sent += 1;
+                let instances = ["app-1:done", "app-2:done", "app-3:done"];
+                pipeline.send(instances.map(|instance| (instance, plain("done", sent))));
+            }
+            sent
+        });
+        let (mut aggregator, mut seen) = (first, 0);
+        for _ in 0..2 {
+            seen = outsider.until_beyond("done", seen);
+            aggregator.signal("KILL");
+            assert_eq!(aggregator.finish().status.code(), None);
+            aggregator = start();
+        }
+        outsider.until_beyond("done", seen);
+        stop.store(true, Ordering::Relaxed);
+        (sender.join().unwrap(), aggregator)
+    });
+    outsider.until(&[("done", i128::from(sent) * 3)]);
+    last.stop();
+    outsider.read_to_end();
+    assert_eq!(outsider.total("done"), Some(i128::from(sent) * 3));
+    assert_eq!(outsider.went_back(), [""; 0]);
+}
+
+#[test]
+fn a_second_aggregator_waits_and_takes_over() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let first = pipeline.start_ready(&[]);
+    let mut outsider = pipeline.outsider();
+    pipeline.send([("app-1:done", plain("done", 10))]);
+    outsider.until(&[("done", 10)]);
+    let second = pipeline.start(&[]);
+    second.until_logged(&["joining the group"]);
+    pipeline.send([("app-1:done", plain("done", 11))]);
+    outsider.until(&[("done", 11)]);
+    assert_eq!(second.get("/readyz").unwrap().0, 503);
+    assert_eq!(first.get("/readyz").unwrap().0, 200);
+
+    first.signal("KILL");
+    first.finish();
+    pipeline.send([("app-2:done", plain("done", 100))]);
+    second.until_ready();
+    outsider.until(&[("done", 111)]);
+    second.stop();
+    assert_eq!(outsider.went_back(), [""; 0]);
+}

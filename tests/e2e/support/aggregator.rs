@@ -1,0 +1,148 @@
+//! `quipu aggregate` on topics of the test's own.
+
+use super::http::get;
+use super::process::{Finished, Process, quipu};
+use super::{Cluster, Outsider, eventually};
+
+/// The topics and the application that a test has for itself.
+pub(crate) struct Pipeline {
+    pub(crate) cluster: Cluster,
+    pub(crate) metrics: String,
+    pub(crate) aggregates: String,
+    pub(crate) dead_letters: String,
+    pub(crate) state: String,
+    pub(crate) application_id: String,
+}
+
+impl Pipeline {
+    pub(crate) fn new(bootstrap: &str) -> Self {
+        let cluster = Cluster::new(bootstrap);
+        Self {
+            metrics: cluster.name("metrics"),
+            aggregates: cluster.name("metrics-agg"),
+            dead_letters: cluster.name("metrics-dlq"),
+            state: cluster.name("metrics-state"),
+            application_id: cluster.name("quipu"),
+            cluster,
+        }
+    }
+
+    /// Starts an aggregator with these arguments besides; the first one creates the topics.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Aggregator {
+        let settings = [
+            // Every start reads the changelog, which any build can do.
+            "state.store=memory".to_owned(),
+            format!("topics.metrics={}", self.metrics),
+            format!("topics.aggregates={}", self.aggregates),
+            format!("topics.dead_letters={}", self.dead_letters),
+            format!("topics.state={}", self.state),
+        ];
+        let mut all = vec!["aggregate", "--brokers", self.cluster.bootstrap(), "--http", "127.0.0.1:0"];
+        all.extend(["--application-id", &self.application_id, "--commit-interval", "100ms"]);
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        all.extend(arguments);
+        Aggregator { process: quipu(&all) }
+    }
+
+    /// Starts an aggregator and waits until it has read the log.
+    pub(crate) fn start_ready(&self, arguments: &[&str]) -> Aggregator {
+        let aggregator = self.start(arguments);
+        aggregator.until_ready();
+        aggregator
+    }
+
+    /// Whoever reads `metrics-agg`, which must be there, from its beginning.
+    pub(crate) fn outsider(&self) -> Outsider {
+        Outsider::new(&self.cluster, &self.aggregates)
+    }
+
+    /// Writes values to `metrics`.
+    pub(crate) fn send<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, records: impl IntoIterator<Item = (K, V)>) {
+        self.cluster.produce(&self.metrics, records.into_iter().map(|(key, value)| (Some(key), Some(value))));
+    }
+}
+
+/// A running aggregator.
+pub(crate) struct Aggregator {
+    process: Process,
+}
+
+impl Aggregator {
+    /// Answers to `GET` with the status code and the body, `None` if nobody does.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        let log = self.process.stderr_so_far();
+        let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
+        get(address.split_whitespace().next()?, path)
+    }
+
+    #[track_caller]
+    pub(crate) fn until_ready(&self) {
+        self.eventually("the aggregator to be ready", || self.get("/readyz").filter(|(status, _)| *status == 200));
+    }
+
+    /// Waits until `/metrics` has this line.
+    #[track_caller]
+    pub(crate) fn until_measured(&self, line: &str) {
+        self.eventually(line, || self.get("/metrics").filter(|(_, body)| body.lines().any(|found| found == line)));
+    }
+
+    /// Waits until it logged all of this in one line, which it returns.
+    #[track_caller]
+    pub(crate) fn until_logged(&self, parts: &[&str]) -> String {
+        self.eventually(&format!("{parts:?} in the log"), || {
+            let log = self.log();
+            log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
+        })
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.stderr_so_far()
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub(crate) fn finish(self) -> Finished {
+        self.process.finish()
+    }
+
+    /// Asks it to end, which it must do with exit code 0; returns its log.
+    #[track_caller]
+    pub(crate) fn stop(self) -> String {
+        self.signal("TERM");
+        let finished = self.finish();
+        assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+        finished.stderr
+    }
+
+    /// [`eventually`] as long as it runs; prints the log where that fails.
+    #[track_caller]
+    fn eventually<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let on_failure = LogOnFailure(&self.process);
+        let answer = eventually(what, || {
+            let answer = probe();
+            assert!(answer.is_some() || !self.process.has_ended(), "it ended before {what}");
+            answer
+        });
+        drop(on_failure);
+        answer
+    }
+}
+
+/// Prints the aggregator's log if a wait for it ends in a panic.
+struct LogOnFailure<'a>(&'a Process);
+
+impl Drop for LogOnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the aggregator's log:\n{}", self.0.stderr_so_far());
+        }
+    }
+}
