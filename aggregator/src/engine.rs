@@ -216,7 +216,9 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             return None;
         }
         let result = self.topology.process(record, now);
-        if let State::CatchingUp(end) = self.state && self.topology.position() >= end {
+        if let State::CatchingUp(end) = self.state
+            && self.topology.position() >= end
+        {
             self.caught_up();
         }
         if record.offset < self.committed {
@@ -322,10 +324,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 
     /// Makes one step until it is known whether it was done.
-    fn step(
-        &mut self,
-        mut step: impl FnMut(&mut L) -> Result<(), Failure<L::Error>>,
-    ) -> Result<(), Failure<L::Error>> {
+    fn step(&mut self, mut step: impl FnMut(&mut L) -> Result<(), Failure<L::Error>>) -> Result<(), Failure<L::Error>> {
         loop {
             match step(&mut self.log) {
                 Err(Failure::Again(why)) => {

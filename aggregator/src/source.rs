@@ -140,7 +140,8 @@ impl Source {
 
     /// Makes the group's offset a part of a transaction.
     pub(crate) fn commit_with(&self, position: i64, transaction: &Publisher) -> KafkaResult<()> {
-        let group = self.consumer.group_metadata().ok_or(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId))?;
+        let group =
+            self.consumer.group_metadata().ok_or(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownMemberId))?;
         transaction.send_offsets(&self.at(position)?, &group)
     }
 

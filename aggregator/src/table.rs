@@ -70,9 +70,9 @@ impl Table {
 
     /// Removes a row and forwards the change; `false` if the key has none.
     pub(crate) fn remove(&mut self, key: &[u8], forward: impl FnOnce(&RowChange<'_>)) -> bool {
-        let found = self.ids.find_entry(self.hasher.hash_one(key), |id| {
-            self.slots[*id].as_ref().is_some_and(|slot| &*slot.key == key)
-        });
+        let found = self
+            .ids
+            .find_entry(self.hasher.hash_one(key), |id| self.slots[*id].as_ref().is_some_and(|slot| &*slot.key == key));
         let Ok(found) = found else { return false };
         let (id, _) = found.remove();
         if let Some(slot) = self.slots[id].take() {
@@ -121,7 +121,9 @@ impl Table {
     /// Takes all rows for changed.
     pub(crate) fn touch_all(&mut self) {
         for (id, slot) in self.slots.iter_mut().enumerate() {
-            if let Some(slot) = slot && !std::mem::replace(&mut slot.changed, true) {
+            if let Some(slot) = slot
+                && !std::mem::replace(&mut slot.changed, true)
+            {
                 self.changed.push(id);
             }
         }

@@ -96,7 +96,9 @@ impl Task {
                     let now = now();
                     if let Some(result) = self.engine.apply(&record, now) {
                         self.instruments.record(&result);
-                        if let Err(bad) = result && let Some(not_logged) = self.bad_lines.ask(now) {
+                        if let Err(bad) = result
+                            && let Some(not_logged) = self.bad_lines.ask(now)
+                        {
                             log_bad(&record, &bad, not_logged);
                         }
                     }
@@ -130,7 +132,9 @@ impl Task {
         let state = self.engine.state();
         self.shared.set_ready(state == State::Running);
         self.instruments.ready(state == State::Running);
-        if let State::CatchingUp(end) = state && self.progress_lines.ask(now()).is_some() {
+        if let State::CatchingUp(end) = state
+            && self.progress_lines.ask(now()).is_some()
+        {
             let topology = self.engine.topology();
             info!(position = topology.position(), end, rows = topology.rows(), "building the table");
         }

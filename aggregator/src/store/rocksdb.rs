@@ -124,13 +124,13 @@ impl Store for RocksStore {
     }
 
     fn clear(&mut self) -> Result<(), Error> {
-        let db = self.open()?;
         let mut batch = WriteBatch::default();
         // The checkpoint first: without one, no row counts.
         batch.delete(CHECKPOINT_KEY);
         batch.put(FORMAT_KEY, FORMAT);
         batch.delete_range(&[ROW][..], &[ROW + 1][..]);
-        db.write(&batch).map_err(|error| self.error(&error))
+        let written = self.open()?.write(batch);
+        written.map_err(|error| self.error(&error))
     }
 
     fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
@@ -147,9 +147,8 @@ impl Store for RocksStore {
         if let Some(checkpoint) = checkpoint {
             batch.put(CHECKPOINT_KEY, encode(checkpoint));
         }
-        self.open()?;
-        let db = self.open()?;
-        db.write(&batch).map_err(|error| self.error(&error))
+        let written = self.open()?.write(batch);
+        written.map_err(|error| self.error(&error))
     }
 
     fn close(&mut self) {
@@ -230,7 +229,10 @@ mod tests {
         store.close();
         // A database whose files are rubbish.
         std::fs::write(dir.path().join("app/CURRENT"), "rubbish").expect("damaged");
-        std::fs::remove_dir_all(dir.path().join(kept(&dir).into_iter().find(|name| name.contains("aside")).expect("one"))).expect("removed");
+        std::fs::remove_dir_all(
+            dir.path().join(kept(&dir).into_iter().find(|name| name.contains("aside")).expect("one")),
+        )
+        .expect("removed");
         assert_eq!(load(&mut store), (None, vec![]));
         assert!(kept(&dir).iter().any(|name| name.starts_with("app.aside-")), "{:?}", kept(&dir));
     }
