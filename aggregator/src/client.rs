@@ -16,6 +16,13 @@ pub(crate) fn client_config(config: &Config) -> ClientConfig {
     client
 }
 
+/// Sets a property unless the user did.
+pub(crate) fn set_default(client: &mut ClientConfig, name: &str, value: &str) {
+    if client.get(name).is_none() {
+        client.set(name, value);
+    }
+}
+
 /// Sends librdkafka's log to ours.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Logged;

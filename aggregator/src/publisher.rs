@@ -11,7 +11,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Message as _, TopicPartitionList};
 
-use crate::client::{client_config, log, report};
+use crate::client::{client_config, log, report, set_default};
 use crate::config::{Config, ProcessingGuarantee};
 use crate::engine::Output;
 
@@ -28,12 +28,9 @@ impl Publisher {
     /// A producer; with exactly-once a transactional one.
     pub(crate) fn new(config: &Config, guarantee: ProcessingGuarantee) -> KafkaResult<Self> {
         let mut client = client_config(config);
-        client
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "2")
-            .set("message.max.bytes", MAX_MESSAGE_BYTES);
+        client.set("enable.idempotence", "true").set("acks", "all").set("message.max.bytes", MAX_MESSAGE_BYTES);
+        set_default(&mut client, "compression.type", "lz4");
+        set_default(&mut client, "linger.ms", "2");
         match guarantee {
             ProcessingGuarantee::ExactlyOnce => client
                 .set("transactional.id", format!("{}-0", config.application_id))

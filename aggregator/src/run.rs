@@ -1,7 +1,9 @@
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use quipu_reporter::{KafkaRecorder, KafkaReporter};
 use tokio::net::TcpListener;
@@ -25,30 +27,17 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 /// # Errors
 /// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
 pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
-    let listener = match config.http.listen {
-        Some(address) => {
-            let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-            info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics, /healthz and /readyz");
-            Some(listener)
-        }
-        None => None,
-    };
+    let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    let shared = Shared::default();
+    if let Some(address) = config.http.listen {
+        serve(address, router(prometheus.handle(), shared.clone())).await?;
+    }
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
         ready = topics::ensure(&mut config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config)?;
-    let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
-    let shared = Shared::default();
-    if let Some(listener) = listener {
-        let router = router(prometheus.handle(), shared.clone());
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                warn!(%error, "the HTTP server ended");
-            }
-        });
-    }
     let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder))?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
@@ -67,6 +56,17 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
         warn!(%error, "the aggregator's own counters were not reported to the last");
     }
     result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))
+}
+
+async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics, /healthz and /readyz");
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            warn!(%error, "the HTTP server ended");
+        }
+    });
+    Ok(())
 }
 
 fn own_reporter(config: &Config) -> Result<(KafkaRecorder, KafkaReporter), Error> {

@@ -13,7 +13,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 use tracing::warn;
 
-use crate::client::{client_config, log, report};
+use crate::client::{client_config, log, report, set_default};
 use crate::config::Config;
 use crate::publisher::Publisher;
 
@@ -61,6 +61,7 @@ impl Source {
         if !config.group_instance_id.is_empty() {
             client.set("group.instance.id", &config.group_instance_id);
         }
+        set_default(&mut client, "session.timeout.ms", "10000");
         let consumer: BaseConsumer<Context> = client
             .set("group.id", &config.application_id)
             .set("enable.auto.commit", "false")
@@ -69,7 +70,6 @@ impl Source {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", "10000")
             .set("statistics.interval.ms", "1000")
             .create_with_context(Context::default())?;
         consumer.subscribe(&[&topic])?;

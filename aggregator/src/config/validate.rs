@@ -26,7 +26,7 @@ const CLUSTER: &str = "set kafka.brokers instead";
 const IDENTITY: &str = "set application_id instead";
 
 /// The properties that are the aggregator's to set, and what to do instead.
-const OWNED: [(&str, &str); 25] = [
+const OWNED: [(&str, &str); 27] = [
     ("acks", EXACT),
     ("auto.commit.enable", POSITION),
     ("auto.commit.interval.ms", POSITION),
@@ -44,6 +44,8 @@ const OWNED: [(&str, &str); 25] = [
     ("max.in.flight", EXACT),
     ("max.in.flight.requests.per.connection", EXACT),
     ("message.send.max.retries", EXACT),
+    ("message.max.bytes", RELIED_ON),
+    ("message.timeout.ms", RELIED_ON),
     ("metadata.broker.list", CLUSTER),
     ("offset.store.method", POSITION),
     ("partition.assignment.strategy", RELIED_ON),
