@@ -39,3 +39,18 @@ pub(crate) fn client_config(brokers: &str, name: &str, properties: &[(String, St
     }
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_set_reaches_every_client_under_a_name_of_its_own() {
+        let mut user = Config::default();
+        user.kafka.properties.insert("security.protocol", "ssl");
+        let client = client_config("kafka:9092", "app-1", &properties(&user));
+        let value = |name| client.get(name);
+        assert_eq!(value("security.protocol"), Some("ssl"));
+        assert_eq!((value("bootstrap.servers"), value("client.id")), (Some("kafka:9092"), Some("app-1")));
+    }
+}

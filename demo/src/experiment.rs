@@ -24,9 +24,9 @@ use crate::venue::Venue;
 
 /// How often the plan is consulted.
 const TICK: Duration = Duration::from_millis(50);
-/// An experiment in which nothing changes for so long, and for as long as a commit may take, is stuck.
+/// An experiment in which nothing changes for so long, apart from the intervals of its own, is stuck.
 const STUCK: Duration = Duration::from_secs(60);
-/// Totals that are not right after this time will not become so.
+/// Totals that are not right after this time, and the time of some reports, will not become so.
 const SETTLING: Duration = Duration::from_secs(15);
 /// How long the programs may take to end in order when the experiment ends early.
 const GRACE: Duration = Duration::from_secs(5);
@@ -121,8 +121,9 @@ impl<'a> Experiment<'a> {
             if let Some(next) = self.plan.next(self.stage, &progress) {
                 self.enter(next)?;
             }
-            if self.log.quiet_for() > STUCK + self.options.commit_interval() {
-                bail!("it is stuck: nothing has changed for {} s ({:?})", STUCK.as_secs(), self.stage);
+            let patience = STUCK + self.options.commit_interval() + 2 * self.options.report_interval;
+            if self.log.quiet_for() > patience {
+                bail!("it is stuck: nothing has changed for {} s ({:?})", patience.as_secs(), self.stage);
             }
             self.display.show(&View {
                 at: self.log.time(),
@@ -183,7 +184,7 @@ impl<'a> Experiment<'a> {
         let app_1_ended = self.has_ended(APP_1)?;
         let only_consumer_1_left = self.has_ended(APP_2)? && producer_ended;
         let seen = self.log.seen;
-        let is_settled = seen.is_settled() || self.since.elapsed() > SETTLING;
+        let is_settled = seen.is_settled() || self.since.elapsed() > SETTLING + 2 * self.options.report_interval;
         Ok(Progress {
             sent: seen.sent,
             processed_by_1: seen.processed[0],
@@ -220,7 +221,7 @@ impl<'a> Experiment<'a> {
     /// Lets whoever is still there come to an end in order, or else without.
     fn end_children(&mut self) {
         for child in self.children.values_mut() {
-            child.tell(Command::Stop);
+            child.tell(Command::Quit);
         }
         let deadline = Instant::now() + GRACE;
         for child in self.children.values() {

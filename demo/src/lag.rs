@@ -49,3 +49,38 @@ impl GroupWatch {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quipu_broker::EmbeddedBroker;
+    use rdkafka::consumer::CommitMode;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+    use super::*;
+    use crate::cluster::client_config;
+
+    #[test]
+    fn a_group_is_drained_when_it_committed_the_end_of_every_partition() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("records", 2).unwrap();
+        let config = client_config(&broker.bootstrap_servers(), "test", &[]);
+        let producer: BaseProducer = config.create().unwrap();
+        for partition in [0, 1, 1] {
+            producer.send(BaseRecord::<(), str>::to("records").partition(partition).payload("x")).unwrap();
+        }
+        producer.flush(TIMEOUT).unwrap();
+
+        let watch = GroupWatch::new(&config, "apps", "records", 2).unwrap();
+        assert_eq!((watch.committed().unwrap(), watch.is_drained().unwrap()), (vec![0, 0], false));
+        let member: BaseConsumer = config.clone().set("group.id", "apps").create().unwrap();
+        let commit = |partition, next| {
+            let mut offsets = TopicPartitionList::new();
+            offsets.add_partition_offset("records", partition, Offset::Offset(next)).unwrap();
+            member.commit(&offsets, CommitMode::Sync).unwrap();
+        };
+        commit(0, 1);
+        assert_eq!((watch.committed().unwrap(), watch.is_drained().unwrap()), (vec![1, 0], false));
+        commit(1, 2);
+        assert_eq!((watch.committed().unwrap(), watch.is_drained().unwrap()), (vec![1, 2], true));
+    }
+}

@@ -30,7 +30,7 @@ mod truth;
 mod venue;
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
@@ -79,7 +79,7 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
     let code = match end {
         End::Complete => conclude(&options, &log, ids.path())?,
         End::Interrupted => {
-            eprintln!("{}", summary::partial(&log.seen, log.time()));
+            tell(&summary::partial(&log.seen, log.lasted()));
             ExitCode::from(interrupt::EXIT_CODE)
         }
     };
@@ -90,11 +90,11 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
 /// Holds what was seen against the truth, and says what came out.
 fn conclude(options: &DemoOptions, log: &Log, ids: &Path) -> Result<ExitCode> {
     let summary =
-        Summary { records: options.records, seen: log.seen, truth: truth(options.records, ids)?, took: log.time() };
+        Summary { records: options.records, seen: log.seen, truth: truth(options.records, ids)?, took: log.lasted() };
     match options.output {
         Output::Text => print(&format!("\n{}", summary.text()))?,
         Output::Json => {
-            eprintln!("\n{}", summary.text());
+            tell(&format!("\n{}", summary.text()));
             print(&summary.json().context("the result is no JSON")?)?;
         }
     }
@@ -110,8 +110,17 @@ fn truth(sent: u64, folder: &Path) -> Result<Truth> {
     Ok(ledger.truth())
 }
 
+/// Prints the result. A reader that has seen enough is no failure.
 fn print(text: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}").context("the result can't be printed")
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("the result can't be printed"),
+        _ => Ok(()),
+    }
+}
+
+/// Says something beside the result, to whom it may concern.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn create(path: &Path) -> Result<File> {

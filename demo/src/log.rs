@@ -13,7 +13,9 @@ pub(crate) struct Log {
     pub(crate) events: Vec<Event>,
     /// What was seen last.
     pub(crate) seen: Snapshot,
-    /// When it last changed.
+    /// When that was, from the start.
+    seen_at: Duration,
+    /// When anything last changed.
     changed: Instant,
 }
 
@@ -21,7 +23,14 @@ impl Log {
     /// Starts the clock.
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        Self { start: now, series: Series::default(), events: Vec::new(), seen: Snapshot::default(), changed: now }
+        Self {
+            start: now,
+            series: Series::default(),
+            events: Vec::new(),
+            seen: Snapshot::default(),
+            seen_at: Duration::ZERO,
+            changed: now,
+        }
     }
 
     /// Time since the start.
@@ -34,7 +43,13 @@ impl Log {
             self.changed = Instant::now();
             self.seen = seen;
         }
-        self.series.push(self.time(), seen);
+        self.seen_at = self.time();
+        self.series.push(self.seen_at, seen);
+    }
+
+    /// Time from the start to the last look.
+    pub(crate) fn lasted(&self) -> Duration {
+        self.seen_at
     }
 
     pub(crate) fn note(&mut self, mark: Option<&'static str>, meaning: String) -> &Event {

@@ -81,7 +81,7 @@ impl DemoOptions {
 
 /// Reads a positive number of seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    const RANGE: std::ops::RangeInclusive<f64> = 0.01..=3600.0;
+    const RANGE: std::ops::RangeInclusive<f64> = 0.01..=60.0;
     match text.parse::<f64>() {
         Ok(seconds) if RANGE.contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(format!("expected seconds from {} to {}", RANGE.start(), RANGE.end())),

@@ -76,7 +76,7 @@ fn process(
     let commits = consumer.context();
     let processed = counter!("records_processed");
     let mut next_commit = Instant::now() + args.commit_interval;
-    let mut told_to_stop = None;
+    let mut told_to_stop: Option<Instant> = None;
     loop {
         match consumer.poll(POLL) {
             Some(Ok(record)) => {
@@ -89,19 +89,20 @@ fn process(
             None => {}
         }
         let now = Instant::now();
-        if told_to_stop.is_none() && commands.try_iter().any(|command| command == Command::Stop) {
-            told_to_stop = Some(now);
-            if args.careless {
-                commits.forbid();
+        for command in commands.try_iter() {
+            match command {
+                Command::Stop if args.careless => {
+                    commits.forbid();
+                    told_to_stop = Some(now);
+                    Word::Stopping.say();
+                }
+                Command::Stop | Command::Quit => return Ok(()),
+                Command::Limit(_) => {}
             }
-            Word::Stopping.say();
         }
         match told_to_stop {
-            None if now >= next_commit => {
-                next_commit = now + if commits.allow(consumer) { args.commit_interval } else { RETRY };
-            }
-            None => {}
-            Some(_) if !args.careless => return Ok(()),
+            None if now < next_commit => {}
+            None => next_commit = now + if commits.allow(consumer) { args.commit_interval } else { RETRY },
             // Halfway between two commits there is enough undone to be seen.
             Some(told) => {
                 let undone_since = commits.undone().1;

@@ -12,8 +12,10 @@ const COMMANDS: usize = 64;
 pub(crate) enum Command {
     /// `limit N`: up to N records may be sent in all.
     Limit(u64),
-    /// `stop`: come to an end in order.
+    /// `stop`: your part in the experiment is over.
     Stop,
+    /// `quit`: the experiment is over; don't wait for anything.
+    Quit,
 }
 
 /// What a consumer says, a line each.
@@ -32,6 +34,7 @@ impl Command {
         match self {
             Self::Limit(records) => format!("limit {records}"),
             Self::Stop => "stop".to_owned(),
+            Self::Quit => "quit".to_owned(),
         }
     }
 
@@ -39,6 +42,7 @@ impl Command {
         match line.split_once(' ') {
             Some(("limit", records)) => records.parse().ok().map(Self::Limit),
             None if line == "stop" => Some(Self::Stop),
+            None if line == "quit" => Some(Self::Quit),
             _ => None,
         }
     }
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn commands_and_words_round_trip() {
-        for command in [Command::Limit(1_000_000), Command::Stop] {
+        for command in [Command::Limit(1_000_000), Command::Stop, Command::Quit] {
             assert_eq!(Command::parse(&command.to_line()), Some(command));
         }
         for word in [Word::Assigned(2), Word::Stopping, Word::Left(31_250)] {

@@ -16,8 +16,8 @@ use super::parent::{Command, commands};
 use super::{Connection, PARTITIONS, ProducerArgs};
 use crate::lag::GroupWatch;
 
-/// The rate is doled out this often.
-const BEAT: Duration = Duration::from_millis(5);
+/// The rate is doled out this often. (librdkafka's poll spins for the last millisecond.)
+const BEAT: Duration = Duration::from_millis(20);
 /// The readers are asked this often how far they are.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ fn send_records(
         for command in commands.try_iter() {
             match command {
                 Command::Limit(records) => limit = records,
-                Command::Stop => return Ok(()),
+                Command::Stop | Command::Quit => return Ok(()),
             }
         }
         let now = Instant::now();

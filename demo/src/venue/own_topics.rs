@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::Names;
 
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// A group is taken for alive until the broker has noticed that its last member is gone.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_millis(500);
@@ -27,20 +27,22 @@ impl OwnTopics {
     /// Creates the topics.
     pub(super) fn create(client: &ClientConfig, names: &Names) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-        let admin = client.create().context("no Kafka client could be made")?;
+        let admin: AdminClient<DefaultClientContext> = client.create().context("no Kafka client could be made")?;
+        let brokers = client.get("bootstrap.servers").unwrap_or_default();
+        admin.inner().fetch_metadata(None, TIMEOUT).with_context(|| {
+            format!("no answer from {brokers}: is that a Kafka broker, and how is it to be reached?")
+        })?;
         let topics = names.topics().map(|(topic, _)| topic.to_owned()).to_vec();
         let groups = vec![names.group.clone(), names.application.clone()];
         // From here on, dropping deletes what was created before something failed.
         let own = Self { admin, runtime, topics, groups };
         let new = names.topics();
         let new = new.map(|(topic, count)| NewTopic::new(topic, count, TopicReplication::Fixed(BROKER_DEFAULT)));
-        let results = own
-            .runtime
-            .block_on(own.admin.create_topics(&new, &options()))
-            .context("no topic could be created: is this a Kafka broker, and may you create topics?")?;
+        let results =
+            own.runtime.block_on(own.admin.create_topics(&new, &options())).context("no topic could be created")?;
         for result in results {
             if let Err((topic, error)) = result {
-                bail!("the topic {topic} could not be created: {error}");
+                bail!("the topic {topic} could not be created (may you create and delete topics there?): {error}");
             }
         }
         Ok(own)
@@ -79,7 +81,7 @@ impl OwnTopics {
                 bail!("the consumer group {group} is still there: {error}");
             }
             if !self.groups.is_empty() {
-                self.runtime.block_on(tokio::time::sleep(RETRY));
+                self.runtime.block_on(async { tokio::time::sleep(RETRY).await });
             }
         }
         Ok(())

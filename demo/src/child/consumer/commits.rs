@@ -24,12 +24,12 @@ pub(super) struct Commits {
 }
 
 /// What is processed and may not be committed yet: were the consumer to end now, it would be done again.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Undone {
+#[derive(Debug, Default)]
+struct Undone {
     /// How many records.
-    pub(super) records: u64,
+    records: u64,
     /// When the first of them was processed.
-    pub(super) since: Option<Instant>,
+    since: Option<Instant>,
     /// The next offset of each partition.
     next: BTreeMap<i32, i64>,
 }
@@ -47,6 +47,7 @@ impl Commits {
         undone.next.insert(record.partition(), record.offset() + 1);
     }
 
+    /// How many records would be done again, and since when there are any.
     pub(super) fn undone(&self) -> (u64, Option<Instant>) {
         let undone = self.lock();
         (undone.records, undone.since)
