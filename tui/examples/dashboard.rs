@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run -p quipu-tui --example dashboard                         on the terminal, in real time
+//! cargo run -p quipu-tui --example dashboard -- --load 10000         with so many series that change each second
 //! cargo run -p quipu-tui --example dashboard -- --svg audit 48       the 48th second as an image
 //! cargo run -p quipu-tui --example dashboard -- --text overview 48   the same as text
 //! ```
@@ -28,7 +29,11 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        [] => live(),
+        [] => live(synthetic::second),
+        ["--load", count] => {
+            let count = count.parse()?;
+            live(move |start, second| synthetic::load(start, second, count))
+        }
         ["--svg", tab, second] => {
             print!("{}", svg(&frame(tab, second.parse()?)?));
             Ok(())
@@ -37,19 +42,19 @@ fn main() -> Result<()> {
             print!("{}", text(&frame(tab, second.parse()?)?));
             Ok(())
         }
-        _ => bail!("expected nothing, or --svg or --text with a tab and a second"),
+        _ => bail!("expected nothing, --load with a number, or --svg or --text with a tab and a second"),
     }
 }
 
-/// Shows the experiment as it goes on.
-fn live() -> Result<()> {
+/// Shows what happens in each second as it goes on.
+fn live(second: impl Fn(i64, u64) -> Vec<Batch>) -> Result<()> {
     let began = Instant::now();
     let start = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?;
     let mut next = 0;
     let mut waiting: VecDeque<Batch> = VecDeque::new();
     let feed = |_| {
         if waiting.is_empty() && began.elapsed().as_secs() >= next {
-            waiting.extend(synthetic::second(start, next));
+            waiting.extend(second(start, next));
             next += 1;
         }
         waiting.pop_front().map(Input::Batch)

@@ -92,6 +92,13 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// A length of time in ms that is a whole number of minutes or hours: `5 min`, `3 h`.
+#[must_use]
+pub fn length(ms: i64) -> String {
+    let minutes = ms / 60_000;
+    if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
+}
+
 /// A time of day in UTC: `14:03:59Z`.
 #[must_use]
 pub fn clock(ms: i64) -> String {
@@ -161,6 +168,11 @@ mod tests {
     fn spans_have_two_units_at_most() {
         let texts: Vec<_> = [-5, 440, 12_000, 192_000, 7_500_000, 792_000_000].map(span).into();
         assert_eq!(texts, ["0.0 s", "0.4 s", "12 s", "3m12s", "2h05m", "9d04h"]);
+    }
+
+    #[test]
+    fn lengths_are_round() {
+        assert_eq!([60_000, 900_000, 21_600_000].map(length), ["1 min", "15 min", "6 h"]);
     }
 
     #[test]

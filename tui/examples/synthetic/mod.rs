@@ -113,3 +113,17 @@ pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
     }
     batches
 }
+
+/// What the source would deliver in a second in which so many series changed.
+pub(crate) fn load(start: i64, second: u64, count: u64) -> Vec<Batch> {
+    let now = start + i64::try_from(second).unwrap_or(0) * 1_000;
+    let total = |index: u64| {
+        let series = series(&format!(r#"requests_total{{path="/item/{index:05}",method="GET"}}"#));
+        aggregate(&series, AggregateType::Counter, i128::from(index * second), now, 3)
+    };
+    let records: Vec<RawRecord> = (0..count).map(total).collect();
+    let batch = |records: &[RawRecord]| Batch::Records { topic: Topic::Aggregates, records: records.to_vec() };
+    let mut batches = if second == 0 { caught_up() } else { Vec::new() };
+    batches.extend(records.chunks(1_000).map(batch));
+    batches
+}

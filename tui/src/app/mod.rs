@@ -5,6 +5,7 @@ mod filter;
 mod keys;
 mod list;
 pub(crate) mod order;
+mod scope;
 mod tab;
 
 use ratatui::crossterm::event::KeyEvent;
@@ -16,6 +17,7 @@ pub use filter::Filter;
 pub use keys::{Action, Binding, Key, Mode, Step, action, bindings};
 pub use list::List;
 pub use order::{RunColumn, SeriesColumn};
+pub use scope::Scope;
 pub use tab::Tab;
 
 /// The time spans that can be shown, in ms.
@@ -88,17 +90,6 @@ struct Frozen {
     at: i64,
 }
 
-/// What there is to display: a fleet, and what time it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
-    /// The fleet.
-    pub fleet: &'a Fleet,
-    /// The time by this machine's clock, in ms.
-    pub now: i64,
-    /// The time by the brokers' clock, in ms.
-    pub fleet_now: i64,
-}
-
 impl App {
     /// A dashboard that shows nothing yet. `preferred` names the series (text or name) that is selected at first, if
     /// it comes.
@@ -148,7 +139,7 @@ impl App {
     #[must_use]
     pub fn scope(&self, now: i64) -> Scope<'_> {
         let (fleet, now) = self.frozen.as_ref().map_or((&self.fleet, now), |frozen| (&frozen.fleet, frozen.at));
-        Scope { fleet, now, fleet_now: fleet.fleet_time(now) }
+        Scope::new(fleet, now)
     }
 
     /// What the keys mean.

@@ -127,7 +127,8 @@ pub(crate) fn runs<'a>(
         .filter(|run| list.filter.allows(run.instance()))
         .filter_map(|run| {
             let count = of.and_then(|series| run.count(series));
-            (count.is_some() || !only).then(|| (run, count, run_rate(scope, run.id(), of).unwrap_or(-1.0)))
+            (count.is_some() || !only)
+                .then(|| (run, count, of.and_then(|series| scope.run_rate(run.id(), series)).unwrap_or(-1.0)))
         })
         .collect();
     rows.sort_by(|(a, a_count, a_rate), (b, b_count, b_rate)| {
@@ -150,13 +151,8 @@ pub(crate) fn contributors(series: &ObservedSeries) -> u64 {
     series.total().map_or_else(|| u64::from(series.reporters()), |total| total.instances)
 }
 
-/// The change per second of a run's count of a series.
-pub(crate) fn run_rate(scope: Scope<'_>, run: RunId, series: Option<SeriesId>) -> Option<f64> {
-    scope.fleet.line(series?, run)?.rate(scope.fleet_now)
-}
-
 fn rate(series: &ObservedSeries, scope: Scope<'_>) -> f64 {
-    series.history().rate(scope.fleet_now).unwrap_or(f64::NEG_INFINITY)
+    scope.total_rate(series.history()).unwrap_or(f64::NEG_INFINITY)
 }
 
 fn attention(state: RunState) -> u8 {

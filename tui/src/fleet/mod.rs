@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use quipu_record::{Aggregate, AggregateError, BadRecord, Key, Record, Series, decode};
 
-use crate::batch::{Batch, RawRecord, Topic, TopicState};
+use crate::batch::{Batch, Connection, RawRecord, Topic, TopicState};
 use clock::ClockOffset;
 use lines::Lines;
 use run::Changes;
@@ -29,8 +29,8 @@ pub use run::{Run, RunId, RunState};
 pub use series::{ObservedSeries, SeriesId, Total};
 pub use timeline::{Event, EventKind};
 
-/// A record may be so much ahead of the fleet's time, as for the aggregator.
-const MAX_AHEAD_MS: i64 = 5_000;
+/// This machine's clock may be wrong, but what is further ahead of it than a day is no time.
+const MAX_AHEAD_MS: i64 = 86_400_000;
 
 /// How much a [`Fleet`] holds at most. What is beyond is counted by [`Fleet::cut_off`].
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +115,13 @@ impl Fleet {
     pub fn tick(&mut self, now: i64) {
         // Reports of a run may stand behind those of its successor until the whole topic has been read.
         if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp {
-            self.runs.tick(self.clock.fleet_time(now), &mut self.timeline);
+            // While no broker answers, it is not the instances that are silent.
+            let until = match self.pipeline.connection() {
+                (Connection::Lost { .. }, since) => since,
+                _ => now,
+            };
+            let reconnected = self.pipeline.reconnected().map(|at| self.clock.fleet_time(at));
+            self.runs.tick(self.clock.fleet_time(until), reconnected, &mut self.timeline);
         }
         self.tick_audits();
     }
@@ -191,7 +197,8 @@ impl Fleet {
 
     /// Names the series whose lines are wanted even if there are too many to keep all.
     pub fn focus(&mut self, series: Option<SeriesId>) {
-        let Some(series) = series.filter(|_| self.lines.focus(series)) else {
+        let has_moved = self.lines.focus(series);
+        let Some(series) = series.filter(|_| has_moved) else {
             return;
         };
         for run in self.runs.iter() {
@@ -205,8 +212,9 @@ impl Fleet {
 
     fn metric(&mut self, record: &RawRecord, now: i64) -> Result<(), BadRecord> {
         let fleet_now = self.clock.fleet_time(now);
-        let at = if record.timestamp > 0 { record.timestamp.min(fleet_now + MAX_AHEAD_MS) } else { fleet_now };
-        if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp && record.timestamp > 0 {
+        let is_time = (1..fleet_now.saturating_add(MAX_AHEAD_MS)).contains(&record.timestamp);
+        let at = if is_time { record.timestamp } else { fleet_now };
+        if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp && is_time {
             self.clock.observe(now, record.timestamp);
         }
         match decode(record.key.as_deref(), record.value.as_deref())? {

@@ -13,11 +13,14 @@ const HISTORY: usize = 200;
 pub struct Pipeline {
     connection: Connection,
     connection_since: i64,
+    reconnected: Option<i64>,
     topics: [ReadTopic; 2],
     groups: BTreeMap<String, Group>,
     bad: BTreeMap<(Topic, &'static str), u64>,
     newest_aggregate: Option<i64>,
     aggregated: Option<i64>,
+    /// The aggregator's position when it last moved on, and since when it has not although there is something to read.
+    aggregator: (Option<i64>, Option<i64>),
 }
 
 /// One of the two topics, as far as it was read.
@@ -51,11 +54,13 @@ impl Pipeline {
         Self {
             connection: Connection::Connecting,
             connection_since: 0,
+            reconnected: None,
             topics: [topic(), topic()],
             groups: BTreeMap::new(),
             bad: BTreeMap::new(),
             newest_aggregate: None,
             aggregated: None,
+            aggregator: (None, None),
         }
     }
 
@@ -63,6 +68,11 @@ impl Pipeline {
     #[must_use]
     pub fn connection(&self) -> (&Connection, i64) {
         (&self.connection, self.connection_since)
+    }
+
+    /// When the brokers last answered again after they had not, in ms by this machine's clock.
+    pub(super) fn reconnected(&self) -> Option<i64> {
+        self.reconnected
     }
 
     /// One of the topics.
@@ -93,10 +103,22 @@ impl Pipeline {
         self.newest_aggregate
     }
 
-    /// How many records on `metrics` are not in the newest aggregate yet.
+    /// How many records on `metrics` the aggregator has not taken in yet.
     #[must_use]
     pub fn aggregator_lag(&self) -> Option<i64> {
-        Some((self.topic(Topic::Metrics).log_end? - self.aggregated?).max(0))
+        Some((self.topic(Topic::Metrics).log_end? - self.aggregator_position()?).max(0))
+    }
+
+    /// Since when the aggregator has not moved on although there is something to read, in ms by this machine's clock.
+    #[must_use]
+    pub fn aggregator_stuck_since(&self) -> Option<i64> {
+        self.aggregator.1
+    }
+
+    /// The offset on `metrics` that comes next, as its group committed it or as its aggregates say.
+    fn aggregator_position(&self) -> Option<i64> {
+        let committed = self.groups.values().filter(|group| group.topic == Topic::Metrics);
+        committed.filter_map(|group| group.committed).max().max(self.aggregated)
     }
 
     /// How much of what stood on the topics at the start was read, from 0 to 1; none when all was.
@@ -116,6 +138,9 @@ impl Pipeline {
 
     pub(super) fn connect(&mut self, connection: &Connection, now: i64) {
         let is_same = std::mem::discriminant(&self.connection) == std::mem::discriminant(connection);
+        if matches!((&self.connection, connection), (Connection::Lost { .. }, Connection::Connected)) {
+            self.reconnected = Some(now);
+        }
         if !is_same || self.connection_since == 0 {
             self.connection_since = now;
         }
@@ -163,5 +188,10 @@ impl Pipeline {
             }
         }
         self.groups.retain(|name, _| report.groups.iter().any(|group| group.group == *name));
+        let (before, stuck_since) = self.aggregator;
+        let position = self.aggregator_position();
+        let is_behind = self.topic(Topic::Metrics).log_end > position.max(Some(0));
+        let since = if position == before { stuck_since.or(Some(now)) } else { Some(now) };
+        self.aggregator = (position, since.filter(|_| is_behind));
     }
 }

@@ -140,19 +140,25 @@ impl Run {
 
     /// Silent are three heartbeats without a report.
     pub(super) fn silent_at(&self) -> i64 {
-        self.last_report + 3 * self.interval.max(HEARTBEAT_MS)
+        self.last_report + self.patience()
     }
 
-    pub(super) fn state_at(&self, fleet_time: i64, newest_start: i64) -> RunState {
+    pub(super) fn state_at(&self, fleet_time: i64, reconnected: Option<i64>, newest_start: i64) -> RunState {
+        let was_silent = self.state == Some(RunState::Silent);
+        let is_in_time = reconnected.is_some_and(|at| fleet_time <= at + self.patience());
         if self.is_final {
             RunState::Left
         } else if newest_start > self.started && self.last_report < newest_start + self.interval {
             RunState::Restarted
-        } else if fleet_time > self.silent_at() {
+        } else if fleet_time > self.silent_at() && (was_silent || !is_in_time) {
             RunState::Silent
         } else {
             RunState::Live
         }
+    }
+
+    fn patience(&self) -> i64 {
+        3 * self.interval.max(HEARTBEAT_MS)
     }
 
     /// Takes a report in and tells which counts changed; a stale report changes nothing.

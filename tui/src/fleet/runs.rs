@@ -57,12 +57,12 @@ impl Runs {
         self.rows.values()
     }
 
-    /// Finds out who joined, left, was restarted or fell silent.
-    pub(super) fn tick(&mut self, fleet_time: i64, timeline: &mut Timeline) {
+    /// Finds out who joined, left, was restarted or fell silent. After a reconnection everybody has time to report.
+    pub(super) fn tick(&mut self, fleet_time: i64, reconnected: Option<i64>, timeline: &mut Timeline) {
         let spans = self.spans();
         for run in self.rows.values_mut() {
             let span = spans[run.instance()];
-            let state = run.state_at(fleet_time, span.newest);
+            let state = run.state_at(fleet_time, reconnected, span.newest);
             if run.state == Some(state) {
                 continue;
             }

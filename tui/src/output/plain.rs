@@ -106,6 +106,9 @@ fn instances(report: &Report, text: &mut String) {
 
 fn events(report: &Report, text: &mut String) {
     text.push_str("\nTIMELINE\n");
+    if report.events.is_empty() {
+        text.push_str("  nobody came or went\n");
+    }
     for event in report.events.iter().take(EVENTS) {
         let (clock, age) = (format::clock(event.at), format::span(event.age));
         let _ = writeln!(text, "  {clock}  {age:>8} ago  {} {}", event.subject, event.event);

@@ -23,10 +23,12 @@ const WIDE: u16 = 44;
 pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let [numbers_area, chart, events] = layout::audit(area);
     match &view.shown {
-        Some(audit) => numbers(view, audit, theme, numbers_area, buffer),
+        Some(audit) => {
+            numbers(view, audit, theme, numbers_area, buffer);
+            delta(view, theme, chart, buffer);
+        }
         None => nothing(theme, numbers_area, buffer),
     }
-    delta(view, theme, chart, buffer);
     timeline(&view.events, theme, events, buffer);
 }
 

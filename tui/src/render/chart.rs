@@ -43,7 +43,7 @@ pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buffer: &mut Buffe
 pub(super) fn time_labels(span: i64, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let faint = theme.style(Role::Faint);
     let area = Rect { x: area.x + AXIS.min(area.width), width: area.width.saturating_sub(AXIS), ..area };
-    let left = vec![Span::styled(format!("{} ago", format::span(span)), faint)];
+    let left = vec![Span::styled(format!("{} ago", format::length(span)), faint)];
     both_ends(buffer, area, left, vec![Span::styled("now", faint)]);
 }
 

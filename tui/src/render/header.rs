@@ -28,8 +28,8 @@ pub(super) fn render(header: &Header, theme: Theme, area: Rect, buffer: &mut Buf
         right.push(styled(Role::Warning, format!("clock {offset} {side}  ")));
     }
     if let Some(age) = header.newest_aggregate_age_ms {
-        right.push(styled(Role::Faint, "newest aggregate ".to_owned()));
-        right.push(styled(Role::Plain, format!("{} ago", format::span(age))));
+        right.push(styled(Role::Faint, " newest aggregate ".to_owned()));
+        right.push(styled(Role::Plain, format::span(age)));
     }
     if let Some(lag) = header.aggregator_lag {
         right.push(styled(Role::Faint, "  lag ".to_owned()));
@@ -39,7 +39,7 @@ pub(super) fn render(header: &Header, theme: Theme, area: Rect, buffer: &mut Buf
     both_ends(buffer, row(area, 1), state(header, theme, usize::from(area.width)), duplicates(header, theme));
 }
 
-/// The tabs; how the tab is filtered, which time it shows, and whether it is frozen.
+/// The tabs; which time it shows, and whether it is frozen.
 pub(super) fn tabs(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut left = vec![Span::raw(" ")];
     for (index, tab) in Tab::ALL.into_iter().enumerate() {
@@ -47,13 +47,9 @@ pub(super) fn tabs(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
         left.push(Span::styled(format!(" {} {} ", index + 1, tab.title()), theme.style(role)));
     }
     let mut right = Vec::new();
-    if !view.filter.is_empty() {
-        let filter = crate::Name::new(&view.filter).at_most(20);
-        right.push(Span::styled(format!("filter {filter} "), theme.style(Role::Key)));
-    }
-    right.push(Span::styled(format!(" span {} ", format::span(view.span)), theme.style(Role::Faint)));
+    right.push(Span::styled(format!(" span {} ", format::length(view.span)), theme.style(Role::Faint)));
     if let Some(frozen_for) = view.frozen_for {
-        right.push(Span::styled(format!(" FROZEN for {} ", format::span(frozen_for)), theme.style(Role::WarningBadge)));
+        right.push(Span::styled(format!(" FROZEN {} ", format::span(frozen_for)), theme.style(Role::WarningBadge)));
     }
     both_ends(buffer, area, left, right);
 }
@@ -71,8 +67,8 @@ fn state<'a>(header: &Header, theme: Theme, columns: usize) -> Vec<Span<'a>> {
     let mut spans =
         vec![Span::raw(" "), Span::styled(format!(" {word} "), theme.style(role)), Span::raw(format!(" {detail}  "))];
     for (count, word, role) in [
-        (header.runs.live, "live", Role::Good),
         (header.runs.silent, "silent", Role::Bad),
+        (header.runs.live, "live", Role::Good),
         (header.runs.restarted, "restarted", Role::Faint),
         (header.runs.left, "left", Role::Faint),
     ] {
@@ -98,11 +94,13 @@ pub(crate) fn words(header: &Header, columns: usize) -> (Role, &'static str, Str
         Verdict::Waiting { topic } => {
             (Role::WarningBadge, "WAITING", format!("for the topic {topic}: is the aggregator running?"))
         }
-        Verdict::Stalled { for_ms: Some(age) } => {
-            (Role::BadBadge, "STALLED", format!("no aggregate for {}: is the aggregator running?", format::span(*age)))
-        }
+        Verdict::Stalled { for_ms: Some(age) } => (
+            Role::BadBadge,
+            "STALLED",
+            format!("nothing from the aggregator for {}: is it running?", format::span(*age)),
+        ),
         Verdict::Stalled { for_ms: None } => {
-            (Role::BadBadge, "STALLED", "no aggregate at all: is the aggregator running?".to_owned())
+            (Role::BadBadge, "STALLED", "nothing from the aggregator yet: is it running?".to_owned())
         }
         Verdict::Unreadable { topic, reason } => (Role::BadBadge, "UNREADABLE", format!("{topic}: {reason}")),
         Verdict::Connecting => (Role::WarningBadge, "CONNECTING", "no broker has answered yet".to_owned()),

@@ -76,7 +76,11 @@ fn heading<'a>(view: &InstancesView, theme: Theme, columns: usize) -> Vec<Span<'
     };
     let room = columns.saturating_sub(before.len() + 4);
     let series = view.series.as_ref().map_or_else(String::new, |series| series.at_most(room));
-    vec![Span::raw(before), Span::styled(series, theme.style(Role::Title))]
+    let mut spans = vec![Span::raw(before), Span::styled(series, theme.style(Role::Title))];
+    if !view.filter.raw().is_empty() {
+        spans.push(Span::styled(format!(", filter {}", view.filter.at_most(40)), theme.style(Role::Key)));
+    }
+    spans
 }
 
 fn cells<'a>(instance: &InstanceRow, columns: Columns, now: i64, theme: Theme) -> Vec<Span<'a>> {

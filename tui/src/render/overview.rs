@@ -10,10 +10,18 @@ use crate::layout;
 use crate::theme::{Role, Theme};
 use crate::view::{OverviewView, SeriesRow};
 
-/// Columns of the numbers.
-const TOTAL: usize = 18;
-const RATE: usize = 11;
-const INSTANCES: usize = 6;
+/// From this width on, the columns are wide.
+const WIDE: u16 = 110;
+
+/// How wide the columns are.
+#[derive(Clone, Copy)]
+struct Columns {
+    name: usize,
+    total: usize,
+    rate: usize,
+    trend: usize,
+    instances: usize,
+}
 
 /// The chart of the selected series and the table of series.
 pub(super) fn render(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -22,18 +30,12 @@ pub(super) fn render(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut
         Some(chart) => chart::render(chart, theme, chart_area, buffer),
         None => nothing(view, theme, chart_area, buffer),
     }
-    let columns = usize::from(area.width);
-    let trend = if columns < 110 { 12 } else { 24 };
-    let name = columns.saturating_sub(TOTAL + RATE + INSTANCES + trend + 5);
-    let count = if view.count == view.all {
-        format!("{} series", view.all)
-    } else {
-        format!("{} of {} series", view.count, view.all)
-    };
-    title(buffer, row(table, 0), theme, vec![Span::styled(count, theme.style(Role::Title))]);
+    title(buffer, row(table, 0), theme, heading(view, theme));
+    let columns = Columns::new(area.width);
+    let Columns { name, total, rate, trend, instances } = columns;
     let head = |column: SeriesColumn| format!("{}{}", column.title(), arrow(view.sort == column, view.is_reversed));
     let heads = format!(
-        " {:name$} {:>TOTAL$} {:>RATE$}  {:trend$}{:>INSTANCES$}",
+        " {:name$} {:>total$} {:>rate$}  {:trend$} {:>instances$}",
         head(SeriesColumn::Name),
         head(SeriesColumn::Total),
         head(SeriesColumn::Rate),
@@ -43,23 +45,47 @@ pub(super) fn render(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut
     write(buffer, row(table, 1), vec![Span::styled(heads, theme.style(Role::Title))]);
     for (index, series) in view.rows.iter().enumerate() {
         let place = row(table, index + 2);
-        write(buffer, place, cells(series, name, trend, theme));
+        write(buffer, place, cells(series, columns, theme));
         if series.is_selected {
             paint(buffer, place, theme.style(Role::Selected));
         }
     }
 }
 
-fn cells<'a>(series: &SeriesRow, name: usize, trend: usize, theme: Theme) -> Vec<Span<'a>> {
-    let total = series.total.map_or_else(|| format::right("-", TOTAL), |total| format::count_in(total, TOTAL));
-    let rate = format::rate_in(series.rate, RATE);
+fn heading<'a>(view: &OverviewView, theme: Theme) -> Vec<Span<'a>> {
+    let all = format::count(i128::try_from(view.all).unwrap_or(i128::MAX));
+    if view.filter.raw().is_empty() {
+        return vec![Span::styled(format!("{all} series"), theme.style(Role::Title))];
+    }
+    let count = format::count(i128::try_from(view.count).unwrap_or(i128::MAX));
+    let filter = format!("{count} of {all} series, filter {}", view.filter.at_most(40));
+    vec![Span::styled(filter, theme.style(Role::Key))]
+}
+
+fn cells<'a>(series: &SeriesRow, columns: Columns, theme: Theme) -> Vec<Span<'a>> {
+    let Columns { name, total, rate, trend, instances } = columns;
+    let count = series.total.map_or_else(|| format::right("-", total), |count| format::count_in(count, total));
     // The newest steps are the ones at the right end.
     let points = &series.trend[series.trend.len().saturating_sub(trend)..];
     vec![
-        Span::raw(format!(" {} {total} {rate}  ", series.series.fit(name))),
+        Span::raw(format!(" {} {count} {}  ", series.series.fit(name), format::rate_in(series.rate, rate))),
         Span::styled(crate::fit(&sparkline(points), trend), theme.style(Role::Fleet)),
-        Span::raw(format!("{:>INSTANCES$}", series.instances)),
+        Span::raw(format!(" {:>instances$}", series.instances)),
     ]
+}
+
+impl Columns {
+    fn new(width: u16) -> Self {
+        let columns = if width < WIDE {
+            Self { name: 0, total: 15, rate: 10, trend: 10, instances: 5 }
+        } else {
+            Self { name: 0, total: 26, rate: 14, trend: 24, instances: 7 }
+        };
+        let Self { total, rate, trend, instances, .. } = columns;
+        // A space stands before the name and after each column, two before the trend.
+        let name = usize::from(width).saturating_sub(total + rate + trend + instances + 7);
+        Self { name, ..columns }
+    }
 }
 
 fn nothing(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -50,9 +50,9 @@ impl AuditView {
         let index = app.audit(audits.len());
         let shown = audits.get(index);
         let span = app.span();
-        let points = shown.and_then(|audit| audit.delta).map_or_else(Vec::new, |delta| {
-            delta.history().values(scope.fleet_now - span, scope.fleet_now, usize::from(app.size.0) * 2)
-        });
+        let points = shown
+            .and_then(|audit| audit.delta)
+            .map_or_else(Vec::new, |delta| scope.total_values(delta.history(), span, usize::from(app.size.0) * 2));
         Self {
             shown: shown.map(|audit| row(audit, scope)),
             index,
@@ -73,7 +73,7 @@ pub fn audits(scope: Scope<'_>) -> Vec<AuditRow> {
 
 fn row(audit: &Audit<'_>, scope: Scope<'_>) -> AuditRow {
     let count = |series: Option<&ObservedSeries>| Some(series?.total()?.count);
-    let rate = |series: Option<&ObservedSeries>| series?.history().rate(scope.fleet_now);
+    let rate = |series: Option<&ObservedSeries>| scope.total_rate(series?.history());
     AuditRow {
         audit: Name::new(audit.name),
         sent: count(audit.sent),

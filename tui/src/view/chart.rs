@@ -57,16 +57,16 @@ impl Chart {
         let is_gauge = series.total().is_some_and(|total| total.kind == AggregateType::Gauge);
         let span = app.span();
         let (from, to) = (scope.fleet_now - span, scope.fleet_now);
-        let rate = series.history().rate(to);
+        let rate = scope.total_rate(series.history());
         let fleet = ChartLine {
             mark: '*',
             instance: None,
             #[expect(clippy::cast_precision_loss, reason = "this is for a legend")]
             now: if is_gauge { series.total().map(|total| total.count as f64) } else { rate },
             points: if is_gauge {
-                series.history().values(from, to, points)
+                scope.total_values(series.history(), span, points)
             } else {
-                series.history().rates(from, to, points, to)
+                scope.total_rates(series.history(), span, points)
             },
         };
         let mut lines = vec![fleet];
@@ -89,8 +89,8 @@ impl Chart {
             lines.extend(('a'..).zip(runs).map(|(mark, (run, line, _))| ChartLine {
                 mark,
                 instance: Some(Name::new(run.instance())),
-                now: line.rate(to),
-                points: line.rates(from, to, points, to),
+                now: scope.run_rate(run.id(), id),
+                points: scope.run_rates(line, span, points),
             }));
         }
         let scale = Scale::around(lines.iter().flat_map(|line| line.points.iter().flatten().copied()));

@@ -5,11 +5,6 @@ use crate::batch::{Connection, Topic, TopicState};
 use crate::fleet::{Audit, RunState};
 use crate::name::Name;
 
-/// Aggregates come each second while something is counted, so a gap of this length is one, …
-const STALLED_MS: i64 = 10_000;
-/// … and unchanged ones come each minute.
-const SILENT_MS: i64 = 90_000;
-
 /// What is worth knowing in two seconds.
 #[derive(Debug, Serialize)]
 pub struct Header {
@@ -19,7 +14,7 @@ pub struct Header {
     pub verdict: Verdict,
     /// The age of the newest aggregate in ms.
     pub newest_aggregate_age_ms: Option<i64>,
-    /// How many records on `metrics` the newest aggregate does not contain yet.
+    /// How many records on `metrics` the aggregator has not taken in yet.
     pub aggregator_lag: Option<i64>,
     /// How far this machine's clock is ahead of the brokers' in ms; 0 if it does not matter.
     pub clock_offset_ms: i64,
@@ -30,8 +25,10 @@ pub struct Header {
     /// How many runs are in which state.
     pub runs: RunCounts,
     /// Audits with records that were processed twice, and how many at least.
+    #[serde(skip)]
     pub duplicates: Vec<(Name, i128)>,
     /// How many audits there are.
+    #[serde(skip)]
     pub audits: usize,
     /// What whoever runs the dashboard has to say.
     pub notice: Option<Name>,
@@ -105,7 +102,7 @@ pub fn header(app: &App, scope: Scope<'_>) -> Header {
         aggregator_lag: pipeline.aggregator_lag(),
         clock_offset_ms: scope.fleet.clock_offset(),
         selected: selected.map(|series| Name::new(series.text())),
-        rate: selected.and_then(|series| series.history().rate(scope.fleet_now)),
+        rate: selected.and_then(|series| scope.total_rate(series.history())),
         runs: run_counts(scope),
         duplicates: audits
             .iter()
@@ -141,20 +138,19 @@ fn verdict(scope: Scope<'_>, age: Option<i64>) -> Verdict {
     if [Topic::Metrics, Topic::Aggregates].iter().any(|topic| pipeline.topic(*topic).state != TopicState::CaughtUp) {
         return Verdict::Reading { progress: 0.0 };
     }
-    let lags = pipeline.aggregator_lag().is_none_or(|lag| lag > 0);
-    let is_stalled = |age| age > SILENT_MS || (age > STALLED_MS && lags);
-    match age {
-        Some(age) if is_stalled(age) => Verdict::Stalled { for_ms: Some(age) },
-        None if pipeline.topic(Topic::Metrics).log_end.is_some_and(|end| end > 0) => Verdict::Stalled { for_ms: None },
-        _ if is_counting(scope) => Verdict::Counting,
-        _ => Verdict::Idle,
+    let never_published = age.is_none() && pipeline.topic(Topic::Metrics).log_end > Some(0);
+    match scope.stalled_for {
+        Some(for_ms) => Verdict::Stalled { for_ms: Some(for_ms) },
+        None if never_published => Verdict::Stalled { for_ms: None },
+        None if is_counting(scope) => Verdict::Counting,
+        None => Verdict::Idle,
     }
 }
 
 /// Whether any total of the user's grows.
 fn is_counting(scope: Scope<'_>) -> bool {
     let mut series = scope.fleet.series().filter(|series| !order::is_own(series));
-    series.any(|series| series.history().rate(scope.fleet_now).is_some_and(|rate| rate > 0.0))
+    series.any(|series| scope.total_rate(series.history()).is_some_and(|rate| rate > 0.0))
 }
 
 fn run_counts(scope: Scope<'_>) -> RunCounts {

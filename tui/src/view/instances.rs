@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::chart::Chart;
-use crate::app::{App, RunColumn, Scope, order};
+use crate::app::{App, RunColumn, Scope};
 use crate::fleet::{Run, RunState, SeriesId};
 use crate::name::Name;
 
@@ -27,6 +27,9 @@ pub struct InstancesView {
     /// How many rows there are with this filter.
     #[serde(skip)]
     pub count: usize,
+    /// The filter, empty if there is none.
+    #[serde(skip)]
+    pub filter: Name,
     /// What the table is sorted by.
     #[serde(skip)]
     pub sort: RunColumn,
@@ -96,6 +99,7 @@ pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
         is_drilled: app.is_drilled,
         above: window.start,
         count: order.len(),
+        filter: Name::new(app.runs.filter.text()),
         sort: app.runs.sort,
         is_reversed: app.runs.is_reversed,
         now: scope.fleet_now,
@@ -132,7 +136,7 @@ fn row(scope: Scope<'_>, run: &Run, series: Option<SeriesId>, all: Option<u128>,
         started: run.started(),
         last_report: run.last_report(),
         count,
-        rate: order::run_rate(scope, run.id(), series),
+        rate: series.and_then(|series| scope.run_rate(run.id(), series)),
         #[expect(clippy::cast_precision_loss, reason = "a share is shown with one decimal place")]
         share: count.zip(all.filter(|all| *all > 0)).map(|(count, all)| count as f64 / all as f64),
         changed_lately: run.changed().is_some_and(|changed| scope.fleet_now - changed < LATELY_MS),

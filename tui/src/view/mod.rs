@@ -30,8 +30,6 @@ pub struct View {
     pub body: Body,
     /// The tab's filter while it is typed, or what is wrong with it.
     pub prompt: Option<Prompt>,
-    /// The tab's filter, empty if there is none.
-    pub filter: String,
     /// The time that charts show, in ms.
     pub span: i64,
     /// For how long the display has been frozen, in ms.
@@ -123,7 +121,6 @@ impl View {
             header: header(app, scope),
             body,
             prompt,
-            filter: filter.map_or_else(String::new, |filter| filter.text().to_owned()),
             span: app.span(),
             frozen_for: app.frozen_at().map(|at| now - at),
             overlay,

@@ -22,6 +22,8 @@ pub struct OverviewView {
     pub count: usize,
     /// How many series there are.
     pub all: usize,
+    /// The filter, empty if there is none.
+    pub filter: Name,
     /// What the table is sorted by.
     pub sort: SeriesColumn,
     /// Whether the order is reversed.
@@ -64,6 +66,7 @@ pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
         rows: order[window].iter().map(|id| row(app, scope, *id, Some(*id) == selected)).collect(),
         count: order.len(),
         all: scope.fleet.series().count(),
+        filter: Name::new(app.series.filter.text()),
         sort: app.series.sort,
         is_reversed: app.series.is_reversed,
     }
@@ -72,15 +75,14 @@ pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
 fn row(app: &App, scope: Scope<'_>, id: SeriesId, is_selected: bool) -> SeriesRow {
     let series = scope.fleet.get(id);
     let total = series.total();
-    let now = scope.fleet_now;
     SeriesRow {
         series: Name::new(series.text()),
         kind: total.map(|total| total.kind),
         total: total.map(|total| total.count),
-        rate: series.history().rate(now),
+        rate: scope.total_rate(series.history()),
         instances: order::contributors(series),
         timestamp: total.map(|total| total.timestamp),
-        trend: series.history().rates(now - app.span(), now, TREND, now),
+        trend: scope.total_rates(series.history(), app.span(), TREND),
         is_selected,
     }
 }

@@ -1,0 +1,77 @@
+use crate::batch::Connection;
+use crate::fleet::{Fleet, History, RunId, SeriesId};
+
+/// An aggregator that does not move on for this long has stopped.
+const STUCK_MS: i64 = 10_000;
+/// Unchanged aggregates are published each minute, so a longer silence means that the aggregator has stopped.
+const SILENT_MS: i64 = 90_000;
+/// What has not been known for this long is shown as unknown.
+const STALE_MS: i64 = 15_000;
+
+/// What there is to display: a fleet, and what time it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The fleet.
+    pub fleet: &'a Fleet,
+    /// The time by this machine's clock, in ms.
+    pub now: i64,
+    /// The time by the brokers' clock, in ms.
+    pub fleet_now: i64,
+    /// Until when reports would have come here, in ms by the brokers' clock.
+    reports_until: i64,
+    /// Until when totals would have come here.
+    totals_until: i64,
+    /// For how long the aggregator has published nothing although it should.
+    pub stalled_for: Option<i64>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(fleet: &'a Fleet, now: i64) -> Self {
+        let pipeline = fleet.pipeline();
+        let fleet_now = fleet.fleet_time(now);
+        let reports_until = match pipeline.connection() {
+            (Connection::Lost { .. }, since) => fleet.fleet_time(since),
+            _ => fleet_now,
+        };
+        let stuck_for = pipeline.aggregator_stuck_since().map(|since| now - since).filter(|time| *time > STUCK_MS);
+        let newest = pipeline.newest_aggregate();
+        let silent_for = newest.map(|newest| reports_until - newest).filter(|time| *time > SILENT_MS);
+        let stalled_for = stuck_for.max(silent_for);
+        let totals_until = stalled_for.and(newest).unwrap_or(reports_until).min(reports_until);
+        Self { fleet, now, fleet_now, reports_until, totals_until, stalled_for }
+    }
+
+    /// The change of a total per second; none if it is not known, as when the aggregator has stopped.
+    #[must_use]
+    pub fn total_rate(&self, history: &History) -> Option<f64> {
+        self.rate(history, self.totals_until)
+    }
+
+    /// The change of a total per second in each of so many parts of the span that ends now.
+    #[must_use]
+    pub fn total_rates(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
+        history.rates(self.fleet_now - span, self.fleet_now, parts, self.totals_until)
+    }
+
+    /// The values of a total at the ends of so many parts of the span that ends now.
+    #[must_use]
+    pub fn total_values(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
+        history.values(self.fleet_now - span, self.fleet_now, parts)
+    }
+
+    /// The change of a run's count of a series per second.
+    #[must_use]
+    pub fn run_rate(&self, run: RunId, series: SeriesId) -> Option<f64> {
+        self.rate(self.fleet.line(series, run)?, self.reports_until)
+    }
+
+    /// The change of a run's count of a series per second in each of so many parts of the span that ends now.
+    #[must_use]
+    pub fn run_rates(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
+        history.rates(self.fleet_now - span, self.fleet_now, parts, self.reports_until)
+    }
+
+    fn rate(&self, history: &History, until: i64) -> Option<f64> {
+        if self.fleet_now - until > STALE_MS { None } else { history.rate(until) }
+    }
+}
