@@ -5,8 +5,10 @@ use quipu_demo::{DemoChild, DemoOptions};
 
 use crate::aggregate::AggregateOptions;
 use crate::config::ConfigCommand;
+use crate::forget::ForgetOptions;
 use crate::logging::LogOptions;
 use crate::top::TopCommand;
+use crate::verify::VerifyOptions;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -44,9 +46,15 @@ pub(crate) enum Command {
     /// Watch records being processed twice: the whole experiment, by default on an embedded broker
     #[command(after_help = crate::demo::EXAMPLES)]
     Demo(DemoOptions),
+    /// Subtract from the totals what an instance ever counted
+    #[command(after_help = crate::forget::EXAMPLES)]
+    Forget(ForgetOptions),
     /// Watch the fleet: totals, instances, duplicates, who came and went
     #[command(after_help = crate::top::EXAMPLES)]
     Top(TopCommand),
+    /// Compute the totals once more from the log, and compare
+    #[command(after_help = crate::verify::EXAMPLES)]
+    Verify(VerifyOptions),
     /// One of the programs that `demo` starts
     #[command(hide = true)]
     DemoChild {
@@ -61,7 +69,7 @@ impl Command {
     pub(crate) fn default_log_level(&self) -> &'static str {
         match self {
             Self::Aggregate(_) => "info",
-            Self::Config(_) | Self::Demo(_) | Self::DemoChild { .. } => "warn",
+            Self::Config(_) | Self::Demo(_) | Self::DemoChild { .. } | Self::Forget(_) | Self::Verify(_) => "warn",
             Self::Top(_) => "off",
         }
     }

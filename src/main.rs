@@ -5,10 +5,13 @@ mod cli;
 mod config;
 mod config_options;
 mod demo;
+mod forget;
 mod logging;
 mod output;
+mod progress;
 mod signals;
 mod top;
+mod verify;
 mod visible;
 
 use std::process::ExitCode;
@@ -28,7 +31,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Aggregate(options) => aggregate::run(options),
         Command::Config(command) => config::run(&command),
         Command::Demo(options) => demo::run(options),
+        Command::Forget(options) => forget::run(options),
         Command::Top(options) => top::run(options),
+        Command::Verify(options) => verify::run(options),
         Command::DemoChild { child } => demo::run_child(&child),
     }
 }

@@ -1,0 +1,127 @@
+//! `quipu forget`.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use quipu_verify::{Forgetting, Liveness, Target};
+
+use crate::config_options::ConfigOptions;
+use crate::output;
+use crate::progress::Progress;
+use crate::visible::push_visible;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  quipu forget app-7 --dry-run                  what would be subtracted
+  quipu forget app-7 --config quipu.toml        subtract all that its runs ever counted, after a question
+  quipu forget --key app-7:records_processed --yes
+
+A program that left keeps its counts in the totals, and that is right for nearly all. This is for what should never have
+been counted, such as a test. An instance that still reports is refused: it would be back with its next report.
+
+Exit codes:
+  0  done, or shown with --dry-run
+  2  nothing done, or a failure";
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetOptions {
+    /// The instance, with all its runs
+    #[arg(value_name = "INSTANCE", required_unless_present = "key", conflicts_with = "key")]
+    instance: Option<String>,
+    /// One row by its key, such as that of a plain counter
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Show what would be subtracted, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// How long to wait until the totals show it
+    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    wait: u64,
+    #[command(flatten)]
+    config: ConfigOptions,
+}
+
+pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
+    let config = options.config.load(Vec::new())?;
+    let target = match (options.instance, options.key) {
+        (_, Some(key)) => Target::Key(key),
+        (instance, None) => Target::Instance(instance.unwrap_or_default()),
+    };
+    let mut progress = Progress::default();
+    let mut progress = |read: quipu_verify::Progress<'_>| progress.show(&read);
+    let mut found = Forgetting::find(&config, target.clone(), &mut progress)?;
+    if found.rows() == 0 {
+        bail!("{} counts nothing: `quipu top` shows the instances; a plain counter is named by --key", name(&target));
+    }
+    output::print(&plan(&target, &found))?;
+    refuse_if_reporting(&found)?;
+    if options.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !options.yes && !confirmed()? {
+        bail!("nothing was done");
+    }
+    // It may have come back while the question stood.
+    found.read_on(&mut progress)?;
+    refuse_if_reporting(&found)?;
+    let totals = found.forget(Duration::from_secs(options.wait), &mut progress)?;
+    let mut text = String::new();
+    for total in totals {
+        push_visible(&mut text, &format!("{}: {} as of offset {}", total.series, total.count, total.offset), |_| false);
+        text.push('\n');
+    }
+    text.push_str("forgotten: the totals show it\n");
+    output::print(&text)
+}
+
+fn plan(target: &Target, found: &Forgetting<'_>) -> String {
+    let mut text = String::new();
+    push_visible(&mut text, &format!("{} has {} rows; these totals go down:", name(target), found.rows()), |_| false);
+    text.push('\n');
+    for part in found.subtractions() {
+        let (total, count) = (part.total, part.count);
+        let mut series = String::new();
+        push_visible(&mut series, &part.series.to_string(), |_| false);
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "  {series}: {total} - {count} = {}", total - count);
+    }
+    text
+}
+
+fn refuse_if_reporting(found: &Forgetting<'_>) -> Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    let now = i64::try_from(now.as_millis()).context("the clock is too far ahead")?;
+    if let Liveness::Reporting { key, ago_ms, silent_after_ms } = found.liveness(now) {
+        bail!(
+            "{key} is still reporting (last {} s ago) and would be back: stop it, and run this again when it was silent for {} s",
+            ago_ms.max(0) / 1000,
+            silent_after_ms / 1000
+        );
+    }
+    Ok(())
+}
+
+fn confirmed() -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("there is no terminal to ask at: add --yes to subtract this, or --dry-run to see it only");
+    }
+    let mut stderr = io::stderr();
+    write!(stderr, "Subtract this for good? [y/N] ").and_then(|()| stderr.flush()).context("can't ask")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).context("can't read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn name(target: &Target) -> String {
+    match target {
+        Target::Instance(instance) => format!("instance {instance}"),
+        Target::Key(key) => format!("key {key}"),
+    }
+}

@@ -1,0 +1,159 @@
+//! `quipu verify`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use quipu_verify::{Difference, Problem, Report};
+
+use crate::config_options::ConfigOptions;
+use crate::output;
+use crate::progress::Progress;
+use crate::visible::push_visible;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  quipu verify                                  compare metrics-agg with metrics, at localhost:9092
+  quipu verify --config quipu.toml              with the topics and the audits of the aggregator
+  quipu verify --output json | jq .differences
+
+An aggregator may be running: each total names the offset on metrics that it is compared at.
+
+Exit codes:
+  0  no difference
+  1  differences, one a line
+  2  a failure, or nothing that could be compared";
+
+/// How many totals that can't be checked are named.
+const NAMED: usize = 10;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: OutputFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    /// A line for each difference, and one with counts
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+pub(crate) fn run(options: VerifyOptions) -> Result<ExitCode> {
+    let config = options.config.load(Vec::new())?;
+    let mut progress = Progress::default();
+    let report = quipu_verify::verify(&config, &mut |read| progress.show(&read))?;
+    output::print(&match options.output {
+        OutputFormat::Text => text(&report),
+        OutputFormat::Json => {
+            let mut json = serde_json::to_string(&report).context("the result is no JSON")?;
+            json.push('\n');
+            json
+        }
+    })?;
+    Ok(match report.is_ok() {
+        false => ExitCode::from(1),
+        true if report.says_nothing() => ExitCode::from(2),
+        true => ExitCode::SUCCESS,
+    })
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for difference in &report.differences {
+        push_visible(&mut text, &line(difference), |_| false);
+        text.push('\n');
+    }
+    for unanswered in report.unanswered.iter().take(NAMED) {
+        let line =
+            format!("not answerable: {} as of offset {}: {}", unanswered.series, unanswered.offset, unanswered.why);
+        push_visible(&mut text, &line, |_| false);
+        text.push('\n');
+    }
+    let Report { aggregates, by_log, with_changelog, rows, log_start, records, .. } = report;
+    if report.unanswered.len() > NAMED {
+        let more = report.unanswered.len() - NAMED;
+        let _ = writeln!(text, "not answerable: {more} more; the log begins at offset {log_start}");
+    }
+    if report.over_limits {
+        text.push_str("note: the log has more rows or series than [limits] allow; what the aggregator refused for that counts here\n");
+    }
+    let found = match report.differences.len() {
+        0 => "no difference".to_owned(),
+        1 => "1 difference".to_owned(),
+        several => format!("{several} differences"),
+    };
+    let asked = report.offset.map(|offset| format!(" up to offset {offset}")).unwrap_or_default();
+    let unanswered = report.unanswered.len();
+    // Writing to a string can't fail.
+    let _ = writeln!(
+        text,
+        "{found}: {aggregates} totals{asked} ({by_log} right by the log alone, {with_changelog} with help of the changelog, {unanswered} not answerable), {rows} rows of the changelog agree, {records} records read"
+    );
+    text
+}
+
+fn line(difference: &Difference) -> String {
+    let Difference { problem, name, expected, found, offset, detail } = difference;
+    let what = match problem {
+        Problem::Total => "",
+        Problem::Stale => "changed, but was not said again: ",
+        Problem::Missing => "was never said: ",
+        Problem::BeyondLog => "names an offset that the log does not have: ",
+        Problem::Unreadable => "is no aggregate: ",
+        Problem::Row => "a row of the changelog is not what the log gives: ",
+        _ => "differs: ",
+    };
+    let mut parts = Vec::new();
+    parts.extend(expected.map(|count| format!("expected {count}")));
+    parts.extend(found.map(|count| format!("found {count}")));
+    parts.extend(offset.map(|offset| format!("as of offset {offset}")));
+    parts.extend(detail.clone());
+    format!("{name}: {what}{}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use quipu_verify::Unanswered;
+
+    use super::*;
+
+    #[test]
+    fn each_difference_is_a_line_that_can_not_write_to_the_terminal() {
+        let difference = Difference {
+            problem: Problem::Total,
+            name: "a\u{1b}[2J\nb".to_owned(),
+            expected: Some(5),
+            found: Some(6),
+            offset: Some(9),
+            detail: None,
+        };
+        let stale =
+            Difference { problem: Problem::Stale, detail: Some("said at offset 3".to_owned()), ..difference.clone() };
+        let report = Report { aggregates: 2, differences: vec![difference, stale], ..Report::default() };
+        let text = text(&report);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], r"a\u{1b}[2J\nb: expected 5, found 6, as of offset 9");
+        assert!(lines[1].ends_with("not said again: expected 5, found 6, as of offset 9, said at offset 3"));
+        assert!(lines[2].starts_with("2 differences: 2 totals (0 right"));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn no_difference_is_one_line_and_what_is_unknown_is_named() {
+        let mut report = Report { aggregates: 3, by_log: 3, offset: Some(7), records: 8, ..Report::default() };
+        assert!(text(&report).starts_with("no difference: 3 totals up to offset 7 (3 right by the log alone, 0 "));
+        assert_eq!(text(&report).lines().count(), 1);
+        report.unanswered = vec![Unanswered { series: "a".to_owned(), offset: 1, why: "too old" }; NAMED + 2];
+        let text = text(&report);
+        assert!(text.starts_with("not answerable: a as of offset 1: too old\n"));
+        assert!(text.contains("not answerable: 2 more"));
+    }
+}

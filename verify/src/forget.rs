@@ -1,0 +1,300 @@
+//! Takes an instance out of the totals: tombstones for its rows, and a look at the totals that follow.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use quipu_aggregator::Config;
+use quipu_record::{Aggregate, Key, Record, Series, decode};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{Message as _, Offset};
+
+use crate::error::Error;
+use crate::fold::{Fold, Names};
+use crate::kafka::{Ends, Kafka, Logged, Progress, client_config};
+use crate::verify::read_changelog;
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// What to take out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// All runs of an instance.
+    Instance(String),
+    /// The row of this key alone, such as a plain counter's.
+    Key(String),
+}
+
+/// A target whose rows were found.
+pub struct Forgetting<'c> {
+    config: &'c Config,
+    kafka: Kafka<'c>,
+    target: Target,
+    fold: Fold,
+    /// When each of its keys was last heard of.
+    heard: HashMap<Box<[u8]>, Heard>,
+    next: i64,
+}
+
+/// By how much a total goes down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subtraction {
+    /// The total's series.
+    pub series: Series,
+    /// By how much.
+    pub count: i128,
+    /// What the total is before.
+    pub total: i128,
+}
+
+/// Whether somebody would write the rows again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Liveness {
+    /// All its runs left or fell silent.
+    Gone,
+    /// One of its keys had a record a moment ago, and it was not the last of a run.
+    Reporting {
+        /// The key.
+        key: String,
+        /// How long ago, in ms.
+        ago_ms: i64,
+        /// After how long without a record it counts as silent, in ms.
+        silent_after_ms: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    at: i64,
+    left: bool,
+    interval_ms: i64,
+    /// Of a run's report.
+    seq: u64,
+}
+
+impl Target {
+    fn is(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key(text) => text.as_bytes() == key,
+            Self::Instance(name) => matches!(Key::decode(Some(key)), Ok(Key::Run(run)) if run.instance == name),
+        }
+    }
+}
+
+impl<'c> Forgetting<'c> {
+    /// Reads the log and finds the target's rows.
+    ///
+    /// # Errors
+    /// What keeps it from reading.
+    pub fn find(config: &'c Config, target: Target, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Self, Error> {
+        let kafka = Kafka::new(config)?;
+        for topic in [&config.topics.metrics, &config.topics.aggregates] {
+            if !kafka.has(topic)? {
+                return Err(Error::NoTopic(topic.clone()));
+            }
+        }
+        let mut names = Names::default();
+        let snapshot = read_changelog(&kafka, &config.topics.state, &mut names, progress)?;
+        let fold = Fold::new(names, snapshot);
+        let next = kafka.ends(&config.topics.metrics)?.begin;
+        let mut forgetting = Self { config, kafka, target, fold, heard: HashMap::new(), next };
+        forgetting.read_on(progress)?;
+        Ok(forgetting)
+    }
+
+    /// Reads what came since.
+    ///
+    /// # Errors
+    /// What keeps it from reading.
+    pub fn read_on(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        let end = self.kafka.ends(&self.config.topics.metrics)?.end;
+        self.read_until(end, progress)?;
+        self.fold.advance(end - 1);
+        Ok(())
+    }
+
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.keys().len()
+    }
+
+    /// What would be subtracted, by series.
+    #[must_use]
+    pub fn subtractions(&self) -> Vec<Subtraction> {
+        let mut counts = BTreeMap::<&Series, i128>::new();
+        let rows = self.fold.keys().filter(|key| self.target.is(key)).filter_map(|key| self.fold.row(key));
+        for (id, count) in rows.flat_map(crate::row::Row::contributions) {
+            *counts.entry(self.fold.names.get(id)).or_default() += count;
+        }
+        let subtraction = |(series, count): (&Series, i128)| Subtraction {
+            series: series.clone(),
+            count,
+            total: self.fold.sum(series).count,
+        };
+        counts.into_iter().map(subtraction).collect()
+    }
+
+    /// Whether it is reporting at `now`, in ms since 1970.
+    #[must_use]
+    pub fn liveness(&self, now: i64) -> Liveness {
+        let timeout = i64::try_from(self.config.instance_timeout.as_millis()).unwrap_or(i64::MAX);
+        let alive = self.heard.iter().filter(|(_, heard)| !heard.left).find_map(|(key, heard)| {
+            let silent_after_ms = timeout.max(heard.interval_ms.saturating_mul(3));
+            let ago_ms = now.saturating_sub(heard.at);
+            let key = String::from_utf8_lossy(key).into_owned();
+            (ago_ms < silent_after_ms).then_some(Liveness::Reporting { key, ago_ms, silent_after_ms })
+        });
+        alive.unwrap_or(Liveness::Gone)
+    }
+
+    /// Writes a tombstone for each of the rows, and waits up to `timeout` until the totals show it. Gives the totals
+    /// that follow.
+    ///
+    /// # Errors
+    /// Kafka does not accept a tombstone, or the totals do not show them.
+    pub fn forget(
+        mut self,
+        timeout: Duration,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Aggregate>, Error> {
+        let affected: BTreeSet<Series> =
+            self.subtractions().into_iter().map(|subtraction| subtraction.series).collect();
+        let topic = &self.config.topics.aggregates;
+        let from = self.kafka.ends(topic)?.end;
+        let reader = self.kafka.reader(topic, Offset::Offset(from))?;
+        let Some(written) = bury(self.config, &self.keys())? else { return Ok(Vec::new()) };
+        let deadline = Instant::now() + timeout;
+        let mut said = BTreeMap::new();
+        while let Some(missing) = affected.iter().find(|series| !said.contains_key(*series)) {
+            if Instant::now() > deadline {
+                let (offset, seconds, series) = (written, timeout.as_secs(), missing.to_string());
+                return Err(Error::NotShown { offset, seconds, series });
+            }
+            if let Some(Ok(message)) = reader.poll(POLL)
+                && let Some(aggregate) = message.payload().and_then(|value| Aggregate::decode(value).ok())
+                && aggregate.offset >= written
+                && affected.contains(&aggregate.series)
+            {
+                said.insert(aggregate.series.clone(), aggregate);
+            }
+        }
+        let mut said: Vec<_> = said.into_values().collect();
+        said.sort_by_key(|aggregate| aggregate.offset);
+        for aggregate in &said {
+            self.read_until(aggregate.offset + 1, progress)?;
+            self.fold.advance(aggregate.offset);
+            let expected = self.fold.sum(&aggregate.series).count;
+            if expected != aggregate.count {
+                let (series, found, offset) = (aggregate.series.to_string(), aggregate.count, aggregate.offset);
+                return Err(Error::Wrong { series, expected, found, offset });
+            }
+        }
+        said.sort_by(|a, b| a.series.cmp(&b.series));
+        Ok(said)
+    }
+
+    fn keys(&self) -> Vec<Box<[u8]>> {
+        self.fold.keys().filter(|key| self.target.is(key)).map(Into::into).collect()
+    }
+
+    fn read_until(&mut self, end: i64, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        if self.next >= end {
+            return Ok(());
+        }
+        let topic = &self.config.topics.metrics;
+        let Self { kafka, fold, heard, target, next, .. } = self;
+        kafka.read(topic, Ends { begin: *next, end }, progress, |message| {
+            *next = message.offset() + 1;
+            fold.apply(message.offset(), message.key(), message.payload());
+            if let Some(key) = message.key().filter(|key| target.is(key)) {
+                let before = heard.get(key).copied();
+                heard.insert(key.into(), hear(message, before));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What a record says of the life of whoever wrote it. A bad one is a sign of life, too; a stale one is not.
+fn hear(message: &BorrowedMessage<'_>, before: Option<Heard>) -> Heard {
+    let at = message.timestamp().to_millis().unwrap_or(0);
+    let alive = Heard { at, left: false, interval_ms: 0, seq: before.map_or(0, |before| before.seq) };
+    match decode(message.key(), message.payload()) {
+        Ok(Record::Tombstone { .. }) => Heard { left: true, seq: 0, ..alive },
+        Ok(Record::Report { report, .. }) => match before {
+            Some(before) if report.seq < before.seq => before,
+            _ => {
+                let interval_ms = i64::try_from(report.interval_ms).unwrap_or(i64::MAX);
+                Heard { left: report.is_final, interval_ms, seq: report.seq, ..alive }
+            }
+        },
+        Ok(Record::Plain { .. }) | Err(_) => alive,
+    }
+}
+
+/// Writes tombstones and gives the offset of the last.
+fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
+    let mut client = client_config(config);
+    client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
+    let producer: BaseProducer<Deliveries> =
+        client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+    let refused = |key: &[u8], source| Err(Error::Tombstone { key: String::from_utf8_lossy(key).into_owned(), source });
+    for key in keys {
+        let mut record = BaseRecord::<[u8], [u8]>::to(&config.topics.metrics).key(key);
+        while let Err((error, again)) = producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return refused(key, error);
+            }
+            producer.poll(POLL);
+            record = again;
+        }
+    }
+    // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
+    let flushed = producer.flush(Duration::from_secs(60));
+    let mut delivered = producer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((key, error)) = delivered.refused.take() {
+        return refused(&key, error);
+    }
+    match (flushed, keys.first()) {
+        (Err(error), Some(key)) => refused(key, error),
+        _ => Ok(delivered.last),
+    }
+}
+
+#[derive(Default)]
+struct Deliveries(Mutex<Delivered>);
+
+#[derive(Default)]
+struct Delivered {
+    last: Option<i64>,
+    refused: Option<(Vec<u8>, KafkaError)>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Logged.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Logged.error(error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let mut delivered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(message) => delivered.last = delivered.last.max(Some(message.offset())),
+            Err((error, message)) => {
+                delivered.refused = Some((message.key().unwrap_or_default().into(), error.clone()));
+            }
+        }
+    }
+}

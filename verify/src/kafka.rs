@@ -1,0 +1,228 @@
+//! Topics read plainly: no group is joined, nothing is committed.
+
+use std::time::{Duration, Instant};
+
+use quipu_aggregator::Config;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use crate::error::Error;
+
+pub(crate) const PARTITION: i32 = 0;
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long nothing may come. Longer than a transaction of the aggregator may stay open (10 s).
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(100);
+
+/// How far a topic was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The next offset.
+    pub position: i64,
+    /// The offset to read to.
+    pub end: i64,
+}
+
+/// Where a log begins, and where its committed part ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) begin: i64,
+    pub(crate) end: i64,
+}
+
+/// Reads topics.
+pub(crate) struct Kafka<'c> {
+    config: &'c Config,
+    committed: Reader,
+    uncommitted: Reader,
+}
+
+pub(crate) type Reader = BaseConsumer<Logged>;
+
+impl<'c> Kafka<'c> {
+    pub(crate) fn new(config: &'c Config) -> Result<Self, Error> {
+        let (committed, uncommitted) = (reader(config, "read_committed")?, reader(config, "read_uncommitted")?);
+        Ok(Self { config, committed, uncommitted })
+    }
+
+    /// A reader of a topic's one partition, from `from` on.
+    pub(crate) fn reader(&self, topic: &str, from: Offset) -> Result<Reader, Error> {
+        let reader = reader(self.config, "read_committed")?;
+        let mut partition = TopicPartitionList::new();
+        partition
+            .add_partition_offset(topic, PARTITION, from)
+            .and_then(|()| reader.assign(&partition))
+            .map_err(|source| Error::Read { topic: topic.to_owned(), source })?;
+        Ok(reader)
+    }
+
+    /// Whether the topic is there.
+    pub(crate) fn has(&self, topic: &str) -> Result<bool, Error> {
+        let metadata =
+            self.committed.fetch_metadata(Some(topic), TIMEOUT).map_err(|source| self.unreachable(source))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+        match found.map_or(0, |found| found.partitions().len()) {
+            0 => Ok(false),
+            1 => Ok(true),
+            partitions => Err(Error::Partitions { topic: topic.to_owned(), partitions }),
+        }
+    }
+
+    /// Where the topic begins and ends, as far as its transactions are decided.
+    pub(crate) fn ends(&self, topic: &str) -> Result<Ends, Error> {
+        self.watermarks(&self.committed, topic)
+    }
+
+    /// The last offset of the topic that the aggregator's group committed, if it did and we may ask.
+    pub(crate) fn committed(&self, topic: &str) -> Option<i64> {
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition(topic, PARTITION);
+        match self.committed.committed_offsets(partition, TIMEOUT) {
+            Ok(offsets) => match offsets.find_partition(topic, PARTITION)?.offset() {
+                Offset::Offset(position) => Some(position - 1),
+                _ => None,
+            },
+            Err(error) => {
+                let group = &self.config.application_id;
+                warn!(group, %error, "can't ask for the group's offset, and goes without: allow READ on the group");
+                None
+            }
+        }
+    }
+
+    /// Waits until every transaction is decided that has records on the topic now, then gives its ends.
+    pub(crate) fn settled(&self, topic: &str) -> Result<Ends, Error> {
+        let now = self.watermarks(&self.uncommitted, topic)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ends = self.watermarks(&self.committed, topic)?;
+            if ends.end >= now.end {
+                return Ok(ends);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::OpenTransaction(topic.to_owned()));
+            }
+            std::thread::park_timeout(POLL);
+        }
+    }
+
+    /// Reads what of a topic is within `ends`.
+    pub(crate) fn read(
+        &self,
+        topic: &str,
+        ends: Ends,
+        progress: &mut dyn FnMut(Progress<'_>),
+        sink: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if ends.begin >= ends.end {
+            return Ok(());
+        }
+        // One that read before may still have to say that it came to the end.
+        let reader = self.reader(topic, Offset::Offset(ends.begin))?;
+        read_to(&reader, topic, ends, progress, sink)
+    }
+
+    fn watermarks(&self, reader: &Reader, topic: &str) -> Result<Ends, Error> {
+        match reader.fetch_watermarks(topic, PARTITION, TIMEOUT) {
+            Ok((begin, end)) => Ok(Ends { begin, end }),
+            Err(source) => Err(self.unreachable(source)),
+        }
+    }
+
+    fn unreachable(&self, source: KafkaError) -> Error {
+        Error::Unreachable { brokers: self.config.kafka.brokers.clone(), source }
+    }
+}
+
+fn read_to(
+    reader: &Reader,
+    topic: &str,
+    ends: Ends,
+    progress: &mut dyn FnMut(Progress<'_>),
+    mut sink: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Ends { begin: mut position, end } = ends;
+    let mut heard = Instant::now();
+    while position < end {
+        match reader.poll(POLL) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                position = message.offset() + 1;
+                if message.offset() < end {
+                    sink(&message)?;
+                }
+                progress(Progress { topic, position, end });
+            }
+            // What stands before the end and was not given are marks of transactions.
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(source)) => match source.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                    return Err(Error::Expired(topic.to_owned()));
+                }
+                Some(
+                    RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::UnknownPartition,
+                ) => return Err(Error::Read { topic: topic.to_owned(), source }),
+                _ => warn!(topic, error = %source, "can't read, and goes on trying"),
+            },
+            None if heard.elapsed() > PATIENCE => {
+                let (topic, seconds) = (topic.to_owned(), PATIENCE.as_secs());
+                return Err(Error::Stalled { topic, position, end, seconds });
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn client_config(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.extend(config.client_properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    client
+}
+
+fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
+    client_config(config)
+        // Never joined, but librdkafka asks for a name.
+        .set("group.id", &config.application_id)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set("allow.auto.create.topics", "false")
+        .set("isolation.level", isolation_level)
+        .create_with_context(Logged)
+        .map_err(Error::Client)
+}
+
+/// Sends librdkafka's log to ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            // A property that is passed to all clients is not for all of them; librdkafka warns of each.
+            _ if facility == "CONFWARN" => debug!(target: "quipu::kafka", facility, "{message}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                debug!(target: "quipu::kafka", facility, "{message}");
+            }
+            _ => warn!(target: "quipu::kafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
+    }
+}
+
+impl ConsumerContext for Logged {}

@@ -1,0 +1,95 @@
+//! The rules of the table, one record at a time.
+
+use quipu_record::{PlainCounter, Report, SeriesRef, StateRow, StateRowKind, limits};
+
+use crate::fold::{Names, SeriesId};
+
+/// What a key counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The offset of the record that it reflects.
+    pub(crate) offset: i64,
+    pub(crate) kind: StateRowKind,
+    pub(crate) counters: Vec<(SeriesId, u64)>,
+}
+
+impl Row {
+    /// What it contributes to each of its series.
+    pub(crate) fn contributions(&self) -> impl Iterator<Item = (SeriesId, i128)> {
+        let base = match self.kind {
+            StateRowKind::Run { .. } => 0,
+            StateRowKind::Plain { base, .. } => i128::try_from(base).unwrap_or(i128::MAX),
+        };
+        self.counters.iter().map(move |(series, value)| (*series, base.saturating_add(i128::from(*value))))
+    }
+
+    /// As the changelog has it.
+    pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
+        let counters = stored.counters().map(|(series, value)| (names.id(series, None), value)).collect();
+        Self { offset: stored.header.offset, kind: stored.header.kind, counters }
+    }
+}
+
+/// The row after a report, or nothing if the report is bad or stale.
+pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i64, names: &mut Names) -> Option<Row> {
+    if let Some(Row { kind: StateRowKind::Run { seq }, .. }) = before
+        && report.seq < *seq
+    {
+        return None;
+    }
+    let known = before.map_or(&[][..], |row| &row.counters);
+    if report.counters().any(|(series, _)| is_reserved(series)) {
+        return None;
+    }
+    let counters: Vec<_> = report
+        .counters()
+        .enumerate()
+        .map(|(at, (series, value))| (names.id(series, known.get(at).map(|(id, _)| *id)), value))
+        .collect();
+    let mut sorted = counters.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return None;
+    }
+    let value_now = |id: SeriesId| sorted.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| sorted[at].1);
+    // None of the run's series may be missing, and none may be lower than before.
+    if known.iter().any(|(id, earlier)| value_now(*id).is_none_or(|now| now < *earlier)) {
+        return None;
+    }
+    Some(Row { offset, kind: StateRowKind::Run { seq: report.seq }, counters })
+}
+
+/// The row after a plain counter, or nothing if that is bad or stale.
+pub(crate) fn after_plain(
+    before: Option<&Row>,
+    counter: &PlainCounter<'_>,
+    offset: i64,
+    names: &mut Names,
+) -> Option<Row> {
+    if is_reserved(counter.series()) {
+        return None;
+    }
+    let id = names.id(counter.series(), None);
+    let mut base = 0;
+    if let Some(Row { kind: StateRowKind::Plain { base: earlier, timestamp }, counters, .. }) = before {
+        let (series, count) = *counters.first()?;
+        if series != id {
+            return None;
+        }
+        base = *earlier;
+        if counter.count < count {
+            if let (Some(then), Some(now)) = (*timestamp, counter.timestamp)
+                && now <= then
+            {
+                return None;
+            }
+            base += u128::from(count);
+        }
+    }
+    let kind = StateRowKind::Plain { base, timestamp: counter.timestamp };
+    Some(Row { offset, kind, counters: vec![(id, counter.count)] })
+}
+
+fn is_reserved(series: SeriesRef<'_>) -> bool {
+    series.name().starts_with(limits::RESERVED_PREFIX)
+}
