@@ -63,8 +63,11 @@ impl Task {
         let Config { application_id, topics, .. } = &self.config;
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
+            let before = self.engine.state();
             self.read()?;
-            if self.committed_at.elapsed() >= self.config.commit_interval || self.engine.is_full() {
+            let may_speak = before != State::Running && self.engine.state() == State::Running;
+            let due = self.committed_at.elapsed() >= self.config.commit_interval;
+            if due || may_speak || self.engine.is_full() {
                 self.commit()?;
             }
         }

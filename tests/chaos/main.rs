@@ -1,0 +1,222 @@
+//! The aggregator killed with SIGKILL at random moments, on a real Kafka broker that is killed too, while reporters
+//! report; an outside reader holds every total that it sees against the oracle at the offset that the total carries.
+//!
+//! ```text
+//! cargo test --test chaos                        # 30 cycles
+//! cargo test --test chaos -- --cycles 300
+//! ```
+
+mod fleet;
+#[path = "../../aggregator/tests/oracle/fold.rs"]
+#[expect(dead_code, reason = "nobody writes tombstones here")]
+mod fold;
+mod reader;
+#[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
+#[path = "../e2e/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quipu_record::Aggregate;
+use rdkafka::message::Message as _;
+use support::{Kafka, Pipeline, Process, eventually, quipu, require};
+
+use fleet::Fleet;
+use fold::{Oracle, SERIES};
+use reader::Reader;
+
+const DEFAULT_CYCLES: u64 = 30;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let cycles = args.iter().position(|arg| arg == "--cycles").and_then(|at| args.get(at + 1)?.parse().ok());
+    let Some(kafka) = require(Kafka::start()) else { return };
+    run(&kafka, cycles.unwrap_or(DEFAULT_CYCLES));
+    println!("1 passed, 0 failed");
+}
+
+fn run(kafka: &Kafka, cycles: u64) {
+    let began = Instant::now();
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let disk = tempfile::tempdir().expect("a folder");
+    let mut site = Site { pipeline: &pipeline, disk: disk.path(), running: None, takeovers: Vec::new() };
+    site.start("a");
+    eventually("the topics", || {
+        let topics = pipeline.cluster.topics();
+        [&pipeline.metrics, &pipeline.aggregates].iter().all(|topic| topics.contains_key(*topic)).then_some(())
+    });
+    let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics);
+    let reader = Reader::start(&pipeline);
+    // A generator of its own, so that a run with other cycles is another run.
+    let mut random = cycles ^ 0x5eed;
+    for cycle in 0..cycles {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        pause(Duration::from_millis(100 + (random >> 33) % 4400));
+        let what = match cycle % 15 {
+            4 => site.lose_disk(),
+            8 => {
+                kafka.kill();
+                pause(Duration::from_millis((random >> 40) % 500));
+                kafka.restart();
+                "the broker was killed"
+            }
+            12 => site.take_over(),
+            _ => site.kill(),
+        };
+        println!("cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen());
+    }
+    let said = fleet.stop();
+    let expected = expected(&pipeline, &said);
+    reader.until(expected.last().expect("records").1);
+    let totals = reader.stop();
+    let wrong = check(&totals, &expected);
+    println!(
+        "chaos: {cycles} cycles, {} records, {} totals seen, {} wrong, takeovers {:?}, {:.0} s",
+        said.len(),
+        totals.len(),
+        wrong.len(),
+        site.takeovers,
+        began.elapsed().as_secs_f64()
+    );
+    site.agree();
+    assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
+}
+
+/// The totals after each record that the fleet wrote, by its offset.
+fn expected(pipeline: &Pipeline, said: &[fold::Logged]) -> Vec<(i64, Totals)> {
+    let keys: std::collections::BTreeSet<String> = said.iter().map(|logged| logged.said.key()).collect();
+    let log = pipeline.cluster.read_to_end(&pipeline.metrics);
+    let ours = log.iter().filter(|message| {
+        message.key().is_some_and(|key| std::str::from_utf8(key).is_ok_and(|key| keys.contains(key)))
+    });
+    let offsets: Vec<i64> = ours.map(rdkafka::message::OwnedMessage::offset).collect();
+    assert_eq!(offsets.len(), said.len(), "every record is in the log once");
+    let mut oracle = Oracle::default();
+    let after = said.iter().zip(offsets).map(|(logged, offset)| {
+        oracle.push(logged);
+        let mut totals = [0; SERIES.len()];
+        for row in oracle.rows.values() {
+            for (series, count) in &row.counters {
+                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
+            }
+        }
+        (offset, totals)
+    });
+    after.collect()
+}
+
+type Totals = [i128; SERIES.len()];
+
+/// What is wrong with the totals that were seen, in their order.
+fn check(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut latest = std::collections::BTreeMap::<String, &Aggregate>::new();
+    for aggregate in seen {
+        let key = aggregate.series.to_string();
+        let Some(series) = SERIES.iter().position(|series| *series == key) else { continue };
+        let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
+        let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
+        if total != aggregate.count {
+            wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
+        }
+        if let Some(before) = latest.insert(key.clone(), aggregate) {
+            let back = before.count > aggregate.count || before.offset > aggregate.offset;
+            if back || before.timestamp > aggregate.timestamp {
+                wrong.push(format!("{key} went back from {before:?} to {aggregate:?}"));
+            }
+        }
+    }
+    wrong
+}
+
+/// Where aggregators run: each under a name of its own in the group, with a folder of its own.
+struct Site<'a> {
+    pipeline: &'a Pipeline,
+    disk: &'a Path,
+    running: Option<(&'static str, Process)>,
+    takeovers: Vec<Duration>,
+}
+
+impl Site<'_> {
+    fn process(&self, name: &str) -> Process {
+        let Pipeline { cluster, metrics, aggregates, dead_letters, state, application_id } = self.pipeline;
+        let folder = self.disk.join(name);
+        let settings = [
+            format!("state.dir={}", folder.display()),
+            format!("group_instance_id={name}"),
+            format!("topics.metrics={metrics}"),
+            format!("topics.aggregates={aggregates}"),
+            format!("topics.dead_letters={dead_letters}"),
+            format!("topics.state={state}"),
+        ];
+        let mut all = vec!["aggregate", "--brokers", cluster.bootstrap(), "--http", "127.0.0.1:0"];
+        all.extend(["--application-id", application_id.as_str(), "--commit-interval", "20ms"]);
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        quipu(&all)
+    }
+
+    fn start(&mut self, name: &'static str) {
+        self.running = Some((name, self.process(name)));
+    }
+
+    /// Kills the aggregator, and starts it again on its disk.
+    fn kill(&mut self) -> &'static str {
+        let name = self.kill_only();
+        self.start(name);
+        "the aggregator was killed"
+    }
+
+    fn kill_only(&mut self) -> &'static str {
+        let (name, process) = self.running.take().expect("one runs");
+        assert!(!process.has_ended(), "the aggregator ended by itself: {}", process.stderr_so_far());
+        process.signal("KILL");
+        drop(process.finish());
+        name
+    }
+
+    /// Kills the aggregator, and starts it again without its disk.
+    fn lose_disk(&mut self) -> &'static str {
+        let name = self.kill_only();
+        std::fs::remove_dir_all(self.disk.join(name)).expect("a state folder");
+        self.start(name);
+        "the aggregator was killed and its disk was lost"
+    }
+
+    /// Another aggregator waits while this one is killed, and takes over.
+    fn take_over(&mut self) -> &'static str {
+        let other = if self.running.as_ref().is_some_and(|(name, _)| *name == "a") { "b" } else { "a" };
+        let waiting = self.process(other);
+        eventually("the other to wait", || waiting.stderr_so_far().contains("waiting for the partition").then_some(()));
+        self.kill_only();
+        let killed = Instant::now();
+        eventually("the other to take over", || waiting.stderr_so_far().contains("caught up").then_some(()));
+        self.takeovers.push(killed.elapsed());
+        self.running = Some((other, waiting));
+        "another aggregator took over"
+    }
+
+    /// The independent fold says the same as the aggregator.
+    fn agree(&self) {
+        let Pipeline { cluster, metrics, aggregates, state, .. } = self.pipeline;
+        let settings = [
+            format!("topics.metrics={metrics}"),
+            format!("topics.aggregates={aggregates}"),
+            format!("topics.state={state}"),
+        ];
+        let mut all = vec!["verify", "--brokers", cluster.bootstrap()];
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        let verified = quipu(&all).finish();
+        assert_eq!(verified.status.code(), Some(0), "{}{}", verified.stdout, verified.stderr);
+        print!("{}", verified.stdout);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the moment of a crash is a random one")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
