@@ -94,7 +94,9 @@ fn conclude(options: &DemoOptions, log: &Log, ids: &Path) -> Result<ExitCode> {
     match options.output {
         Output::Text => print(&format!("\n{}", summary.text()))?,
         Output::Json => {
-            tell(&format!("\n{}", summary.text()));
+            if !options.quiet || !summary.faults().is_empty() {
+                tell(&format!("\n{}", summary.text()));
+            }
             print(&summary.json().context("the result is no JSON")?)?;
         }
     }
