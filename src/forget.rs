@@ -83,7 +83,7 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
 
 fn plan(target: &Target, found: &Forgetting<'_>) -> String {
     let mut text = String::new();
-    push_visible(&mut text, &format!("{} has {} rows; these totals go down:", name(target), found.rows()), |_| false);
+    push_visible(&mut text, &format!("{}: rows {}; these totals go down:", name(target), found.rows()), |_| false);
     text.push('\n');
     for part in found.subtractions() {
         let (total, count) = (part.total, part.count);

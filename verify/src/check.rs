@@ -202,12 +202,10 @@ impl Check {
         };
         self.report.offset = self.report.offset.max(Some(offset));
         let verdict = if sum.count != aggregate.count {
-            let (problem, detail) = if offset == aggregate.offset {
-                (Problem::Total, None)
-            } else {
-                (Problem::Stale, Some(format!("said at offset {}", aggregate.offset)))
-            };
-            self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), detail);
+            // Where the log could not tell whether it was right when it was said, it is just wrong.
+            let problem = if self.verdicts.contains_key(series) { Problem::Stale } else { Problem::Total };
+            let earlier = (offset != aggregate.offset).then(|| format!("said at offset {}", aggregate.offset));
+            self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), earlier);
             Verdict::Differs
         } else if sum.helped > 0 {
             Verdict::WithChangelog
@@ -227,6 +225,10 @@ impl Check {
         let absent = self.fold.sums().chain(derived).filter(|(series, _)| !self.aggregates.contains_key(*series));
         let absent: Vec<_> = absent.map(|(series, sum)| (series.to_string(), sum.count)).collect();
         for (series, count) in absent {
+            // What stands in its place may have been reported: it can't be read.
+            if self.report.differences.iter().any(|difference| difference.name == series) {
+                continue;
+            }
             self.differ(Problem::Missing, &series, Some(count), None, Some(offset), None);
         }
     }

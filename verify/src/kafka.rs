@@ -84,14 +84,15 @@ impl<'c> Kafka<'c> {
     pub(crate) fn committed(&self, topic: &str) -> Option<i64> {
         let mut partition = TopicPartitionList::new();
         partition.add_partition(topic, PARTITION);
-        match self.committed.committed_offsets(partition, TIMEOUT) {
+        // It is not told before the transactions are decided that would change it.
+        match self.committed.committed_offsets(partition, PATIENCE) {
             Ok(offsets) => match offsets.find_partition(topic, PARTITION)?.offset() {
                 Offset::Offset(position) => Some(position - 1),
                 _ => None,
             },
             Err(error) => {
                 let group = &self.config.application_id;
-                warn!(group, %error, "can't ask for the group's offset, and goes without: allow READ on the group");
+                warn!(group, %error, "can't learn the group's offset, and goes without; it needs READ on the group");
                 None
             }
         }
@@ -221,6 +222,10 @@ impl ClientContext for Logged {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition comes this way, too.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
     }
 }

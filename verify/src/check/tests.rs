@@ -188,7 +188,7 @@ fn rows_whose_records_expired_come_from_the_changelog() {
     topics.with_changelog().without(&[0, 1]);
     // The changelog has the row of `a`, and the base of `b`.
     topics.check(2, 2, &[]);
-    topics.says("b", 2, 2).check(2, 1, &[Problem::Stale]);
+    topics.says("b", 2, 2).check(2, 1, &[Problem::Total]);
     topics.changelog.clear();
     let report = topics.verify();
     assert!(report.says_nothing() && report.unanswered.len() == 4, "{report:#?}");
@@ -222,6 +222,16 @@ fn a_row_of_the_changelog_that_is_not_what_the_log_says_is_found() {
     other.plain("k", "a", 4).plain("k", "a", 3).with_changelog();
     topics.changelog = other.changelog;
     topics.says("a", 2, 1).check(1, 0, &[Problem::Row]);
+}
+
+#[test]
+fn a_tombstone_outlives_what_it_removed() {
+    let mut topics = Topics::default();
+    topics.plain("k", "a", 5).plain("l", "a", 1).push("k", None).plain("k", "a", 2).plain("l", "a", 3);
+    topics.says("a", 5, 4).with_changelog().check(1, 0, &[]);
+    topics.without(&[0, 1]).check(1, 0, &[]);
+    topics.changelog.clear();
+    assert_eq!(topics.verify().unanswered.len(), 1);
 }
 
 #[test]
