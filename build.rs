@@ -2,9 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::exit;
+use std::process::ExitCode;
 
-fn main() {
+fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=LIBCLANG_PATH");
     let needs_libclang = env::var_os("CARGO_FEATURE_ROCKSDB").is_some() && cfg!(target_os = "linux");
@@ -16,8 +16,9 @@ fn main() {
         println!(
             "cargo::error=if it is in another place: LIBCLANG_PATH=FOLDER; without a store on disk: --no-default-features --features tls"
         );
-        exit(1);
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 /// Where libclang may be.
