@@ -86,11 +86,6 @@ impl RunColumn {
     }
 }
 
-/// Whether a series is one of Quipu's own, which come after the user's.
-pub(crate) fn is_own(series: &ObservedSeries) -> bool {
-    series.series().name().starts_with("quipu_")
-}
-
 /// The series of a list in its order. Numbers begin with the largest, names with A.
 pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> Vec<SeriesId> {
     let mut rows: Vec<(&ObservedSeries, f64)> = scope
@@ -108,7 +103,7 @@ pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> V
             SeriesColumn::Rate => b_rate.total_cmp(a_rate),
             SeriesColumn::Instances => instances(b).cmp(&instances(a)),
         };
-        let order = order.then_with(|| (is_own(a), a.text()).cmp(&(is_own(b), b.text())));
+        let order = order.then_with(|| (a.is_own(), a.text()).cmp(&(b.is_own(), b.text())));
         if list.is_reversed { order.reverse() } else { order }
     });
     rows.into_iter().map(|(series, _)| series.id()).collect()

@@ -11,21 +11,24 @@ pub struct Audit<'a> {
     pub sent: Option<&'a ObservedSeries>,
     /// How much was processed.
     pub processed: Option<&'a ObservedSeries>,
-    /// Processed less sent: negative is behind, positive is at least so many duplicates.
+    /// Processed less sent: negative is behind.
     pub delta: Option<&'a ObservedSeries>,
+    /// How much may have been sent since the senders' last reports: a positive delta up to this proves nothing, as the
+    /// consumers' reports may just be the newer ones.
+    pub jitter: i128,
 }
 
 impl Audit<'_> {
-    /// The newest difference.
+    /// The newest delta.
     #[must_use]
     pub fn delta_count(&self) -> Option<i128> {
         Some(self.delta?.total()?.count)
     }
 
-    /// How many records were processed twice at least; 0 while processing is behind.
+    /// The delta if it proves that records were processed twice; else 0.
     #[must_use]
     pub fn duplicates(&self) -> i128 {
-        self.delta_count().unwrap_or(0).max(0)
+        self.delta_count().filter(|delta| *delta > self.jitter).unwrap_or(0)
     }
 }
 

@@ -10,7 +10,7 @@ mod runs;
 mod series;
 mod timeline;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use quipu_record::{Aggregate, AggregateError, BadRecord, Key, Record, Series, decode};
 
@@ -31,6 +31,9 @@ pub use timeline::{Event, EventKind};
 
 /// This machine's clock may be wrong, but what is further ahead of it than a day is no time.
 const MAX_AHEAD_MS: i64 = 86_400_000;
+
+/// How much later than others a report may come here.
+const LATENCY_MS: i64 = 250;
 
 /// How much a [`Fleet`] holds at most. What is beyond is counted by [`Fleet::cut_off`].
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +61,17 @@ pub struct Fleet {
     timeline: Timeline,
     pipeline: Pipeline,
     clock: ClockOffset,
-    /// By audit: whether its delta was positive.
-    was_positive: HashMap<String, bool>,
+    /// By audit.
+    findings: BTreeMap<String, Finding>,
     cut_off: u64,
+}
+
+/// What was last found out about an audit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Finding {
+    jitter: i128,
+    /// Whether duplicates were found since the delta was last below zero.
+    has_duplicates: bool,
 }
 
 impl Default for Fleet {
@@ -80,7 +91,7 @@ impl Fleet {
             timeline: Timeline::default(),
             pipeline: Pipeline::new(),
             clock: ClockOffset::default(),
-            was_positive: HashMap::new(),
+            findings: BTreeMap::new(),
             cut_off: 0,
         }
     }
@@ -174,7 +185,7 @@ impl Fleet {
 
     /// The audits by their names.
     pub fn audits(&self) -> impl Iterator<Item = Audit<'_>> {
-        self.series.audits()
+        self.series.audits(|name| self.findings.get(name).map_or(0, |finding| finding.jitter))
     }
 
     /// The newest events, oldest first.
@@ -311,17 +322,36 @@ impl Fleet {
         Ok(())
     }
 
-    /// Writes into the timeline when an audit's delta becomes positive.
+    /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
     fn tick_audits(&mut self) {
-        for audit in self.series.audits() {
-            let Some(delta) = audit.delta.and_then(ObservedSeries::total) else {
-                continue;
-            };
-            let was_positive = self.was_positive.insert(audit.name.to_owned(), delta.count > 0);
-            if delta.count > 0 && was_positive != Some(true) {
-                self.timeline.push(delta.timestamp, EventKind::Duplicates, audit.name);
+        let interval = self.longest_interval() + LATENCY_MS;
+        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
+        let newest = self.pipeline.newest_aggregate().unwrap_or(0);
+        let mut findings = BTreeMap::new();
+        let mut found = Vec::new();
+        for mut audit in self.audits() {
+            let rate = audit.sent.and_then(|sent| sent.history().rate(newest)).unwrap_or(0.0);
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
+            let jitter = (rate.max(0.0) * interval as f64 / 1000.0).ceil() as i128;
+            audit.jitter = jitter;
+            let before = self.findings.get(audit.name).is_some_and(|finding| finding.has_duplicates);
+            let has_duplicates = audit.duplicates() > 0 || (before && audit.delta_count() > Some(0));
+            findings.insert(audit.name.to_owned(), Finding { jitter, has_duplicates });
+            if let Some(delta) = audit.delta.and_then(ObservedSeries::total).filter(|_| has_duplicates && !before) {
+                found.push((delta.timestamp, audit.name.to_owned()));
             }
         }
+        self.findings = findings;
+        for (at, name) in found {
+            self.timeline.push(at, EventKind::Duplicates, &name);
+        }
+    }
+
+    /// The longest interval in which a live run reports that counts something of the user's.
+    fn longest_interval(&self) -> i64 {
+        let live = self.runs.iter().filter(|run| run.state() == RunState::Live);
+        let users = live.filter(|run| run.counts().any(|(series, _)| !self.get(series).is_own()));
+        users.map(Run::interval).max().unwrap_or(0)
     }
 
     /// Forgets what was read from a topic that was replaced.

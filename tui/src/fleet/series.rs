@@ -76,6 +76,12 @@ impl ObservedSeries {
         self.reporters
     }
 
+    /// Whether it is one of Quipu's own series.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.series.name().starts_with("quipu_")
+    }
+
     /// Whether there is anything to show of it.
     #[must_use]
     pub fn is_known(&self) -> bool {
@@ -156,10 +162,11 @@ impl SeriesTable {
         self.entries.iter()
     }
 
-    pub(super) fn audits(&self) -> impl Iterator<Item = Audit<'_>> {
-        self.audits.iter().map(|(name, parts)| {
+    /// The audits by their names; `jitter` tells that of each.
+    pub(super) fn audits(&self, jitter: impl Fn(&str) -> i128) -> impl Iterator<Item = Audit<'_>> {
+        self.audits.iter().map(move |(name, parts)| {
             let [sent, processed, delta] = parts.map(|id| id.map(|id| self.get(id)));
-            Audit { name, sent, processed, delta }
+            Audit { name, sent, processed, delta, jitter: jitter(name) }
         })
     }
 

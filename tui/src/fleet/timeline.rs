@@ -38,7 +38,7 @@ pub(super) struct Timeline(VecDeque<Event>);
 
 impl Timeline {
     pub(super) fn push(&mut self, at: i64, kind: EventKind, subject: &str) {
-        let place = self.0.partition_point(|event| event.at <= at);
+        let place = self.0.partition_point(|event| (event.at, event.subject.as_str()) <= (at, subject));
         if self.0.len() == EVENTS {
             if place == 0 {
                 return;

@@ -36,8 +36,12 @@ pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Bu
 pub(crate) fn meaning(audit: &AuditRow) -> (Role, String) {
     match audit.delta {
         None => (Role::Faint, "no delta has been published yet".to_owned()),
-        Some(0) => (Role::Good, "everything sent was processed, as far as counts can tell, once".to_owned()),
+        Some(0) => (Role::Good, "as many processed as sent".to_owned()),
         Some(behind) if behind < 0 => (Role::Behind, format!("{} behind", format::count(-behind))),
+        Some(ahead) if audit.duplicates == 0 => {
+            let ahead = format::count(ahead);
+            (Role::Good, format!("{ahead} ahead, no more than may have been sent since the last reports"))
+        }
         Some(ahead) => (Role::Ahead, format!("at least {} records were processed twice", format::count(ahead))),
     }
 }

@@ -1,43 +1,42 @@
-use std::sync::Mutex;
-use std::sync::mpsc::SyncSender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::batch::{Batch, Connection};
+/// What librdkafka calls the log lines that say why a connection failed.
+const FAILURE: &str = "FAIL";
 
-/// Carries what librdkafka says to `tracing`, and that no broker answers to the channel.
+/// Carries what librdkafka says to `tracing`, and remembers why a connection failed.
+#[derive(Default)]
 pub(super) struct Context {
-    batches: Option<SyncSender<Batch>>,
-    last_error: Mutex<String>,
+    failure: Mutex<Option<String>>,
 }
 
 impl Context {
-    /// A context that only logs.
-    pub(super) fn quiet() -> Self {
-        Self { batches: None, last_error: Mutex::default() }
-    }
-
-    /// A context that also tells when no broker answers.
-    pub(super) fn telling(batches: SyncSender<Batch>) -> Self {
-        Self { batches: Some(batches), last_error: Mutex::default() }
-    }
-
-    /// The best reason that is known for an error: the last one that was not merely its consequence.
+    /// The best reason for an error: why the connection failed, rather than that it did.
     pub(super) fn reason(&self, error: &KafkaError) -> String {
-        let last = self.last_error();
-        if last.is_empty() { error.to_string() } else { last.clone() }
+        self.failure().clone().unwrap_or_else(|| error.to_string())
     }
 
-    fn last_error(&self) -> std::sync::MutexGuard<'_, String> {
-        self.last_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Forgets why a connection failed, because there is one now.
+    pub(super) fn forget(&self) {
+        *self.failure() = None;
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == FAILURE {
+            // The thread's name stands in brackets before what happened.
+            let reason = message.split_once("]: ").map_or(message, |(_, reason)| reason);
+            *self.failure() = Some(reason.to_owned());
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::error!(target: "librdkafka", facility, "{message}");
@@ -51,19 +50,8 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        if code == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
-        }
-        tracing::warn!(target: "librdkafka", %error, "{reason}");
-        if code != Some(RDKafkaErrorCode::AllBrokersDown) {
-            reason.clone_into(&mut self.last_error());
-            return;
-        }
-        if let Some(batches) = &self.batches {
-            let reason = self.reason(&error);
-            // Nobody listens any more: then nobody wants to know.
-            let _ = batches.send(Batch::Connection(Connection::Lost { reason }));
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(target: "librdkafka", %error, "{reason}");
         }
     }
 }

@@ -6,8 +6,8 @@ mod reader;
 mod stop;
 mod watcher;
 
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::JoinHandle;
+use std::convert::Infallible;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rdkafka::error::KafkaError;
@@ -22,6 +22,9 @@ pub use options::SourceOptions;
 
 /// So many batches wait at most for whoever folds them; the readers wait then.
 const BATCHES: usize = 16;
+
+/// How long a source that is dropped waits for its threads.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// Why reading could not begin. Whatever time can heal (no broker, no topic) is no error but a state in a [`Batch`].
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +64,16 @@ pub struct Source {
     /// Taken when it is dropped, so that no reader waits for room that nobody makes.
     batches: Option<Receiver<Batch>>,
     stop: Stop,
-    threads: Vec<JoinHandle<()>>,
+    /// Disconnected as soon as all threads have ended; nothing is ever sent.
+    ended: Receiver<Infallible>,
 }
 
 impl Source {
     /// Begins to read. That there is no broker or no topic is not an error: both are waited for.
     pub fn start(options: SourceOptions) -> Result<Self, SourceError> {
         let (sender, batches) = sync_channel(BATCHES);
-        let mut source = Self { batches: Some(batches), stop: Stop::default(), threads: Vec::new() };
+        let (running, ended) = sync_channel(0);
+        let source = Self { batches: Some(batches), stop: Stop::default(), ended };
         let config = options.client_config();
         for topic in [Topic::Metrics, Topic::Aggregates] {
             // librdkafka wants a group even of a consumer that is in none.
@@ -76,14 +81,14 @@ impl Source {
             let consumer = config
                 .clone()
                 .set("group.id", group)
-                .create_with_context(Context::quiet())
+                .create_with_context(Context::default())
                 .map_err(SourceError::Client)?;
             let name = options.topic(topic).to_owned();
             let reader = Reader { topic, name, consumer, batches: sender.clone(), stop: source.stop.clone() };
-            source.spawn("quipu-reader", move || drop(reader.run()))?;
+            spawn("quipu-reader", running.clone(), move || drop(reader.run()))?;
         }
         let mut watcher = Watcher::new(options, config, sender, source.stop.clone()).map_err(SourceError::Client)?;
-        source.spawn("quipu-watcher", move || drop(watcher.run()))?;
+        spawn("quipu-watcher", running, move || drop(watcher.run()))?;
         Ok(source)
     }
 
@@ -92,21 +97,22 @@ impl Source {
     pub fn recv_timeout(&self, timeout: Duration) -> Option<Batch> {
         self.batches.as_ref()?.recv_timeout(timeout).ok()
     }
+}
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), SourceError> {
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(SourceError::Thread)?;
-        self.threads.push(thread);
-        Ok(())
-    }
+/// Runs something on a thread that lets go of `running` when it ends.
+fn spawn(name: &str, running: SyncSender<Infallible>, run: impl FnOnce() + Send + 'static) -> Result<(), SourceError> {
+    let run = move || {
+        run();
+        drop(running);
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop).map_err(SourceError::Thread)
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
         self.stop.set();
         drop(self.batches.take());
-        for thread in self.threads.drain(..) {
-            // A reader that panicked has nothing left to say.
-            let _ = thread.join();
-        }
+        // A thread that waits for a broker's answer ends when its time is over, which nobody need wait for.
+        let _ = self.ended.recv_timeout(GRACE);
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::batch::Topic;
 
@@ -49,6 +50,7 @@ impl SourceOptions {
     /// What every client has in common. The user's properties may change anything but what makes us an observer.
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Info);
         config
             .set("client.id", "quipu-top")
             .set("fetch.wait.max.ms", "20")

@@ -38,32 +38,36 @@ impl Watcher {
         batches: SyncSender<Batch>,
         stop: Stop,
     ) -> KafkaResult<Self> {
-        let consumer = config.create_with_context(Context::telling(batches.clone()))?;
+        let consumer = config.create_with_context(Context::default())?;
         Ok(Self { options, config, consumer, batches, stop, groups: BTreeMap::new() })
     }
 
     /// Asks once per interval, until it is stopped or nobody takes the answers any more.
     pub(super) fn run(&mut self) -> Result<(), Gone> {
-        let mut discovered: Option<Instant> = None;
+        let mut discovery: Option<Instant> = None;
         while !self.stop.is_set() {
             let next = Instant::now() + self.options.lag_interval;
-            if discovered.is_none_or(|at| at.elapsed() >= DISCOVERY) {
-                discovered = Some(Instant::now());
-                self.discover();
-            }
             match self.report() {
                 Ok(report) => {
+                    self.consumer.context().forget();
                     self.batches.send(Batch::Connection(Connection::Connected))?;
                     self.batches.send(Batch::Lag(report))?;
+                    if discovery.is_none_or(|last| last.elapsed() >= DISCOVERY) {
+                        discovery = Some(Instant::now());
+                        self.discover();
+                        continue;
+                    }
                 }
                 Err(error) => {
                     tracing::debug!(%error, "log ends and committed offsets are not to be had");
+                    // Why it is so stands in the queue that polling serves.
+                    drop(self.consumer.poll(POLL));
                     let reason = self.consumer.context().reason(&error);
                     self.batches.send(Batch::Connection(Connection::Lost { reason }))?;
                 }
             }
             while !self.stop.is_set() && Instant::now() < next {
-                // What comes are errors; the context has told them already.
+                // Nothing is assigned, so what comes are errors, and the context has logged them already.
                 drop(self.consumer.poll(POLL));
             }
         }
@@ -89,7 +93,7 @@ impl Watcher {
         for (group, topic) in found {
             if self.groups.len() < GROUPS && !self.groups.contains_key(&group) {
                 let config = self.config.clone().set("group.id", &group).clone();
-                match config.create_with_context(Context::quiet()) {
+                match config.create_with_context(Context::default()) {
                     Ok(client) => drop(self.groups.insert(group, (topic, client))),
                     Err(error) => tracing::warn!(group, %error, "the group can't be followed"),
                 }

@@ -40,7 +40,7 @@ pub struct AuditRow {
     pub processed_rate: Option<f64>,
     /// Processed less sent.
     pub delta: Option<i128>,
-    /// How many records were processed twice at least.
+    /// How many records were processed twice at least; 0 if the delta proves nothing.
     pub duplicates: i128,
 }
 

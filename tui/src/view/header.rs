@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::app::{App, Scope, order};
+use crate::app::{App, Scope};
 use crate::batch::{Connection, Topic, TopicState};
 use crate::fleet::{Audit, RunState};
 use crate::name::Name;
@@ -149,7 +149,7 @@ fn verdict(scope: Scope<'_>, age: Option<i64>) -> Verdict {
 
 /// Whether any total of the user's grows.
 fn is_counting(scope: Scope<'_>) -> bool {
-    let mut series = scope.fleet.series().filter(|series| !order::is_own(series));
+    let mut series = scope.fleet.series().filter(|series| !series.is_own());
     series.any(|series| scope.total_rate(series.history()).is_some_and(|rate| rate > 0.0))
 }
 
