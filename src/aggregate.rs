@@ -28,12 +28,18 @@ pub(crate) struct AggregateOptions {
     /// Where /metrics, /healthz and /readyz are served, or off [default: 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
+    /// Leave the sinks of the configuration to `quipu sink`
+    #[arg(long)]
+    no_sinks: bool,
 }
 
 pub(crate) fn run(options: AggregateOptions) -> Result<ExitCode> {
     let commit_interval = flag("--commit-interval", "commit_interval", options.commit_interval);
     let http = flag("--http", "http.listen", options.http);
-    let config = options.config.load(commit_interval.into_iter().chain(http).collect())?;
+    let mut config = options.config.load(commit_interval.into_iter().chain(http).collect())?;
+    if options.no_sinks {
+        config.sinks.clear();
+    }
     let runtime = Builder::new_multi_thread().enable_all().build().context("can't start threads")?;
     let outcome = runtime.block_on(async {
         let stop = signals::stop().context("can't wait for signals")?;

@@ -7,6 +7,7 @@ use crate::aggregate::AggregateOptions;
 use crate::config::ConfigCommand;
 use crate::forget::ForgetOptions;
 use crate::logging::LogOptions;
+use crate::sink::SinkOptions;
 use crate::top::TopCommand;
 use crate::verify::VerifyOptions;
 
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Subtract from the totals what an instance ever counted
     #[command(after_help = crate::forget::EXAMPLES)]
     Forget(ForgetOptions),
+    /// Write the totals on `metrics-agg` to InfluxDB, Graphite or standard output, without the aggregator
+    #[command(after_help = crate::sink::EXAMPLES)]
+    Sink(SinkOptions),
     /// Watch the fleet: totals, instances, duplicates, who came and went
     #[command(after_help = crate::top::EXAMPLES)]
     Top(TopCommand),
@@ -68,7 +72,7 @@ impl Command {
     /// written across a dashboard, which shows by itself what is wrong.
     pub(crate) fn default_log_level(&self) -> &'static str {
         match self {
-            Self::Aggregate(_) => "info",
+            Self::Aggregate(_) | Self::Sink(_) => "info",
             Self::Config(_) | Self::Demo(_) | Self::DemoChild { .. } | Self::Forget(_) | Self::Verify(_) => "warn",
             Self::Top(_) => "off",
         }

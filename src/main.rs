@@ -10,6 +10,7 @@ mod logging;
 mod output;
 mod progress;
 mod signals;
+mod sink;
 mod top;
 mod verify;
 mod visible;
@@ -32,6 +33,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Config(command) => config::run(&command),
         Command::Demo(options) => demo::run(options),
         Command::Forget(options) => forget::run(options),
+        Command::Sink(options) => sink::run(options),
         Command::Top(options) => top::run(options),
         Command::Verify(options) => verify::run(options),
         Command::DemoChild { child } => demo::run_child(&child),

@@ -7,7 +7,7 @@
 //!
 //! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` is `kafka.brokers`,
 //! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
-//! (`[[audit]]`) are for the file only.
+//! (`[[audit]]`, `[[sink]]`) are for the file only.
 
 mod document;
 mod duration;
@@ -17,7 +17,9 @@ mod keys;
 mod layers;
 mod listen;
 mod properties;
+mod sink;
 mod validate;
+mod validate_sink;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,11 +31,13 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
 pub use properties::Properties;
+pub use sink::{Sink, SinkType};
 
 use crate::selector::Selector;
 use keys::Keys;
 use layers::{Layers, Setting};
 use properties::Secrets;
+use sink::Secret;
 
 /// Everything that can be set, with what holds when it is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,9 @@ pub struct Config {
     /// Pairs of aggregates to compare. Default none.
     #[serde(rename = "audit")]
     pub audits: Vec<Audit>,
+    /// Where the totals are written to, besides their topic. Default none.
+    #[serde(rename = "sink")]
+    pub sinks: Vec<Sink>,
 }
 
 /// What holds when the aggregator crashes; the names are Kafka Streams'.
@@ -215,13 +222,15 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let keys = Keys::of_defaults();
         let mut problems = Vec::new();
-        let mut settings = environment::settings(environment, &keys, &mut problems);
+        let environment: Vec<(OsString, OsString)> =
+            environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut settings = environment::settings(environment.iter().cloned(), &keys, &mut problems);
         settings.extend(flags.into_iter().filter_map(|flag| {
             Setting::new(&keys, &flag.key, flag.value, flag.name).map_err(|problem| problems.push(problem)).ok()
         }));
         let mut layers = Layers::new(file, text, &settings, &keys, &mut problems);
         let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
-            config.read_secrets(&layers, &mut problems);
+            config.read_secrets(&environment, &layers, &mut problems);
             config.validate(&layers, &mut problems);
             config
         });
@@ -251,23 +260,32 @@ impl Config {
         toml::to_string(self)
     }
 
-    fn read_secrets(&mut self, layers: &Layers<'_>, problems: &mut Vec<Problem>) {
+    fn read_secrets(&mut self, environment: &[(OsString, OsString)], layers: &Layers<'_>, problems: &mut Vec<Problem>) {
         for (property, path) in &self.kafka.secret_files {
-            match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    let secret =
-                        text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-                    self.kafka.secrets.0.insert(property, secret);
-                }
-                Err(error) => {
-                    problems.push(layers.problem(
-                        &["kafka", "secret_files", property],
-                        format!("can't read {}: {error}", path.display()),
-                    ));
-                }
+            match secret_file(path) {
+                Ok(secret) => self.kafka.secrets.0.insert(property, secret),
+                Err(why) => problems.push(layers.problem(&["kafka", "secret_files", property], why)),
+            }
+        }
+        for (index, sink) in self.sinks.iter_mut().enumerate() {
+            match validate_sink::secret(sink, environment) {
+                Ok(secret) => sink.secret = Secret(secret),
+                Err((key, why)) => problems.push(layers.problem(&["sink", &index.to_string(), key], why)),
             }
         }
     }
+}
+
+/// What a secret file holds, without one newline at its end.
+fn secret_file(path: &Path) -> Result<String, String> {
+    let mut text = std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
 }
 
 impl Default for Config {
@@ -285,6 +303,7 @@ impl Default for Config {
             limits: Limits::default(),
             http: Http::default(),
             audits: Vec::new(),
+            sinks: Vec::new(),
         }
     }
 }

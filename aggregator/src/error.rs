@@ -82,6 +82,17 @@ pub enum Error {
         "stopped without Kafka's word on the last totals; nothing is lost: they are computed again at the next start"
     )]
     Uncommitted,
+    /// A sink can't be made from the configuration.
+    #[error("sink {name}: {why}")]
+    Sink {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is nothing for `quipu sink` to do.
+    #[error("no sinks: add a section [[sink]] to the configuration (`quipu config show` has examples)")]
+    NoSinks,
     /// A thread could not be started, or ended by a defect.
     #[error("the task's thread failed: {0}")]
     Thread(String),

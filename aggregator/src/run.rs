@@ -12,9 +12,10 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::router;
+use crate::http::{own_router, ready_router};
 use crate::instruments::Instruments;
 use crate::shared::Shared;
+use crate::sink::Sinks;
 use crate::task::Task;
 use crate::topics;
 
@@ -30,14 +31,15 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
     if let Some(address) = config.http.listen {
-        serve(address, router(prometheus.handle(), shared.clone())).await?;
+        serve(address, own_router(prometheus.handle()).merge(ready_router(shared.clone()))).await?;
     }
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
         ready = topics::ensure(&mut config) => ready?,
     }
-    let (recorder, reporter) = own_reporter(&config)?;
+    let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
+    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder)?;
     let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder))?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
@@ -51,16 +53,40 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
             ended.await
         }
     };
-    let last_report = tokio::task::spawn_blocking(move || reporter.shutdown(OWN_SHUTDOWN)).await;
-    if let Ok(Err(error)) = last_report {
-        warn!(%error, "the aggregator's own counters were not reported to the last");
-    }
+    shared.stop();
+    sinks.stopped().await;
+    report_last(reporter).await;
     result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))
+}
+
+/// Runs the sinks alone until `stop` is ready or all of them have ended.
+///
+/// # Errors
+/// What time can't heal, as [`Error`] says. Unreachable brokers and targets are waited for.
+pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    if config.sinks.is_empty() {
+        return Err(Error::NoSinks);
+    }
+    let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    let shared = Shared::default();
+    if let Some(address) = config.http.listen {
+        serve(address, own_router(prometheus.handle())).await?;
+    }
+    let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
+    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder)?;
+    tokio::select! {
+        () = stop => {}
+        () = sinks.ended() => {}
+    }
+    shared.stop();
+    sinks.stopped().await;
+    report_last(reporter).await;
+    Ok(())
 }
 
 async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics, /healthz and /readyz");
+    info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics and /healthz");
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             warn!(%error, "the HTTP server ended");
@@ -69,9 +95,16 @@ async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {
     Ok(())
 }
 
-fn own_reporter(config: &Config) -> Result<(KafkaRecorder, KafkaReporter), Error> {
+async fn report_last(reporter: KafkaReporter) {
+    let last_report = tokio::task::spawn_blocking(move || reporter.shutdown(OWN_SHUTDOWN)).await;
+    if let Ok(Err(error)) = last_report {
+        warn!(%error, "the process's own counters were not reported to the last");
+    }
+}
+
+fn own_reporter(config: &Config, instance: &str) -> Result<(KafkaRecorder, KafkaReporter), Error> {
     let mut builder = KafkaReporter::builder(&config.kafka.brokers)
-        .instance(&config.application_id)
+        .instance(instance)
         .topic(&config.topics.metrics)
         .interval(OWN_INTERVAL);
     for (name, value) in config.client_properties().filter(|(name, _)| *name != "bootstrap.servers") {

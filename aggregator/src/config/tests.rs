@@ -48,7 +48,9 @@ fn the_example_states_every_default_and_nothing_else() {
     assert_eq!(load(Config::EXAMPLE).expect("the example"), Config::default());
     let example: toml::Table = Config::EXAMPLE.parse().expect("TOML");
     let mut defaults: toml::Table = Config::default().to_toml().expect("defaults that TOML has").parse().expect("TOML");
-    assert_eq!(defaults.remove("audit"), Some(toml::Value::Array(Vec::new())), "TOML can't show an empty [[audit]]");
+    for list in ["audit", "sink"] {
+        assert_eq!(defaults.remove(list), Some(toml::Value::Array(Vec::new())), "TOML can't show an empty [[{list}]]");
+    }
     assert_eq!(paths(&example, ""), paths(&defaults, ""));
 }
 
@@ -60,12 +62,14 @@ fn the_commented_lines_of_the_example_are_right_too() {
             Some(code) if code.starts_with("[[") || code.contains(" = ") => code.replace("/run/secrets/", "/dev/"),
             _ => line.to_owned(),
         })
-        .map(|line| line.replace("/dev/kafka-password", "/dev/null") + "\n")
+        .map(|line| line.replace("/dev/kafka-password", "/dev/null").replace("/dev/influxdb-token", "/dev/null") + "\n")
         .collect();
     // Where librdkafka was built without OpenSSL, it refuses one of the lines.
     let text = text.replace("sasl_ssl", "sasl_plaintext");
     let config = load(&text).expect("the example with its comments taken off");
     assert_eq!(config.audits.len(), 1);
+    assert_eq!(config.sinks.len(), 4);
+    assert_eq!(config.sinks[0].group(&config.application_id), "quipu-sink-influx");
     assert_eq!(config.kafka.properties.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
     assert_eq!(config.kafka.secrets.0.get("sasl.password"), Some(""));
 }
@@ -332,10 +336,67 @@ fn values_out_of_range_are_errors() {
 fn what_is_shown_of_a_loaded_configuration_loads_as_the_same() {
     let config = load(
         "commit_interval = '250ms'\n[kafka.properties]\nclient.rack = 'a'\n[[audit]]\nname = 'x'\n\
-         sent = 'a{b=\"c\"}'\nprocessed = 'd'\n",
+         sent = 'a{b=\"c\"}'\nprocessed = 'd'\n[[sink]]\nname = 'g'\ntype = 'graphite'\naddress = 'h:1'\n\
+         template = '{labels}.x.{name}'\nsettle = '1s'\n",
     )
     .expect("a configuration");
     assert_eq!(load(&config.to_toml().expect("TOML")).expect("the same"), config);
+}
+
+#[test]
+fn a_sink_has_what_its_type_needs_and_nothing_else() {
+    let file = "\
+[[sink]]
+name = 'a/b'
+type = 'influx'
+[[sink]]
+name = 'a'
+type = 'influxdb'
+url = 'http://user@host'
+address = 'localhost:2003'
+[[sink]]
+name = 'a'
+type = 'graphite'
+address = 'localhost'
+template = 'quipu.{name}'
+buket = 'x'
+[[sink]]
+name = 'b'
+type = 'influxdb'
+url = 'https://host/path'
+bucket = 'b'
+secret_variable = 'INFLUX_TOKEN'
+";
+    let expected = [
+        "FILE:3: sink.type: unknown variant `influx`, expected one of `influxdb`, `graphite`, `stdout`",
+        "FILE:4: sink.bucket: is missing (v2 API), or database (v1 API)",
+        "FILE:7: sink.url: must be a URL without user and query, such as \"http://localhost:8086\"",
+        "FILE:8: sink.address: is for sinks of the type graphite; remove it",
+        "FILE:10: sink.name: another sink has this name; names must be unique",
+        "FILE:12: sink.address: must be host:port, such as \"localhost:2003\"",
+        "FILE:13: sink.template: must be nodes of A-Z a-z 0-9 _ - between dots, two of them {name} and {labels}, such as \
+         \"quipu.{name}.{labels}\"",
+        "FILE:14: unknown key `sink.buket`; did you mean `sink.bucket`?",
+        "FILE:18: sink.url: can't have a path with the v2 API; use a database (v1 API)",
+        "FILE:20: sink.secret_variable: the variable INFLUX_TOKEN is not set, or not text",
+    ];
+    assert_eq!(wrong(file), expected);
+}
+
+#[test]
+fn secrets_of_sinks_are_read_and_never_shown() {
+    let token = file("hunter2\n");
+    let text = format!(
+        "[[sink]]\nname = 'a'\ntype = 'influxdb'\nurl = 'http://h:1'\nbucket = 'b'\n\
+         secret_file = {0:?}\n[[sink]]\nname = 'c'\ntype = 'influxdb'\nurl = 'http://h'\ndatabase = 'd'\nuser = 'u'\n\
+         secret_variable = 'PASSWORD'\n",
+        token.path()
+    );
+    let config = Config::merge(None, &text, [("PASSWORD", "hunter3")], []).expect("a configuration");
+    assert_eq!(config.sinks[0].secret(), Some("hunter2"));
+    assert_eq!(config.sinks[1].secret(), Some("hunter3"));
+    let shown = format!("{config:?} {}", config.to_toml().expect("TOML"));
+    assert!(!shown.contains("hunter"), "{shown}");
 }
 
 proptest! {

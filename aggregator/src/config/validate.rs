@@ -11,6 +11,7 @@ use super::duration;
 use super::error::Problem;
 use super::layers::Layers;
 use super::properties::is_secret;
+use super::validate_sink;
 
 /// Longer, a crash would repeat so much work that nobody can want it.
 const LONGEST_COMMIT_INTERVAL: Duration = Duration::from_secs(300);
@@ -81,6 +82,7 @@ impl Config {
         self.validate_kafka(&mut findings);
         self.validate_limits(&mut findings);
         self.validate_audits(&mut findings);
+        self.validate_sinks(&mut findings);
     }
 
     fn validate_identity(&self, findings: &mut Findings<'_>) {
@@ -171,6 +173,20 @@ impl Config {
                 before.iter().any(|other| other.name == audit.name),
                 &path,
                 "another audit has this name; names must be unique",
+            );
+        }
+    }
+
+    fn validate_sinks(&self, findings: &mut Findings<'_>) {
+        for (index, sink) in self.sinks.iter().enumerate() {
+            let number = index.to_string();
+            for (key, message) in validate_sink::wrong(sink) {
+                findings.add(&["sink", &number, key], message);
+            }
+            findings.add_if(
+                self.sinks[..index].iter().any(|other| other.name == sink.name),
+                &["sink", &number, "name"],
+                "another sink has this name; names must be unique",
             );
         }
     }

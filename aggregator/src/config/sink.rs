@@ -1,0 +1,161 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::duration;
+use crate::sink::Template;
+
+/// Where totals are written to: a consumer of the aggregates' topic with a position of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sink {
+    /// What its metrics are labelled with; its consumer group is `<application_id>-sink-<name>`.
+    pub name: String,
+    /// What kind of target it writes to; the keys below are each for some of them.
+    #[serde(rename = "type")]
+    pub kind: SinkType,
+    /// InfluxDB: where it answers, such as `http://localhost:8086`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// InfluxDB, v2 API: the organization. Default empty, as for VictoriaMetrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// InfluxDB, v2 API: the bucket. A sink has either a bucket or a database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// InfluxDB, v1 API: the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// InfluxDB, v1 API: the retention policy. Default: the database's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_policy: Option<String>,
+    /// InfluxDB, v1 API: the user. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// InfluxDB: the file that holds the token (v2) or the password (v1); one newline at its end is dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// InfluxDB: the variable of the environment that holds it, in the place of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_variable: Option<String>,
+    /// InfluxDB: the most lines in a request. Default 5000.
+    #[serde(default = "default_batch")]
+    pub batch: usize,
+    /// InfluxDB: whether requests are compressed. Default true.
+    #[serde(default = "default_gzip")]
+    pub gzip: bool,
+    /// Graphite: `host:port` of the plaintext listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Graphite: how series are named. Default `quipu.{name}.{labels}`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "template")]
+    pub template: Option<Template>,
+    /// Graphite: whether labels become tags; `{labels}` of the template is left out then. Default false.
+    #[serde(default)]
+    pub tags: bool,
+    /// Graphite: how long after a write the position waits for the connection to hold. Default 5 s.
+    #[serde(default = "default_settle", with = "duration")]
+    pub settle: Duration,
+    /// How long the target may take to answer (InfluxDB) or to take bytes (Graphite). Default 10 s.
+    #[serde(default = "default_timeout", with = "duration")]
+    pub timeout: Duration,
+    #[serde(skip)]
+    pub(super) secret: Secret,
+}
+
+/// What kind of target a sink writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SinkType {
+    /// InfluxDB 1, 2, 3, and what speaks its protocol, such as VictoriaMetrics.
+    Influxdb,
+    /// Carbon and its relays.
+    Graphite,
+    /// A line of JSON for each aggregate on standard output.
+    Stdout,
+}
+
+/// A token or a password, which is never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Secret(pub(super) Option<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "***" } else { "none" })
+    }
+}
+
+impl Sink {
+    /// A sink to standard output.
+    #[must_use]
+    pub fn stdout(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: SinkType::Stdout,
+            url: None,
+            org: None,
+            bucket: None,
+            database: None,
+            retention_policy: None,
+            user: None,
+            secret_file: None,
+            secret_variable: None,
+            batch: default_batch(),
+            gzip: default_gzip(),
+            address: None,
+            template: None,
+            tags: false,
+            settle: default_settle(),
+            timeout: default_timeout(),
+            secret: Secret::default(),
+        }
+    }
+
+    /// Its consumer group.
+    #[must_use]
+    pub fn group(&self, application_id: &str) -> String {
+        format!("{application_id}-sink-{}", self.name)
+    }
+
+    /// The token or the password that was in the file or the variable when the configuration was loaded.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        self.secret.0.as_deref()
+    }
+}
+
+fn default_batch() -> usize {
+    5000
+}
+
+fn default_gzip() -> bool {
+    true
+}
+
+fn default_settle() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+/// A template as text.
+mod template {
+    use super::{Deserialize, Deserializer, Serializer, Template};
+
+    // The signatures are those that serde's `with` calls.
+    #[allow(clippy::ref_option)]
+    pub(super) fn serialize<S: Serializer>(template: &Option<Template>, serializer: S) -> Result<S::Ok, S::Error> {
+        match template {
+            Some(template) => serializer.collect_str(template),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Template>, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,166 @@
+//! The second topology: from the topic of the totals to where people look.
+//!
+//! Each sink is a consumer group and a thread of its own, so that a slow or dead target delays nobody else. The pure
+//! parts say what is written ([`line_protocol`], [`graphite_line`]), what becomes of it ([`outbox`]) and how long to
+//! wait after a failure ([`retry`]).
+
+mod batch;
+mod clean;
+mod graphite;
+mod graphite_line;
+#[cfg(feature = "influxdb")]
+mod influxdb;
+#[cfg(feature = "influxdb")]
+mod line_protocol;
+mod outbox;
+mod reader;
+mod retry;
+mod runner;
+mod status;
+mod stdout;
+mod target;
+#[cfg(feature = "influxdb")]
+mod verdict;
+#[cfg(feature = "influxdb")]
+mod write_api;
+
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::PrometheusRecorder;
+use quipu_reporter::KafkaRecorder;
+use tracing::warn;
+
+pub use graphite_line::Template;
+
+use crate::config::{Config, Sink, SinkType};
+use crate::error::Error;
+use crate::shared::Shared;
+use graphite::Graphite;
+use reader::Reader;
+use runner::Runner;
+use status::Status;
+use stdout::Lines;
+use target::Target;
+
+/// How long a stopping process waits for the writes that its sinks have under way.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
+
+/// The sinks of this process.
+pub(crate) struct Sinks {
+    threads: Vec<(String, JoinHandle<()>)>,
+}
+
+impl Sinks {
+    /// Starts a thread for each.
+    pub(crate) fn start(
+        config: &Config,
+        shared: &Shared,
+        prometheus: &PrometheusRecorder,
+        reporter: &KafkaRecorder,
+    ) -> Result<Self, Error> {
+        let mut runners = Vec::new();
+        for sink in &config.sinks {
+            let reader = Reader::new(config, &sink.group(&config.application_id)).map_err(Error::Client)?;
+            let status = Status::new(&sink.name, prometheus, reporter);
+            let target = target(sink).map_err(|why| Error::Sink { name: sink.name.clone(), why })?;
+            runners.push(Runner::new(sink.name.clone(), reader, target, status, shared.clone()));
+        }
+        let mut threads = Vec::new();
+        for runner in runners {
+            let name = runner.name.clone();
+            let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || runner.run());
+            threads.push((name, thread.map_err(|error| Error::Thread(error.to_string()))?));
+        }
+        Ok(Self { threads })
+    }
+
+    /// Waits until every sink has ended by itself.
+    pub(crate) async fn ended(&self) {
+        while !self.have_ended() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits for what is under way, after [`Shared::stop`]. A sink whose target hangs is left behind: what it did not
+    /// commit is written again at the next start.
+    pub(crate) async fn stopped(self) {
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while !self.have_ended() && Instant::now() < deadline {
+            tokio::time::sleep(POLL).await;
+        }
+        for (name, thread) in self.threads {
+            if !thread.is_finished() {
+                warn!(sink = name, "the sink's last write is not answered; it is written again at the next start");
+            } else if thread.join().is_err() {
+                warn!(sink = name, "the sink ended by a defect; the log above says where");
+            }
+        }
+    }
+
+    fn have_ended(&self) -> bool {
+        self.threads.iter().all(|(_, thread)| thread.is_finished())
+    }
+}
+
+fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
+    match sink.kind {
+        SinkType::Stdout => Ok(Box::new(Lines(std::io::stdout()))),
+        SinkType::Graphite => Ok(Box::new(Graphite {
+            address: sink.address.clone().unwrap_or_default(),
+            template: sink.template.clone().unwrap_or_default(),
+            tags: sink.tags,
+            timeout: sink.timeout,
+            settle: sink.settle,
+            stream: None,
+        })),
+        SinkType::Influxdb => influxdb(sink),
+    }
+}
+
+#[cfg(feature = "influxdb")]
+fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
+    let Sink { bucket, database, gzip, timeout, .. } = sink;
+    let url = sink.url.as_deref().unwrap_or_default();
+    let secret = sink.secret().unwrap_or_default();
+    let api = match (bucket, database) {
+        (Some(bucket), _) => {
+            let org = sink.org.as_deref().unwrap_or_default();
+            write_api::WriteApi::v2(url, org, bucket, secret, *gzip, *timeout)
+        }
+        (None, database) => {
+            let user = sink.user.clone().map(|user| (user, secret.to_owned()));
+            let policy = sink.retention_policy.as_deref();
+            write_api::WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, *gzip, *timeout)
+        }
+    };
+    let api = api.map_err(|error| error.to_string())?;
+    let influxdb = influxdb::InfluxDb::new(api, sink.batch, *gzip).map_err(|error| error.to_string())?;
+    Ok(Box::new(influxdb))
+}
+
+#[cfg(not(feature = "influxdb"))]
+fn influxdb(_: &Sink) -> Result<Box<dyn Target + Send>, String> {
+    Err("this build has no HTTP client; build Quipu with the feature influxdb (one of its defaults)".to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+    use quipu_record::{Aggregate, AggregateType, Series};
+
+    /// An aggregate with this count, at the time 0.
+    pub(crate) fn aggregate(count: i64) -> Aggregate {
+        let series = Series::new("records", [("topic", "auth")]).expect("a series");
+        let kind = AggregateType::Counter;
+        Aggregate { series, kind, count: i128::from(count), timestamp: 0, offset: 0, instances: 1 }
+    }
+
+    /// Series of names and values that mean harm, short enough to be kept whole by every target.
+    pub(crate) fn series() -> impl Strategy<Value = Series> {
+        let text = "\\PC{1,8}|[a-z_xA20#,= \\\\\"\n\r\t;.{}]{1,12}|[\\\\,= ]{1,4}|time|total|name|_field|__name__";
+        let labels = prop::collection::vec((text, text), 0..4);
+        (text, labels).prop_filter_map("a label stands twice", |(name, labels)| Series::new(name, labels).ok())
+    }
+}

@@ -1,0 +1,135 @@
+//! Batches between the topic and the target. Pure: what was sent, what has settled, what is to be sent again.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::batch::Batch;
+
+/// The most aggregates in it before the topic is left waiting.
+const LIMIT: usize = 200_000;
+
+/// Batches that wait to be sent, and those that were sent and wait to settle: the target accepted them, but may not have
+/// stored them.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    unsettled: VecDeque<(Instant, Batch)>,
+    waiting: VecDeque<Batch>,
+    aggregates: usize,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, batch: Batch) {
+        self.aggregates += batch.aggregates.len();
+        self.waiting.push_back(batch);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.aggregates >= LIMIT
+    }
+
+    /// The batch to send now.
+    pub(crate) fn next(&self) -> Option<&Batch> {
+        self.waiting.front()
+    }
+
+    /// The target accepted the next batch.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.unsettled.extend(self.waiting.pop_front().map(|batch| (now, batch)));
+    }
+
+    /// The target failed: what had not settled is sent again, before what follows it.
+    pub(crate) fn failed(&mut self) {
+        while let Some((_, batch)) = self.unsettled.pop_back() {
+            self.waiting.push_front(batch);
+        }
+    }
+
+    /// Whether a batch has settled, with `settle` after it was sent.
+    pub(crate) fn has_settled(&self, now: Instant, settle: Duration) -> bool {
+        self.unsettled.front().is_some_and(|(sent, _)| now.duration_since(*sent) >= settle)
+    }
+
+    /// Takes out the next batch that has settled: its position may be committed.
+    pub(crate) fn take_settled(&mut self, now: Instant, settle: Duration) -> Option<Batch> {
+        if !self.has_settled(now, settle) {
+            return None;
+        }
+        let (_, batch) = self.unsettled.pop_front()?;
+        self.aggregates -= batch.aggregates.len();
+        Some(batch)
+    }
+
+    /// Forgets everything: another process reads it.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::aggregate;
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Read,
+        Send,
+        Fail,
+        Wait,
+        Settle,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            3 => Just(Step::Read),
+            4 => Just(Step::Send),
+            1 => Just(Step::Fail),
+            2 => Just(Step::Wait),
+            2 => Just(Step::Settle),
+        ];
+        prop::collection::vec(step, 0..80)
+    }
+
+    proptest! {
+        /// A target that forgets at each failure what it was sent within the settle time ends with everything that was
+        /// committed, in order, each once or more.
+        #[test]
+        fn what_is_committed_was_kept_by_the_target(steps in steps()) {
+            const SETTLE: Duration = Duration::from_secs(5);
+            let mut now = Instant::now();
+            let (mut outbox, mut read, mut committed) = (Outbox::default(), 0, 0);
+            let mut target: Vec<(Instant, i64)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Read => {
+                        read += 1;
+                        outbox.push(Batch { aggregates: vec![aggregate(read)], offsets: vec![(0, read)] });
+                    }
+                    Step::Send => {
+                        if let Some(batch) = outbox.next() {
+                            target.push((now, batch.offsets[0].1));
+                            outbox.sent(now);
+                        }
+                    }
+                    Step::Fail => {
+                        outbox.failed();
+                        target.retain(|(sent, _)| now.duration_since(*sent) >= SETTLE);
+                    }
+                    Step::Wait => now += Duration::from_secs(2),
+                    Step::Settle => {
+                        while let Some(batch) = outbox.take_settled(now, SETTLE) {
+                            prop_assert_eq!(batch.offsets[0].1, committed + 1);
+                            committed += 1;
+                            prop_assert!(target.iter().any(|(_, kept)| *kept == committed));
+                        }
+                    }
+                }
+                let held = outbox.waiting.len() + outbox.unsettled.len();
+                prop_assert_eq!(held, outbox.aggregates);
+                prop_assert_eq!(i64::try_from(held), Ok(read - committed));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a server that is written lines to over HTTP means by its answer. Pure.
+
+use std::time::Duration;
+
+/// What an HTTP answer to a write of lines means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All lines are stored.
+    Accepted,
+    /// Send the same lines again, later.
+    Again,
+    /// The request is wrong, not the lines: send them again when somebody may have mended it.
+    Refused,
+    /// Some of the lines are wrong (or they are too many): send halves, to find which.
+    Split,
+    /// All of the lines are wrong.
+    Rejected,
+}
+
+/// Reads an answer to a write of so many lines.
+pub(crate) fn verdict(status: u16, text: &str, lines: usize) -> Verdict {
+    match status {
+        200..=299 => Verdict::Accepted,
+        408 | 425 | 429 | 500..=599 => Verdict::Again,
+        413 if lines > 1 => Verdict::Split,
+        413 => Verdict::Rejected,
+        400 | 422 if is_about_lines(text) => {
+            if lines == 1 || dropped(text) == Some(lines) {
+                Verdict::Rejected
+            } else {
+                Verdict::Split
+            }
+        }
+        _ => Verdict::Refused,
+    }
+}
+
+/// Whether it is the database that speaks of lines, not a proxy of the request, nor the database of a missing part of
+/// itself: those who mistake one for the other throw away good lines.
+fn is_about_lines(text: &str) -> bool {
+    let text = text.trim_start().to_ascii_lowercase();
+    let speaks_of_lines = ["partial write", "unable to parse", "cannot parse", "invalid line", "line protocol"];
+    speaks_of_lines.iter().any(|words| text.contains(words)) || (text.starts_with('{') && !text.contains("not found"))
+}
+
+/// How many lines InfluxDB 1.x says that it dropped.
+fn dropped(text: &str) -> Option<usize> {
+    let (_, after) = text.rsplit_once("dropped=")?;
+    let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    after[..digits].parse().ok()
+}
+
+/// Reads the header `Retry-After`, if it is a number of seconds, as the servers that we write to send it.
+pub(crate) fn retry_after(header: &str) -> Option<Duration> {
+    header.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_becomes_of_the_lines() {
+        let partial = r#"{"error":"partial write: field type conflict dropped=2"}"#;
+        for (status, text, lines, expected) in [
+            (204, "", 9, Verdict::Accepted),
+            (200, "", 9, Verdict::Accepted),
+            (429, "", 9, Verdict::Again),
+            (408, "", 9, Verdict::Again),
+            (503, partial, 9, Verdict::Again),
+            (413, "", 9, Verdict::Split),
+            (413, "", 1, Verdict::Rejected),
+            (400, partial, 9, Verdict::Split),
+            (400, partial, 2, Verdict::Rejected),
+            (400, partial, 1, Verdict::Rejected),
+            (400, r#"{"code":"invalid","message":"x"}"#, 9, Verdict::Split),
+            (422, r#"{"code":"unprocessable entity"}"#, 1, Verdict::Rejected),
+            (400, "<html>Bad Request</html>", 1, Verdict::Refused),
+            (400, r#"{"error":"retention policy not found: x"}"#, 1, Verdict::Refused),
+            (401, partial, 9, Verdict::Refused),
+            (404, r#"{"error":"database not found: \"x\""}"#, 1, Verdict::Refused),
+            (307, "", 9, Verdict::Refused),
+        ] {
+            assert_eq!(verdict(status, text, lines), expected, "{status} {text} {lines}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds() {
+        assert_eq!(retry_after(" 120"), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), None);
+    }
+}

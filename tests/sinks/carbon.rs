@@ -1,0 +1,98 @@
+//! Carbon, directly and behind a relay, read back by graphite-web.
+
+use quipu_record::Series;
+
+use crate::http::{encode, get_json};
+use crate::server::Server;
+use crate::stream::{Points, Stream, restore};
+use crate::support::require;
+
+fn sink(address: &str, more: &str) -> String {
+    format!("type = 'graphite'\naddress = '{address}'\nsettle = '2s'\ntimeout = '1s'\n{more}")
+}
+
+/// Everything of the last two hours that has a value, by graphite-web's render API.
+fn read(server: &Server, target: &str, series: impl Fn(&str) -> Series) -> Points {
+    let path = format!("/render?format=json&noNullPoints=true&from=-2h&target={}", encode(target));
+    let answer = get_json(server.second_address(), &path);
+    let mut points = Points::new();
+    for found in answer.as_array().unwrap() {
+        let series = series(found["target"].as_str().unwrap());
+        for point in found["datapoints"].as_array().unwrap() {
+            #[expect(clippy::cast_possible_truncation, reason = "the totals of these tests are below 2^53")]
+            points.insert((series.clone(), point[1].as_i64().unwrap() * 1000), point[0].as_f64().unwrap() as i128);
+        }
+    }
+    points
+}
+
+fn read_records(server: &Server) -> Points {
+    read(server, "quipu.records.number.*", |target| {
+        Series::new("records", [("number", target.rsplit_once('.').unwrap().1)]).unwrap()
+    })
+}
+
+#[test]
+fn totals_arrive_as_paths_directly_and_through_a_relay() {
+    let Some(carbon) = require(Server::start("carbon", &[])) else { return };
+    let Some(relay) = require(Server::start("carbon-c-relay", &[carbon.address()])) else { return };
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let direct = stream.start_sink(&sink(carbon.address(), ""));
+    stream.expect(&direct, || read_records(&carbon));
+    drop(direct);
+
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let through_relay = stream.start_sink(&sink(relay.address(), "template = 'relayed.{name}.{labels}'"));
+    stream.expect(&through_relay, || {
+        read(&carbon, "relayed.records.number.*", |target| {
+            Series::new("records", [("number", target.rsplit_once('.').unwrap().1)]).unwrap()
+        })
+    });
+}
+
+#[test]
+fn totals_arrive_as_tags() {
+    let Some(carbon) = require(Server::start("carbon", &[])) else { return };
+    let mut stream = Stream::new();
+    for second in 0..3 {
+        let hostile = [("topic", "a/b;c=d ~é"), ("name", "x")];
+        stream.publish(second, [(Series::new("my.records", hostile).unwrap(), i128::from(second) + 5)]);
+    }
+    let sink = stream.start_sink(&sink(carbon.address(), "tags = true"));
+    stream.expect(&sink, || {
+        read(&carbon, "seriesByTag('name=quipu.my.records')", |target| {
+            let labels = target.split(';').skip(1).map(|tag| {
+                let (name, value) = tag.split_once('=').unwrap();
+                (restore(name), restore(value))
+            });
+            Series::new("my.records", labels).unwrap()
+        })
+    });
+}
+
+#[test]
+fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
+    let Some(mut carbon) = require(Server::start("carbon", &[])) else { return };
+    carbon.kill();
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let sink = stream.start_sink(&sink(carbon.address(), ""));
+    sink.expect_log("the target did not accept");
+    carbon.restart();
+    stream.expect(&sink, || read_records(&carbon));
+
+    // What Carbon has not written yet is gone with it; the sink has not committed it either.
+    stream.publish_seconds(5..10);
+    carbon.kill();
+    stream.publish_seconds(10..15);
+    carbon.restart();
+    stream.expect(&sink, || read_records(&carbon));
+
+    carbon.hang();
+    stream.publish_seconds(15..20);
+    carbon.kill();
+    carbon.restart();
+    stream.expect(&sink, || read_records(&carbon));
+}

@@ -1,0 +1,46 @@
+//! Random hostile series through the encoders into the genuine parsers, and back.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use quipu_record::Series;
+
+use crate::stream::Stream;
+use crate::support::require;
+use crate::{influxdb, server::Server, victoria_metrics};
+
+fn series() -> impl Strategy<Value = Series> {
+    let text = "\\PC{1,12}|[a-z_xA20#,= \\\\\"'\n\r\t\0;.{}|~!^$*()]{1,16}|[\\\\,= \"]{1,6}|#?[a-z]{1,3}|time|total|\
+                instances|name|_field|_measurement|__name__|true|nan|1i|[\u{80}-\u{a0}\u{2028}\u{feff}]{1,3}";
+    let labels = prop::collection::vec((text, text), 0..5);
+    (text, labels).prop_filter_map("a label stands twice", |(name, labels)| Series::new(name, labels).ok())
+}
+
+/// InfluxQL answers with a column for each tag of each series: this many make some megabytes.
+const SERIES: usize = 800;
+
+fn hostile_stream(totals: std::ops::Range<i128>) -> Stream {
+    let mut runner = TestRunner::default();
+    let series = series();
+    let mut stream = Stream::new();
+    let all: std::collections::BTreeSet<_> =
+        (0..SERIES).map(|_| series.new_tree(&mut runner).unwrap().current()).collect();
+    stream.publish(1, all.into_iter().zip(totals));
+    stream
+}
+
+#[test]
+fn hostile_series_read_back_from_influxdb() {
+    let Some(server) = require(influxdb::start()) else { return };
+    let stream = hostile_stream(i128::from(i64::MAX) - 5000..i128::from(i64::MAX));
+    let sink = stream.start_sink(&influxdb::sink(&server));
+    stream.expect(&sink, || influxdb::read(&server, influxdb::ALL));
+}
+
+#[test]
+fn hostile_series_read_back_from_victoria_metrics() {
+    let Some(server) = require(Server::start("victoria-metrics", &[])) else { return };
+    let stream = hostile_stream((1 << 53) - 5000..1 << 53);
+    let sink = stream.start_sink(&victoria_metrics::sink(&server));
+    stream.expect(&sink, || victoria_metrics::read(&server));
+}

@@ -1,0 +1,39 @@
+//! As much of an HTTP client as reading back needs.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The status and the body. HTTP/1.0, so that the end of the body is the end of the connection.
+pub(crate) fn request(method: &str, address: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Ok((status.ok_or_else(|| io::Error::other(format!("no answer: {head}")))?, body.to_owned()))
+}
+
+/// The body of a good answer.
+#[track_caller]
+pub(crate) fn get(address: &str, path: &str) -> String {
+    let (status, body) = request("GET", address, path, "").unwrap();
+    assert_eq!(status, 200, "{path}: {body}");
+    body
+}
+
+#[track_caller]
+pub(crate) fn get_json(address: &str, path: &str) -> Value {
+    let body = get(address, path);
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+}
+
+/// Text as a part of a query.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,110 @@
+//! InfluxDB 1.x, the genuine one.
+
+use quipu_record::Series;
+
+use crate::http::{encode, get_json, request};
+use crate::server::Server;
+use crate::stream::{Points, Stream, restore};
+use crate::support::{Missing, eventually, require};
+
+const DATABASE: &str = "quipu";
+pub(crate) const ALL: &str = "/.*/";
+
+pub(crate) fn start() -> Result<Server, Missing> {
+    let server = Server::start("influxdb", &[])?;
+    create_database(&server);
+    Ok(server)
+}
+
+fn create_database(server: &Server) {
+    let path = format!("/query?q={}", encode("CREATE DATABASE quipu"));
+    eventually("the database", || {
+        request("POST", server.address(), &path, "").ok().filter(|(status, _)| *status == 200)
+    });
+}
+
+pub(crate) fn sink(server: &Server) -> String {
+    format!("type = 'influxdb'\nurl = 'http://{}'\ndatabase = '{DATABASE}'\ntimeout = '1s'", server.address())
+}
+
+/// Everything in these measurements, by InfluxQL.
+pub(crate) fn read(server: &Server, measurements: &str) -> Points {
+    let query = encode(&format!("SELECT total, instances FROM {measurements} GROUP BY *"));
+    let answer = get_json(server.address(), &format!("/query?db={DATABASE}&epoch=ms&q={query}"));
+    let mut points = Points::new();
+    for series in answer["results"][0]["series"].as_array().into_iter().flatten() {
+        // InfluxQL lists the tags of all other series too, with empty values.
+        let tags = series["tags"].as_object().into_iter().flatten().filter(|(_, value)| *value != "");
+        let labels = tags.map(|(name, value)| (restore(name), restore(value.as_str().unwrap())));
+        let key = Series::new(restore(series["name"].as_str().unwrap()), labels).unwrap();
+        for value in series["values"].as_array().unwrap() {
+            // A query may see one field of a point before the other.
+            if let [Some(timestamp), Some(total), Some(2)] = [0, 1, 2].map(|at| value[at].as_i64()) {
+                points.insert((key.clone(), timestamp), total.into());
+            }
+        }
+    }
+    points
+}
+
+#[test]
+fn totals_arrive_exactly_with_their_times() {
+    let Some(server) = require(start()) else { return };
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    stream.publish(9, [(Series::new("beyond", [("two", "53")]).unwrap(), i128::from(i64::MAX))]);
+    let sink = stream.start_sink(&sink(&server));
+    stream.expect(&sink, || read(&server, ALL));
+}
+
+#[test]
+fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
+    let Some(mut server) = require(start()) else { return };
+    server.kill();
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let sink = stream.start_sink(&sink(&server));
+    sink.expect_log("the target did not accept");
+    server.restart();
+    stream.expect(&sink, || read(&server, ALL));
+
+    stream.publish_seconds(5..10);
+    server.kill();
+    stream.publish_seconds(10..15);
+    server.restart();
+    stream.expect(&sink, || read(&server, ALL));
+
+    server.hang();
+    stream.publish_seconds(15..20);
+    sink.expect_log("operation timed out");
+    server.resume();
+    stream.expect(&sink, || read(&server, ALL));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_waited_for() {
+    let Some(server) = require(Server::start("influxdb", &[])) else { return };
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..2);
+    let sink = stream.start_sink(&sink(&server));
+    sink.expect_log("the target refuses; mend it or the sink's configuration");
+    create_database(&server);
+    stream.expect(&sink, || read(&server, ALL));
+}
+
+#[test]
+fn of_a_rejected_batch_the_good_lines_stay_and_the_bad_one_is_told() {
+    let Some(server) = require(start()) else { return };
+    // A field of another type, as somebody else's program may have written it.
+    let path = format!("/write?db={DATABASE}");
+    let (status, answer) = request("POST", server.address(), &path, "poisoned total=\"text\"\n").unwrap();
+    assert_eq!(status, 204, "{answer}");
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..2);
+    let expected = stream.points.clone();
+    stream.publish(1, [(Series::new("poisoned", [("a", "b")]).unwrap(), 1)]);
+    stream.points = expected;
+    let sink = stream.start_sink(&sink(&server));
+    sink.expect_log("field type conflict");
+    stream.expect(&sink, || read(&server, "records"));
+}

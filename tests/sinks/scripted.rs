@@ -1,0 +1,127 @@
+//! A server of our own that takes lines as InfluxDB does, or fails as it is told.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+/// What to do with a request.
+pub(crate) enum Reply {
+    /// Take all lines.
+    Accept,
+    /// Take the lines without this word and say that the others are bad.
+    Partial(&'static str),
+    /// Take nothing; status, further headers, body.
+    Refuse(u16, &'static str, &'static str),
+}
+
+/// A request that came: when, how many bytes, and whether its lines were taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    pub(crate) bytes: usize,
+    pub(crate) taken: bool,
+}
+
+type Script = dyn FnMut(&str) -> Reply + Send;
+
+#[derive(Default)]
+struct State {
+    /// The fields by what identifies a point.
+    points: BTreeMap<(String, String), String>,
+    seen: Vec<Seen>,
+    /// The numbers of the requests whose connection is closed in the middle of the body.
+    resets: Range<usize>,
+}
+
+/// It listens for as long as the process lives.
+pub(crate) struct Scripted {
+    pub(crate) address: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Scripted {
+    /// Asks `script` what to do with each request, of which it is given the body.
+    pub(crate) fn start(script: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+        Self::start_with_resets(0..0, script)
+    }
+
+    /// Likewise, except for the requests of these numbers, whose connection is closed in the middle of the body.
+    pub(crate) fn start_with_resets(resets: Range<usize>, script: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(Mutex::new(State { resets, ..State::default() }));
+        let script: Arc<Mutex<Box<Script>>> = Arc::new(Mutex::new(Box::new(script)));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (state, script) = (Arc::clone(&shared), Arc::clone(&script));
+                thread::spawn(move || while let Ok(true) = serve(&stream, &state, &script) {});
+            }
+        });
+        Self { address, state }
+    }
+
+    /// The lines that were taken: measurement and tags, time, and fields.
+    pub(crate) fn points(&self) -> BTreeMap<(String, String), String> {
+        self.state.lock().unwrap().points.clone()
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state.lock().unwrap().seen.clone()
+    }
+}
+
+/// Serves one request; whether there may be another on the connection.
+fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) -> io::Result<bool> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(false);
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length / 2];
+    reader.read_exact(&mut body)?;
+    let at = Instant::now();
+    {
+        let mut state = state.lock().unwrap();
+        state.seen.push(Seen { at, bytes: length, taken: false });
+        if state.resets.contains(&state.seen.len()) {
+            return Ok(false);
+        }
+    }
+    let mut rest = vec![0; length - body.len()];
+    reader.read_exact(&mut rest)?;
+    body.extend(rest);
+    let reply = (script.lock().unwrap())(&String::from_utf8_lossy(&body));
+    let (status, headers, text, bad) = match reply {
+        Reply::Accept => (204, "", "", Some("\n")),
+        Reply::Partial(bad) => (400, "", r#"{"error":"partial write: a bad line dropped=1"}"#, Some(bad)),
+        Reply::Refuse(status, headers, text) => (status, headers, text, None),
+    };
+    if let Some(bad) = bad {
+        let mut state = state.lock().unwrap();
+        if let Some(seen) = state.seen.iter_mut().find(|seen| seen.at == at) {
+            seen.taken = true;
+        }
+        for line in String::from_utf8(body).unwrap().lines().filter(|line| !line.contains(bad)) {
+            let (rest, time) = line.rsplit_once(' ').unwrap();
+            let (series, fields) = rest.rsplit_once(' ').unwrap();
+            state.points.insert((series.to_owned(), time.to_owned()), fields.to_owned());
+        }
+    }
+    let answer = format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\n\r\n{text}", text.len());
+    (&*stream).write_all(answer.as_bytes())?;
+    Ok(true)
+}

@@ -1,0 +1,18 @@
+//! Standard output.
+
+use quipu_record::Aggregate;
+
+use crate::stream::{Points, Stream};
+
+#[test]
+fn each_total_is_a_line_of_json() {
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..2);
+    let sink = stream.start_sink("type = 'stdout'");
+    stream.expect(&sink, || {
+        let text = sink.printed();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let totals = whole.lines().map(|line| Aggregate::decode(line.as_bytes()).unwrap());
+        totals.map(|total| ((total.series, total.timestamp), total.count)).collect::<Points>()
+    });
+}

@@ -1,0 +1,166 @@
+//! Totals on a broker, a sink that reads them, and what must have arrived in the end.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use quipu_broker::EmbeddedBroker;
+use quipu_record::{Aggregate, AggregateType, Series};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use tempfile::NamedTempFile;
+
+use crate::support::{DEADLINE, eventually};
+
+/// What a target has, or must have: for each series and time in ms, the total.
+pub(crate) type Points = BTreeMap<(Series, i64), i128>;
+
+/// A broker with totals on it.
+pub(crate) struct Stream {
+    broker: EmbeddedBroker,
+    producer: BaseProducer,
+    /// For each series and time, the total that was published last.
+    pub(crate) points: Points,
+    started: i64,
+}
+
+impl Stream {
+    pub(crate) fn new() -> Self {
+        let broker = EmbeddedBroker::start().unwrap();
+        for topic in ["metrics", "metrics-agg"] {
+            broker.create_topic(topic, 1).unwrap();
+        }
+        let producer = ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        // Whole seconds of the last hour, so that every target keeps them, whatever its resolution.
+        let started = (i64::try_from(now).unwrap() / 1000 - 3600) * 1000;
+        Self { broker, producer, points: Points::new(), started }
+    }
+
+    /// Publishes totals of these series at the second `second`.
+    pub(crate) fn publish(&mut self, second: i64, totals: impl IntoIterator<Item = (Series, i128)>) {
+        for (series, count) in totals {
+            let timestamp = self.started + second * 1000;
+            self.points.insert((series.clone(), timestamp), count);
+            let kind = AggregateType::Counter;
+            let aggregate = Aggregate { series, kind, count, timestamp, offset: second, instances: 2 };
+            let (key, value) = (aggregate.series.to_string(), aggregate.to_json());
+            let mut record = BaseRecord::to("metrics-agg").key(&key).payload(&value);
+            while let Err((_, again)) = self.producer.send(record) {
+                self.producer.poll(std::time::Duration::from_millis(10));
+                record = again;
+            }
+        }
+        self.producer.flush(DEADLINE).unwrap();
+    }
+
+    /// Publishes the seconds, each with totals of 40 series; the later ones correct what was said of the same second.
+    pub(crate) fn publish_seconds(&mut self, seconds: std::ops::Range<i64>) {
+        for second in seconds {
+            for correction in 0..2 {
+                let totals = (0..40_i64).map(|number| {
+                    let labels = [("number", number.to_string())];
+                    (Series::new("records", labels).unwrap(), i128::from(second * 1000 + number * 2 + correction))
+                });
+                self.publish(second, totals.collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// Starts the binary with this sink, named `test`.
+    pub(crate) fn start_sink(&self, sink: &str) -> Sink {
+        let [mut config, stdout, stderr] = [(); 3].map(|()| NamedTempFile::new().unwrap());
+        write!(config, "[[sink]]\nname = 'test'\n{sink}\n").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+        command.args(["sink", "--brokers", &self.broker.bootstrap_servers(), "--http", "off"]);
+        command.args(["--set", "kafka.properties.fetch.wait.max.ms=20", "--config"]).arg(config.path());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
+            command.env_remove(name);
+        }
+        let [to_stdout, to_stderr] = [&stdout, &stderr].map(|file| file.reopen().unwrap());
+        let child = command.stdin(Stdio::null()).stdout(to_stdout).stderr(to_stderr).spawn().unwrap();
+        Sink { child, stdout, stderr, _config: config }
+    }
+
+    /// Waits until the target has exactly what was published last.
+    #[track_caller]
+    pub(crate) fn expect(&self, sink: &Sink, mut read: impl FnMut() -> Points) {
+        let mut have = Points::new();
+        let arrived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually("the totals to arrive", || {
+                have = read();
+                (have == self.points).then_some(())
+            });
+        }));
+        if arrived.is_err() {
+            let missing: Vec<_> =
+                self.points.iter().filter(|(key, value)| have.get(key) != Some(value)).take(5).collect();
+            let unknown: Vec<_> =
+                have.iter().filter(|(key, value)| self.points.get(key) != Some(value)).take(5).collect();
+            let (published, read, said) = (self.points.len(), have.len(), sink.said());
+            panic!(
+                "{read} points instead of {published};\nmissing {missing:#?}\nunexpected {unknown:#?}\nthe sink said:\n{said}"
+            );
+        }
+    }
+}
+
+/// A running `quipu sink`; dropping it kills it.
+pub(crate) struct Sink {
+    child: Child,
+    stdout: NamedTempFile,
+    stderr: NamedTempFile,
+    _config: NamedTempFile,
+}
+
+impl Sink {
+    /// What it has printed so far.
+    pub(crate) fn printed(&self) -> String {
+        std::fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    /// Waits until its log has these words.
+    #[track_caller]
+    pub(crate) fn expect_log(&self, words: &str) {
+        eventually(words, || self.said().contains(words).then_some(()));
+    }
+
+    /// Ends it in order.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        let terminated = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(terminated.success());
+        let status = eventually("the sink to end", || self.child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{}", self.said());
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// Undoes the sinks' rule for what a target can't hold.
+pub(crate) fn restore(cleaned: &str) -> String {
+    let bytes = cleaned.as_bytes();
+    let (mut restored, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let group = cleaned.get(at..at + 4).and_then(|group| group.strip_prefix("_x"));
+        let is_digit = |c: char| matches!(c, '0'..='9' | 'A'..='F');
+        if let Some(digits) = group.filter(|digits| digits.chars().all(is_digit)) {
+            restored.push(u8::from_str_radix(digits, 16).unwrap());
+            at += 4;
+        } else {
+            restored.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8(restored).unwrap()
+}

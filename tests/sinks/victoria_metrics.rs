@@ -1,0 +1,61 @@
+//! VictoriaMetrics, by InfluxDB's v2 API.
+
+use quipu_record::Series;
+use serde_json::Value;
+
+use crate::http::get;
+use crate::server::Server;
+use crate::stream::{Points, Stream, restore};
+use crate::support::require;
+
+pub(crate) fn sink(server: &Server) -> String {
+    format!("type = 'influxdb'\nurl = 'http://{}'\norg = 'any'\nbucket = 'any'\ntimeout = '2s'", server.address())
+}
+
+/// Every total of the database, by its export.
+pub(crate) fn read(server: &Server) -> Points {
+    get(server.address(), "/internal/force_flush");
+    let body = get(server.address(), "/api/v1/export?match[]=%7B__name__!=%22%22%7D");
+    let mut points = Points::new();
+    for line in body.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let metric = line["metric"].as_object().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let Some(name) = text(&metric["__name__"]).strip_suffix("_total").map(restore) else { continue };
+        // VictoriaMetrics notes the bucket under this label.
+        let labels = metric.iter().filter(|(name, _)| *name != "__name__" && *name != "db");
+        let series = Series::new(name, labels.map(|(name, value)| (restore(name), restore(&text(value))))).unwrap();
+        for (value, timestamp) in line["values"].as_array().unwrap().iter().zip(line["timestamps"].as_array().unwrap())
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "the totals of these tests are below 2^53")]
+            points.insert((series.clone(), timestamp.as_i64().unwrap()), value.as_f64().unwrap() as i128);
+        }
+    }
+    points
+}
+
+#[test]
+fn totals_arrive_through_the_v2_api() {
+    let Some(server) = require(Server::start("victoria-metrics", &[])) else { return };
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let sink = stream.start_sink(&sink(&server));
+    stream.expect(&sink, || read(&server));
+}
+
+#[test]
+fn nothing_is_lost_to_a_server_that_is_absent_or_hangs() {
+    let Some(mut server) = require(Server::start("victoria-metrics", &[])) else { return };
+    server.kill();
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..3);
+    let sink = stream.start_sink(&sink(&server));
+    sink.expect_log("the target did not accept");
+    server.restart();
+    stream.expect(&sink, || read(&server));
+    server.hang();
+    stream.publish_seconds(3..6);
+    sink.expect_log("operation timed out");
+    server.resume();
+    stream.expect(&sink, || read(&server));
+}
