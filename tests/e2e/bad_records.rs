@@ -51,8 +51,8 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
     outsider.until(&[("done", 109)]);
     assert_eq!(outsider.totals().len(), 2);
     assert_eq!(outsider.went_back(), [""; 0]);
-    aggregator.until_measured(&format!("quipu_dead_letters_total {}", bad.len()));
-    aggregator.until_measured(r#"quipu_bad_records_total{reason="negative_count"} 2"#);
+    aggregator.until_measured("quipu_dead_letters_total", bad.len() as u64);
+    aggregator.until_measured(r#"quipu_bad_records_total{reason="negative_count"}"#, 2);
     aggregator.stop();
 }
 

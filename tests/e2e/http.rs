@@ -22,7 +22,7 @@ fn it_serves_its_health_and_counts_itself() {
     assert_eq!(aggregator.get("/healthz"), Some((200, "ok\n".to_owned())));
     assert_eq!(aggregator.get("/readyz"), Some((200, "ready\n".to_owned())));
     assert_eq!(aggregator.get("/nowhere").map(|(status, _)| status), Some(404));
-    aggregator.until_measured(r#"quipu_bad_records_total{reason="invalid_json"} 1"#);
+    aggregator.until_measured(r#"quipu_bad_records_total{reason="invalid_json"}"#, 1);
     let (_, metrics) = aggregator.get("/metrics").unwrap();
     for line in ["# TYPE quipu_records_total counter", "# TYPE quipu_source_lag gauge", "quipu_ready 1"] {
         assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");

@@ -1,13 +1,12 @@
 //! The reporter and the aggregator when a broker crashes under them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use metrics::{counter, with_local_recorder};
 use quipu_reporter::KafkaReporter;
 
-use crate::support::{DEADLINE, Kafka, Pipeline, require};
+use crate::support::{DEADLINE, Kafka, Pipeline, Stop, require};
 
 const THREADS: u64 = 4;
 
@@ -25,15 +24,16 @@ fn a_crash_of_the_broker_costs_no_count() {
         .interval(Duration::from_millis(50))
         .build()
         .unwrap();
-    let stop = AtomicBool::new(false);
+    let stop = Stop::default();
 
     let counted: Vec<u64> = thread::scope(|scope| {
+        let guard = stop.guard();
         let threads: Vec<_> = (0..THREADS)
             .map(|number| {
                 let (stop, recorder) = (&stop, &recorder);
                 let count = move || {
                     let mut counted = 0;
-                    while !stop.load(Ordering::Relaxed) {
+                    while !stop.is_told() {
                         counter!("shared").increment(3);
                         counter!("own", "thread" => number.to_string()).increment(1);
                         counted += 1;
@@ -52,7 +52,7 @@ fn a_crash_of_the_broker_costs_no_count() {
         // It goes on by itself, while they count.
         outsider.until_beyond("shared", before);
         reporter.flush(DEADLINE).unwrap();
-        stop.store(true, Ordering::Relaxed);
+        drop(guard);
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     reporter.shutdown(DEADLINE).unwrap();

@@ -82,10 +82,14 @@ impl Aggregator {
         self.eventually("the aggregator to be ready", || self.get("/readyz").filter(|(status, _)| *status == 200));
     }
 
-    /// Waits until `/metrics` has this line.
+    /// Waits until a series on `/metrics` has grown to this number.
     #[track_caller]
-    pub(crate) fn until_measured(&self, line: &str) {
-        self.eventually(line, || self.get("/metrics").filter(|(_, body)| body.lines().any(|found| found == line)));
+    pub(crate) fn until_measured(&self, series: &str, at_least: u64) {
+        self.eventually(&format!("{series} of {at_least}"), || {
+            let (_, metrics) = self.get("/metrics")?;
+            let number = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+            number.parse::<u64>().ok().filter(|number| *number >= at_least)
+        });
     }
 
     /// Waits until it logged all of this in one line, which it returns.

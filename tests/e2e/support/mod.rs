@@ -11,10 +11,11 @@ mod records;
 
 use std::env;
 use std::io::{Write, stderr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(crate) use aggregator::Pipeline;
+pub(crate) use aggregator::{Aggregator, Pipeline};
 pub(crate) use cluster::Cluster;
 pub(crate) use kafka::Kafka;
 pub(crate) use kcat::Kcat;
@@ -45,6 +46,29 @@ pub(crate) fn require<T>(server: Result<T, Missing>) -> Option<T> {
             _ = writeln!(stderr(), "skipped: {test}: {why}");
             None
         }
+    }
+}
+
+/// Tells the threads of a test to end, also when the test fails: the scope that they are in waits for them.
+#[derive(Default)]
+pub(crate) struct Stop(AtomicBool);
+
+impl Stop {
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Tells them when the guard is dropped.
+    pub(crate) fn guard(&self) -> StopGuard<'_> {
+        StopGuard(self)
+    }
+}
+
+pub(crate) struct StopGuard<'a>(&'a Stop);
+
+impl Drop for StopGuard<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
     }
 }
 
