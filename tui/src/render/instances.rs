@@ -3,7 +3,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use super::chart;
-use super::line::{arrow, paint, row, title, write};
+use super::line::{arrow, row, select, title, write};
 use crate::app::RunColumn;
 use crate::fleet::RunState;
 use crate::format;
@@ -53,7 +53,7 @@ pub(super) fn render(view: &InstancesView, theme: Theme, area: Rect, buffer: &mu
         let place = row(table, index + 2);
         write(buffer, place, cells(instance, columns, view.now, theme));
         if instance.is_selected {
-            paint(buffer, place, theme.style(Role::Selected));
+            select(buffer, place, theme);
         }
     }
 }

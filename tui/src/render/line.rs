@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use crate::theme::{Role, Theme};
@@ -34,18 +34,17 @@ pub(super) fn write(buffer: &mut Buffer, area: Rect, spans: Vec<Span<'_>>) {
 /// Writes a title on a line across the area.
 pub(super) fn title(buffer: &mut Buffer, area: Rect, theme: Theme, spans: Vec<Span<'_>>) {
     let faint = theme.style(Role::Faint);
-    if area.height > 0 {
-        buffer.set_string(area.x, area.y, "─".repeat(usize::from(area.width)), faint);
-        let mut framed = vec![Span::styled("─ ", faint)];
-        framed.extend(spans);
-        framed.push(Span::styled(" ", faint));
-        write(buffer, area, framed);
-    }
+    let mut line = Line::from(Span::styled("─ ", faint));
+    line.spans.extend(spans);
+    let rule = usize::from(area.width).saturating_sub(line.width() + 1);
+    line.spans.push(Span::styled(format!(" {}", "─".repeat(rule)), faint));
+    write(buffer, area, line.spans);
 }
 
-/// Paints a whole row, so that a selection has no holes.
-pub(super) fn paint(buffer: &mut Buffer, area: Rect, style: Style) {
-    buffer.set_style(area, style);
+/// Shows a row as selected; what it looked like otherwise does not matter then.
+pub(super) fn select(buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let plain = Style::new().fg(Color::Reset).bg(Color::Reset);
+    buffer.set_style(area, plain.patch(theme.style(Role::Selected)));
 }
 
 /// The direction in which a column is sorted, after its head; empty for the others.

@@ -3,7 +3,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use super::chart;
-use super::line::{arrow, paint, row, sparkline, title, write};
+use super::line::{arrow, row, select, sparkline, title, write};
 use crate::app::SeriesColumn;
 use crate::format;
 use crate::layout;
@@ -47,7 +47,7 @@ pub(super) fn render(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut
         let place = row(table, index + 2);
         write(buffer, place, cells(series, columns, theme));
         if series.is_selected {
-            paint(buffer, place, theme.style(Role::Selected));
+            select(buffer, place, theme);
         }
     }
 }
