@@ -221,6 +221,10 @@ fn plain_counters_restart_and_stale_ones_do_not() {
     assert_eq!(observed.count("job", &of), Some(100), "it is older");
     observed.plain("job", &json(40, 1_718_900_010));
     assert_eq!(observed.count("job", &of), Some(140), "it began anew");
+    observed.wait(31);
+    let states: Vec<RunState> = observed.fleet.runs().map(Run::state).collect();
+    assert_eq!(states, [RunState::Idle], "it has no heartbeat, so it is not called silent");
+    assert_eq!(observed.events(), [(0, EventKind::Joined, "job")]);
     observed.plain("job", r#"{"name":"other","count":1}"#);
     assert_eq!(observed.bad(), [("series_changed", 1)]);
     observed.metric(RawRecord { offset: 0, timestamp: START, key: Some(b"job".to_vec()), value: None });

@@ -21,7 +21,7 @@ fn json_says_the_same_as_the_screen() {
     assert_eq!(json["v"], 1);
     assert_eq!(text.matches("\"audits\":").count(), 1, "no key stands twice");
     assert_eq!(json["verdict"]["state"], "idle");
-    assert_eq!(json["runs"], serde_json::json!({"live": 2, "silent": 0, "restarted": 0, "left": 1}));
+    assert_eq!(json["runs"], serde_json::json!({"live": 2, "silent": 0, "idle": 0, "restarted": 0, "left": 1}));
     assert_eq!(json["audits"][0]["audit"], "records");
     assert_eq!(json["audits"][0]["delta"], 8_731);
     assert_eq!(json["audits"][0]["duplicates"], 8_731);

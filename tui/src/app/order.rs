@@ -154,7 +154,8 @@ fn attention(state: RunState) -> u8 {
     match state {
         RunState::Silent => 0,
         RunState::Live => 1,
-        RunState::Restarted => 2,
-        RunState::Left => 3,
+        RunState::Idle => 2,
+        RunState::Restarted => 3,
+        RunState::Left => 4,
     }
 }

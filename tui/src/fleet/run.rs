@@ -38,6 +38,8 @@ pub enum RunState {
     Live,
     /// It has not reported for three heartbeats and did not say that it leaves.
     Silent,
+    /// A plain counter that has not come for as long. Who writes it has no heartbeat, so nothing follows from that.
+    Idle,
     /// A newer run of the same instance took its place, and it did not say that it leaves.
     Restarted,
     /// It said that its report is the last one.
@@ -144,14 +146,14 @@ impl Run {
     }
 
     pub(super) fn state_at(&self, fleet_time: i64, reconnected: Option<i64>, newest_start: i64) -> RunState {
-        let was_silent = self.state == Some(RunState::Silent);
+        let was_silent = matches!(self.state, Some(RunState::Silent | RunState::Idle));
         let is_in_time = reconnected.is_some_and(|at| fleet_time <= at + self.patience());
         if self.is_final {
             RunState::Left
         } else if newest_start > self.started && self.last_report < newest_start + self.interval {
             RunState::Restarted
         } else if fleet_time > self.silent_at() && (was_silent || !is_in_time) {
-            RunState::Silent
+            if self.uuid.is_some() { RunState::Silent } else { RunState::Idle }
         } else {
             RunState::Live
         }

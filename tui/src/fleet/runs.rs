@@ -82,7 +82,7 @@ impl Runs {
             run.changed = Some(match state {
                 RunState::Live if run.state.is_none() => run.started(),
                 RunState::Live | RunState::Left => run.last_report(),
-                RunState::Silent => run.silent_at(),
+                RunState::Silent | RunState::Idle => run.silent_at(),
                 RunState::Restarted => span.newest,
             });
             run.state = Some(state);

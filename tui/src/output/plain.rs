@@ -41,8 +41,8 @@ fn header(header: &Header, text: &mut String) {
     let runs = header.runs;
     let _ = writeln!(
         text,
-        "\n  instances: {} live, {} silent, {} restarted, {} left",
-        runs.live, runs.silent, runs.restarted, runs.left
+        "\n  instances: {} live, {} silent, {} idle, {} restarted, {} left",
+        runs.live, runs.silent, runs.idle, runs.restarted, runs.left
     );
 }
 

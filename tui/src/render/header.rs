@@ -69,6 +69,7 @@ fn state<'a>(header: &Header, theme: Theme, columns: usize) -> Vec<Span<'a>> {
     for (count, word, role) in [
         (header.runs.silent, "silent", Role::Bad),
         (header.runs.live, "live", Role::Good),
+        (header.runs.idle, "idle", Role::Faint),
         (header.runs.restarted, "restarted", Role::Faint),
         (header.runs.left, "left", Role::Faint),
     ] {

@@ -64,7 +64,7 @@ pub(super) fn state_role(state: RunState) -> Role {
         RunState::Live => Role::Good,
         RunState::Silent => Role::Bad,
         RunState::Restarted => Role::Warning,
-        RunState::Left => Role::Faint,
+        RunState::Idle | RunState::Left => Role::Faint,
     }
 }
 

@@ -47,16 +47,18 @@ impl Watcher {
         let mut discovery: Option<Instant> = None;
         while !self.stop.is_set() {
             let next = Instant::now() + self.options.lag_interval;
-            match self.report() {
+            let mut report = self.report();
+            if report.is_ok() && discovery.is_none_or(|last| last.elapsed() >= DISCOVERY) {
+                // The groups are looked for where a broker answers, and are in the first report already.
+                discovery = Some(Instant::now());
+                self.discover();
+                report = self.report();
+            }
+            match report {
                 Ok(report) => {
                     self.consumer.context().forget();
                     self.batches.send(Batch::Connection(Connection::Connected))?;
                     self.batches.send(Batch::Lag(report))?;
-                    if discovery.is_none_or(|last| last.elapsed() >= DISCOVERY) {
-                        discovery = Some(Instant::now());
-                        self.discover();
-                        continue;
-                    }
                 }
                 Err(error) => {
                     tracing::debug!(%error, "log ends and committed offsets are not to be had");

@@ -82,6 +82,8 @@ pub struct RunCounts {
     pub live: usize,
     /// They stopped reporting without saying so.
     pub silent: usize,
+    /// Plain counters that have not come lately.
+    pub idle: usize,
     /// A newer run took their place.
     pub restarted: usize,
     /// They said that they leave.
@@ -159,6 +161,7 @@ fn run_counts(scope: Scope<'_>) -> RunCounts {
         let count = match run.state() {
             RunState::Live => &mut counts.live,
             RunState::Silent => &mut counts.silent,
+            RunState::Idle => &mut counts.idle,
             RunState::Restarted => &mut counts.restarted,
             RunState::Left => &mut counts.left,
         };

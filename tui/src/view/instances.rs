@@ -151,6 +151,7 @@ impl RunState {
         match self {
             Self::Live => "live",
             Self::Silent => "silent",
+            Self::Idle => "idle",
             Self::Restarted => "restarted",
             Self::Left => "left",
         }
