@@ -121,7 +121,9 @@ impl Task {
             match rebalance {
                 Rebalance::Assigned => self.engine.assigned(now())?,
                 Rebalance::Revoked => {
-                    info!("the partition is no longer ours");
+                    if self.engine.state() != State::Waiting {
+                        info!("the partition is no longer ours");
+                    }
                     self.engine.revoked();
                 }
             }
