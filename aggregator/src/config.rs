@@ -16,6 +16,7 @@ mod error;
 mod keys;
 mod layers;
 mod listen;
+mod off;
 mod properties;
 mod sink;
 mod validate;
@@ -70,7 +71,7 @@ pub struct Config {
     pub topics: Topics,
     /// How much to hold in memory.
     pub limits: Limits,
-    /// The aggregator's own metrics and health.
+    /// The aggregator's own metrics and health, and the query API.
     pub http: Http,
     /// Pairs of aggregates to compare. Default none.
     #[serde(rename = "audit")]
@@ -159,13 +160,21 @@ pub struct Limits {
     pub max_series: usize,
 }
 
-/// The aggregator's own metrics and health.
+/// The aggregator's own metrics and health, and the query API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served; `off` in text is none. Default `127.0.0.1:9464`.
+    /// Where `/metrics`, `/metrics/totals`, `/healthz`, `/readyz` and `/api/v1` are served; `off` in text is none.
+    /// Default `127.0.0.1:9464`.
     #[serde(with = "listen")]
     pub listen: Option<SocketAddr>,
+    /// The file that holds the token which `/api/v1` and `/metrics/totals` ask for (`Authorization: Bearer …`); `off` in
+    /// text is none. Default none.
+    #[serde(with = "off")]
+    pub token_file: Option<PathBuf>,
+    /// What stood in the file when the configuration was loaded.
+    #[serde(skip)]
+    token: Secret,
 }
 
 /// A pair of aggregates, what was sent and what was processed, and a name for their difference.
@@ -273,6 +282,24 @@ impl Config {
                 Err((key, why)) => problems.push(layers.problem(&["sink", &index.to_string(), key], why)),
             }
         }
+        if let Some(path) = &self.http.token_file {
+            match secret_file(path) {
+                Ok(token) if token.is_empty() || token.contains(|c: char| !c.is_ascii_graphic()) => {
+                    let why = "the file must hold one line of visible ASCII characters";
+                    problems.push(layers.problem(&["http", "token_file"], why));
+                }
+                Ok(token) => self.http.token = Secret(Some(token)),
+                Err(why) => problems.push(layers.problem(&["http", "token_file"], why)),
+            }
+        }
+    }
+}
+
+impl Http {
+    /// The token that was in the file when the configuration was loaded.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.0.as_deref()
     }
 }
 
@@ -346,7 +373,8 @@ impl Default for Limits {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))) }
+        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)));
+        Self { listen, token_file: None, token: Secret::default() }
     }
 }
 

@@ -9,7 +9,7 @@
 
 mod ports;
 
-use quipu_record::BadRecord;
+use quipu_record::{Aggregate, BadRecord};
 use tracing::{error, info, warn};
 
 pub use ports::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
@@ -54,12 +54,12 @@ pub enum State {
 }
 
 /// What a commit contained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// The next source offset.
     pub position: i64,
-    /// How many totals.
-    pub aggregates: usize,
+    /// The totals that changed or were said again.
+    pub totals: Vec<Aggregate>,
     /// How many rows.
     pub rows: usize,
     /// How many bad records.
@@ -258,7 +258,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             }
             _ => return Ok(None),
         };
-        let Batch { dead_letters, aggregates, rows, position } = &batch;
+        let Batch { dead_letters, aggregates, rows, position, .. } = &batch;
         if dead_letters.is_empty() && aggregates.is_empty() && rows.is_empty() && *position == Some(self.committed) {
             return Ok(None);
         }
@@ -296,13 +296,13 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             self.store.write(rows, Some(checkpoint))?;
         }
         let position = self.committed;
-        let (aggregates, rows, dead_letters) = (aggregates.len(), rows.len(), dead_letters.len());
-        Ok(Some(Committed { position, aggregates, rows, dead_letters }))
+        let (rows, dead_letters) = (rows.len(), dead_letters.len());
+        Ok(Some(Committed { position, totals: batch.totals, rows, dead_letters }))
     }
 
     fn take_batch(&mut self, now: i64) -> Batch {
-        let aggregates = self.topology.take_aggregates(now);
-        let aggregates = aggregates.iter().map(|aggregate| {
+        let totals = self.topology.take_aggregates(now);
+        let aggregates = totals.iter().map(|aggregate| {
             let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
             Output { key: Some(key), value: Some(value), headers: Vec::new() }
         });
@@ -310,7 +310,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         let mut rows = Vec::new();
         self.topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
         let dead_letters = std::mem::take(&mut self.dead_letters);
-        Batch { dead_letters, aggregates, rows, position: Some(self.topology.position()) }
+        Batch { dead_letters, aggregates, totals, rows, position: Some(self.topology.position()) }
     }
 
     fn attempt(&mut self, batch: &Batch) -> Result<Option<i64>, Failure<L::Error>> {

@@ -1,11 +1,62 @@
-//! The aggregator's own metrics and health.
+//! What is served over HTTP: the process's own metrics and health, the totals for Prometheus, and the query API.
+
+mod exposition;
+mod instances;
+mod query;
+mod view;
+
+use std::ops::Bound;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
 
-use crate::shared::Shared;
+pub(crate) use instances::Questions;
+pub(crate) use view::View;
+
+use crate::config::{Audit, Config};
+use crate::sink::Status;
+use exposition::Exposition;
+use instances::{Asker, InstancesQuery};
+use query::{QueryError, TotalsQuery};
+
+/// How many totals are taken from the view in one go.
+const PAGE: usize = 10_000;
+
+/// What the query API answers from.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) view: View,
+    /// They are known when they have started.
+    pub(crate) sinks: Arc<OnceLock<Vec<Arc<Status>>>>,
+    asker: Asker,
+    application_id: Arc<str>,
+    audits: Arc<[Audit]>,
+    token: Option<Arc<str>>,
+}
+
+impl Known {
+    /// And what the task has to answer, which has the rows.
+    pub(crate) fn new(config: &Config) -> (Self, Questions) {
+        let (asker, questions) = instances::channel();
+        let known = Self {
+            view: View::default(),
+            sinks: Arc::default(),
+            asker,
+            application_id: config.application_id.as_str().into(),
+            audits: config.audits.as_slice().into(),
+            token: config.http.token().map(Arc::from),
+        };
+        (known, questions)
+    }
+}
 
 /// `/metrics` (the process's own, as Prometheus text) and `/healthz` (the process answers).
 pub(crate) fn own_router(prometheus: PrometheusHandle) -> Router {
@@ -16,14 +67,143 @@ pub(crate) fn own_router(prometheus: PrometheusHandle) -> Router {
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" }))
 }
 
-/// `/readyz` (the totals were caught up once).
-pub(crate) fn ready_router(shared: Shared) -> Router {
+/// `/api/v1/status`, as a process that has sinks only serves it.
+pub(crate) fn status_router(known: Known) -> Router {
+    guarded(Router::new().route("/api/v1/status", get(status)), known)
+}
+
+/// `/readyz` (the totals were caught up once), `/metrics/totals` and `/api/v1`.
+pub(crate) fn totals_router(known: Known) -> Router {
+    let ready = known.view.clone();
     let readyz = move || async move {
-        if shared.ready() {
+        if ready.position().is_some() {
             (StatusCode::OK, "ready\n")
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "reading the log\n")
         }
     };
-    Router::new().route("/readyz", get(readyz))
+    let router = Router::new()
+        .route("/metrics/totals", get(exposition))
+        .route("/api/v1/totals", get(totals))
+        .route("/api/v1/instances", get(instances))
+        .route("/api/v1/audit", get(audit))
+        .route("/api/v1/status", get(status));
+    guarded(router, known).route("/readyz", get(readyz))
+}
+
+/// Lets those through who have the token, if there is one.
+fn guarded(router: Router<Known>, known: Known) -> Router {
+    router.layer(from_fn_with_state(known.clone(), authorize)).with_state(known)
+}
+
+async fn authorize(State(known): State<Known>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.split_once(' '));
+    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token.trim());
+    match &known.token {
+        Some(token) if !is_same(given, token) => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            (challenge, error(StatusCode::UNAUTHORIZED, "give the token: Authorization: Bearer …")).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Compares in a time that does not tell how much is right.
+fn is_same(given: &str, token: &str) -> bool {
+    let differences = given.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == token.len() && differences == 0
+}
+
+async fn totals(State(known): State<Known>, query: Result<Query<TotalsQuery>, QueryRejection>) -> Response {
+    match query {
+        Ok(Query(query)) => blocking(move || json(query::totals(&known.view, &query))).await,
+        Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    }
+}
+
+async fn instances(State(known): State<Known>, query: Result<Query<InstancesQuery>, QueryRejection>) -> Response {
+    match query {
+        Ok(_) if known.view.position().is_none() => {
+            error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string())
+        }
+        Ok(Query(query)) => json(known.asker.ask(query).await),
+        Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    }
+}
+
+async fn audit(State(known): State<Known>) -> Response {
+    json(query::audit(&known.view, &known.audits))
+}
+
+async fn status(State(known): State<Known>) -> Response {
+    json(Ok(query::status(&known.application_id, &known.view, known.sinks.get().map_or(&[], Vec::as_slice))))
+}
+
+async fn exposition(State(known): State<Known>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let openmetrics = accept.contains("application/openmetrics-text");
+    blocking(move || {
+        let mut exposition = Exposition::new(openmetrics);
+        let mut from = Bound::Unbounded;
+        loop {
+            // The state may be lost half-way: half of the totals would look like a reset of the others.
+            let Some(page) = known.view.page(from.as_ref().map(AsRef::as_ref), PAGE) else {
+                return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string());
+            };
+            for entry in &page.entries {
+                exposition.push(entry);
+            }
+            match page.entries.into_iter().next_back() {
+                Some(last) if page.more => from = Bound::Excluded(last.series),
+                _ => break,
+            }
+        }
+        ([(header::CONTENT_TYPE, exposition.content_type())], exposition.finish()).into_response()
+    })
+    .await
+}
+
+/// Runs what may take long for many totals where it keeps no other request waiting.
+async fn blocking(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    tokio::task::spawn_blocking(answer)
+        .await
+        .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "a defect; the log says where"))
+}
+
+fn json<T: Serialize>(answer: Result<T, QueryError>) -> Response {
+    match answer.map(|answer| serde_json::to_vec(&answer)) {
+        Ok(Ok(body)) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(Err(why)) => error(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+        Err(why @ QueryError::BadRequest(_)) => error(StatusCode::BAD_REQUEST, &why.to_string()),
+        Err(why @ (QueryError::NotReady | QueryError::Busy)) => {
+            error(StatusCode::SERVICE_UNAVAILABLE, &why.to_string())
+        }
+    }
+}
+
+fn error(status: StatusCode, why: &str) -> Response {
+    let body = serde_json::json!({ "error": why }).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use quipu_record::{Aggregate, AggregateType};
+
+    use super::*;
+
+    /// A counter's total, by one live instance.
+    pub(super) fn total(series: &str, count: i128) -> Aggregate {
+        let series = series.parse().expect("a series");
+        Aggregate { series, kind: AggregateType::Counter, count, timestamp: 1, offset: 0, instances: 1 }
+    }
+
+    #[test]
+    fn only_the_whole_token_is_the_token() {
+        assert!(is_same("abc", "abc"));
+        for given in ["", "ab", "abd", "abcd"] {
+            assert!(!is_same(given, "abc"), "{given}");
+        }
+    }
 }

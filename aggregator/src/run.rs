@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{own_router, ready_router};
+use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::Instruments;
 use crate::shared::Shared;
 use crate::sink::Sinks;
@@ -30,8 +30,10 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
+    let (known, questions) = Known::new(&config);
+    let (view, statuses) = (known.view.clone(), Arc::clone(&known.sinks));
     if let Some(address) = config.http.listen {
-        serve(address, own_router(prometheus.handle()).merge(ready_router(shared.clone()))).await?;
+        serve(address, own_router(prometheus.handle()).merge(totals_router(known))).await?;
     }
     tokio::pin!(stop);
     tokio::select! {
@@ -39,8 +41,8 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
         ready = topics::ensure(&mut config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
-    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder)?;
-    let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder))?;
+    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
+    let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder), view, questions)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("quipu-task".to_owned())
@@ -69,11 +71,13 @@ pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result
     }
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
+    let (known, _) = Known::new(&config);
+    let statuses = Arc::clone(&known.sinks);
     if let Some(address) = config.http.listen {
-        serve(address, own_router(prometheus.handle())).await?;
+        serve(address, own_router(prometheus.handle()).merge(status_router(known))).await?;
     }
     let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
-    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder)?;
+    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
     tokio::select! {
         () = stop => {}
         () = sinks.ended() => {}

@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Selector(Series);
 
 impl Selector {
+    /// The name of the series that are meant.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     /// Whether the series is one of those meant.
     #[must_use]
     pub fn matches(&self, series: &SeriesRef<'_>) -> bool {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     stop: Arc<AtomicBool>,
-    ready: Arc<AtomicBool>,
     dead_letters_lost: Arc<AtomicUsize>,
 }
 
@@ -17,15 +16,6 @@ impl Shared {
 
     pub(crate) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
-    }
-
-    /// Whether the log was read to the end that it had at assignment.
-    pub(crate) fn ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
     }
 
     /// Counts bad records whose copy Kafka refused for good.

@@ -24,6 +24,7 @@ mod verdict;
 #[cfg(feature = "influxdb")]
 mod write_api;
 
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,9 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 use quipu_reporter::KafkaRecorder;
 use tracing::warn;
 
+pub(crate) use clean::push_cleaned;
 pub use graphite_line::Template;
+pub(crate) use status::{Snapshot, Status};
 
 use crate::config::{Config, Sink, SinkType};
 use crate::error::Error;
@@ -39,7 +42,6 @@ use crate::shared::Shared;
 use graphite::Graphite;
 use reader::Reader;
 use runner::Runner;
-use status::Status;
 use stdout::Lines;
 use target::Target;
 
@@ -53,20 +55,22 @@ pub(crate) struct Sinks {
 }
 
 impl Sinks {
-    /// Starts a thread for each.
+    /// Starts a thread for each, and adds what they do to `statuses`.
     pub(crate) fn start(
         config: &Config,
         shared: &Shared,
         prometheus: &PrometheusRecorder,
         reporter: &KafkaRecorder,
+        statuses: &OnceLock<Vec<Arc<Status>>>,
     ) -> Result<Self, Error> {
         let mut runners = Vec::new();
         for sink in &config.sinks {
             let reader = Reader::new(config, &sink.group(&config.application_id)).map_err(Error::Client)?;
-            let status = Status::new(&sink.name, prometheus, reporter);
+            let status = Status::new(&sink.name, sink.kind, prometheus, reporter);
             let target = target(sink).map_err(|why| Error::Sink { name: sink.name.clone(), why })?;
             runners.push(Runner::new(sink.name.clone(), reader, target, status, shared.clone()));
         }
+        statuses.get_or_init(|| runners.iter().map(|runner| Arc::clone(&runner.status)).collect());
         let mut threads = Vec::new();
         for runner in runners {
             let name = runner.name.clone();

@@ -29,6 +29,12 @@ impl Table {
         self.ids.len()
     }
 
+    /// The rows from the slot `from` on, each with its slot and its key.
+    pub(crate) fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &Row)> {
+        let slots = self.slots.iter().enumerate().skip(from);
+        slots.filter_map(|(id, slot)| slot.as_ref().map(|slot| (id, &*slot.key, &slot.row)))
+    }
+
     pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, &Row)> {
         let id = *self.ids.find(self.hasher.hash_one(key), |id| self.key(*id) == key)?;
         Some((id, &self.slots[id].as_ref()?.row))

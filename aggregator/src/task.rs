@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use crate::config::Config;
 use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
+use crate::http::{Questions, View};
 use crate::instruments::Instruments;
 use crate::kafka_log::KafkaLog;
 use crate::rate_limit::RateLimit;
@@ -29,13 +30,21 @@ pub(crate) struct Task {
     source: Arc<Source>,
     engine: Engine<KafkaLog, AnyStore>,
     instruments: Instruments,
+    view: View,
+    questions: Questions,
     committed_at: Instant,
     bad_lines: RateLimit,
     progress_lines: RateLimit,
 }
 
 impl Task {
-    pub(crate) fn new(config: Config, shared: Shared, instruments: Instruments) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: Config,
+        shared: Shared,
+        instruments: Instruments,
+        view: View,
+        questions: Questions,
+    ) -> Result<Self, Error> {
         let source = Arc::new(Source::new(&config).map_err(Error::Client)?);
         let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
         let store = AnyStore::new(&config)?;
@@ -52,6 +61,8 @@ impl Task {
             shared,
             source,
             instruments,
+            view,
+            questions,
             committed_at: Instant::now(),
             bad_lines: RateLimit::new(5, 10_000),
             progress_lines: RateLimit::new(1, 5_000),
@@ -135,7 +146,10 @@ impl Task {
     /// Tells the rest of the process, and the log, how far the engine is.
     fn tell(&mut self) {
         let state = self.engine.state();
-        self.shared.set_ready(state == State::Running);
+        if state != State::Running {
+            self.view.clear();
+        }
+        self.questions.answer(self.engine.topology());
         self.instruments.ready(state == State::Running);
         if let State::CatchingUp(end) = state
             && self.progress_lines.ask(now()).is_some()
@@ -151,11 +165,16 @@ impl Task {
         self.instruments.table(self.engine.topology(), self.source.log_end());
         let committed = self.engine.commit(now())?;
         self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
-        if let Some(Committed { position, aggregates, rows, dead_letters }) = committed {
+        if let Some(Committed { position, totals, rows, dead_letters }) = committed {
+            self.view.update(position, &totals);
+            let aggregates = totals.len();
             self.instruments.committed(began.elapsed());
             self.instruments.published.increment(aggregates);
             self.instruments.dead_letters.increment(dead_letters);
             debug!(position, aggregates, rows, dead_letters, "committed");
+        } else if self.engine.state() == State::Running {
+            // There was nothing to say; the first time, because there is nothing at all.
+            self.view.update(self.engine.topology().position(), &[]);
         }
         Ok(())
     }

@@ -112,6 +112,11 @@ impl Topology {
         self.table.len()
     }
 
+    /// The rows from the number `from` on, each with its number, its key and how many counters it has.
+    pub(crate) fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &RowMeta, usize)> {
+        self.table.rows_from(from).map(|(id, key, row)| (id, key, &row.meta, row.counters.len()))
+    }
+
     /// How many series have a total.
     #[must_use]
     pub fn series(&self) -> usize {

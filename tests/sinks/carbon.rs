@@ -7,12 +7,12 @@ use crate::server::Server;
 use crate::stream::{Points, Stream, restore};
 use crate::support::require;
 
-fn sink(address: &str, more: &str) -> String {
+pub(crate) fn sink(address: &str, more: &str) -> String {
     format!("type = 'graphite'\naddress = '{address}'\nsettle = '2s'\ntimeout = '1s'\n{more}")
 }
 
 /// Everything of the last two hours that has a value, by graphite-web's render API.
-fn read(server: &Server, target: &str, series: impl Fn(&str) -> Series) -> Points {
+pub(crate) fn read(server: &Server, target: &str, series: impl Fn(&str) -> Series) -> Points {
     let path = format!("/render?format=json&noNullPoints=true&from=-2h&target={}", encode(target));
     let answer = get_json(server.second_address(), &path);
     let mut points = Points::new();

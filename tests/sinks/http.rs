@@ -8,9 +8,24 @@ use serde_json::Value;
 
 /// The status and the body. HTTP/1.0, so that the end of the body is the end of the connection.
 pub(crate) fn request(method: &str, address: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    request_with(method, address, path, "", body)
+}
+
+/// Likewise, with further headers, a line each.
+pub(crate) fn request_with(
+    method: &str,
+    address: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();

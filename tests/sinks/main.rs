@@ -3,11 +3,14 @@
 //!
 //! A server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
 
+mod aggregator;
 mod carbon;
 mod faults;
 mod hostile;
 mod http;
 mod influxdb;
+mod pipeline;
+mod prometheus;
 mod scripted;
 mod server;
 mod stdout;

@@ -384,15 +384,16 @@ secret_variable = 'INFLUX_TOKEN'
 }
 
 #[test]
-fn secrets_of_sinks_are_read_and_never_shown() {
+fn secrets_of_sinks_and_of_the_query_api_are_read_and_never_shown() {
     let token = file("hunter2\n");
     let text = format!(
-        "[[sink]]\nname = 'a'\ntype = 'influxdb'\nurl = 'http://h:1'\nbucket = 'b'\n\
+        "http.token_file = {0:?}\n[[sink]]\nname = 'a'\ntype = 'influxdb'\nurl = 'http://h:1'\nbucket = 'b'\n\
          secret_file = {0:?}\n[[sink]]\nname = 'c'\ntype = 'influxdb'\nurl = 'http://h'\ndatabase = 'd'\nuser = 'u'\n\
          secret_variable = 'PASSWORD'\n",
         token.path()
     );
     let config = Config::merge(None, &text, [("PASSWORD", "hunter3")], []).expect("a configuration");
+    assert_eq!(config.http.token(), Some("hunter2"));
     assert_eq!(config.sinks[0].secret(), Some("hunter2"));
     assert_eq!(config.sinks[1].secret(), Some("hunter3"));
     let shown = format!("{config:?} {}", config.to_toml().expect("TOML"));

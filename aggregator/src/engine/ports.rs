@@ -1,6 +1,6 @@
 //! What the engine works on, and what it needs of Kafka and of a store.
 
-use quipu_record::StateRowError;
+use quipu_record::{Aggregate, StateRowError};
 
 /// A record to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Batch {
     pub dead_letters: Vec<Output>,
     /// Totals.
     pub aggregates: Vec<Output>,
+    /// The same, for who asks this process.
+    pub totals: Vec<Aggregate>,
     /// Rows, for the changelog and the store.
     pub rows: Vec<Output>,
     /// The next source offset, if it is a part of the commit.

@@ -122,7 +122,7 @@ impl Runner {
 
     fn failed(&mut self, failure: &Failure) {
         self.outbox.failed();
-        self.status.failed();
+        self.status.failed(&failure.why);
         let wait = self.backoff.after(failure, random());
         let why = failure.why.escape_debug();
         let wait_ms = wait.as_millis();

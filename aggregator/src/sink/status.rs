@@ -1,8 +1,12 @@
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use quipu_reporter::KafkaRecorder;
+use serde::Serialize;
+
+use crate::config::SinkType;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -12,30 +16,59 @@ const RETRIES: (&str, &str) = ("quipu_sink_retries_total", "Writes that failed a
 const CLEANED: (&str, &str) = ("quipu_sink_cleaned_total", "Points of which a name or a value had to be cleaned");
 const LAG: (&str, &str) = ("quipu_sink_lag", "Records of the totals' topic after the sink's position");
 
-/// What a sink does, as its metrics tell it.
+/// What a sink does, as its metrics and the query API tell it.
 pub(crate) struct Status {
+    name: String,
+    kind: SinkType,
     points: Count,
     rejected: Count,
     retries: Count,
     cleaned: Count,
-    lag: Gauge,
+    lag: AtomicI64,
+    lag_gauge: Gauge,
+    failing: Mutex<Option<String>>,
+}
+
+/// A sink's status at one moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Snapshot {
+    name: String,
+    #[serde(rename = "type")]
+    kind: SinkType,
+    points: u64,
+    rejected: u64,
+    retries: u64,
+    cleaned: u64,
+    lag: i64,
+    /// Why the target does not accept at present.
+    failing: Option<String>,
 }
 
 impl Status {
-    pub(crate) fn new(name: &str, prometheus: &PrometheusRecorder, reporter: &KafkaRecorder) -> Arc<Self> {
+    pub(crate) fn new(
+        name: &str,
+        kind: SinkType,
+        prometheus: &PrometheusRecorder,
+        reporter: &KafkaRecorder,
+    ) -> Arc<Self> {
         let label = || vec![Label::new("sink", name.to_owned())];
         let count = |(metric, help): (&'static str, &'static str)| {
             prometheus.describe_counter(metric.into(), None, help.into());
             let key = Key::from_parts(metric, label());
-            Count([prometheus.register_counter(&key, &METADATA), reporter.register_counter(&key, &METADATA)])
+            let counters = [prometheus.register_counter(&key, &METADATA), reporter.register_counter(&key, &METADATA)];
+            Count { value: AtomicU64::new(0), counters }
         };
         prometheus.describe_gauge(LAG.0.into(), None, LAG.1.into());
         Arc::new(Self {
+            name: name.to_owned(),
+            kind,
             points: count(POINTS),
             rejected: count(REJECTED),
             retries: count(RETRIES),
             cleaned: count(CLEANED),
-            lag: prometheus.register_gauge(&Key::from_parts(LAG.0, label()), &METADATA),
+            lag: AtomicI64::new(0),
+            lag_gauge: prometheus.register_gauge(&Key::from_parts(LAG.0, label()), &METADATA),
+            failing: Mutex::new(None),
         })
     }
 
@@ -43,28 +76,56 @@ impl Status {
         self.points.add(points);
         self.cleaned.add(cleaned);
         self.rejected.add(rejected);
+        *self.failing() = None;
     }
 
     pub(crate) fn unreadable(&self, records: usize) {
         self.rejected.add(records);
     }
 
-    pub(crate) fn failed(&self) {
+    pub(crate) fn failed(&self, why: &str) {
         self.retries.add(1);
+        *self.failing() = Some(why.to_owned());
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
     pub(crate) fn lag(&self, lag: i64) {
-        self.lag.set(lag as f64);
+        self.lag.store(lag, Ordering::Relaxed);
+        self.lag_gauge.set(lag as f64);
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            name: self.name.clone(),
+            kind: self.kind,
+            points: self.points.get(),
+            rejected: self.rejected.get(),
+            retries: self.retries.get(),
+            cleaned: self.cleaned.get(),
+            lag: self.lag.load(Ordering::Relaxed),
+            failing: self.failing().clone(),
+        }
+    }
+
+    fn failing(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Count([Counter; 2]);
+struct Count {
+    value: AtomicU64,
+    counters: [Counter; 2],
+}
 
 impl Count {
     fn add(&self, by: usize) {
-        for counter in &self.0 {
+        self.value.fetch_add(by as u64, Ordering::Relaxed);
+        for counter in &self.counters {
             counter.increment(by as u64);
         }
+    }
+
+    fn get(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
     }
 }

@@ -1,0 +1,180 @@
+//! The rows of the table, which is the task's: it answers questions between two batches.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use quipu_record::{Key, RunKey};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::query::{DEFAULT_LIMIT, MAX_LIMIT, QueryError};
+use crate::row::{RowKind, RowMeta};
+use crate::topology::Topology;
+
+/// The most questions that wait.
+const WAITING: usize = 16;
+/// A commit may keep the task from answering.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which rows are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InstancesQuery {
+    limit: Option<usize>,
+    /// Where to begin: `next` of the page before.
+    after: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct InstancesAnswer {
+    /// The next source offset.
+    position: i64,
+    instances: Vec<RowAnswer>,
+    /// Where the next page begins, if there is one.
+    next: Option<usize>,
+}
+
+/// A row: (a part of) a run, or a plain counter.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct RowAnswer {
+    /// The key of its records.
+    key: String,
+    /// What the user calls it; nothing for a plain counter.
+    instance: Option<String>,
+    run: Option<String>,
+    part: Option<u32>,
+    /// Whether it contributes to `instances`: it neither left nor fell silent.
+    live: bool,
+    /// Event time of its newest record, in ms since 1970.
+    last_seen: i64,
+    /// The offset of that record.
+    offset: i64,
+    /// The number of that report within its run.
+    seq: Option<u64>,
+    /// How many series it counts.
+    counters: usize,
+}
+
+struct Question {
+    from: usize,
+    limit: usize,
+    answer: oneshot::Sender<InstancesAnswer>,
+}
+
+/// Asks the task.
+#[derive(Clone)]
+pub(crate) struct Asker(SyncSender<Question>);
+
+/// What the task is asked.
+pub(crate) struct Questions(Receiver<Question>);
+
+pub(crate) fn channel() -> (Asker, Questions) {
+    let (sender, receiver) = sync_channel(WAITING);
+    (Asker(sender), Questions(receiver))
+}
+
+impl Asker {
+    pub(crate) async fn ask(&self, query: InstancesQuery) -> Result<InstancesAnswer, QueryError> {
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(QueryError::BadRequest(format!("limit: must be 1 to {MAX_LIMIT}")));
+        }
+        let (answer, answered) = oneshot::channel();
+        let from = query.after.map_or(0, |after| after.saturating_add(1));
+        self.0.try_send(Question { from, limit, answer }).map_err(|_| QueryError::Busy)?;
+        match tokio::time::timeout(TIMEOUT, answered).await {
+            Ok(Ok(instances)) => Ok(instances),
+            _ => Err(QueryError::Busy),
+        }
+    }
+}
+
+impl Questions {
+    /// Answers those that wait.
+    pub(crate) fn answer(&self, topology: &Topology) {
+        while let Ok(Question { from, limit, answer }) = self.0.try_recv() {
+            // Who asked may be gone.
+            let _ = answer.send(instances(topology, from, limit));
+        }
+    }
+}
+
+fn instances(topology: &Topology, from: usize, limit: usize) -> InstancesAnswer {
+    let mut rows = topology.rows_from(from);
+    let (mut instances, mut last) = (Vec::new(), None);
+    for (number, key, meta, counters) in rows.by_ref().take(limit) {
+        instances.push(instance(key, meta, counters));
+        last = Some(number);
+    }
+    let next = rows.next().and(last);
+    InstancesAnswer { position: topology.position(), instances, next }
+}
+
+fn instance(key: &[u8], meta: &RowMeta, counters: usize) -> RowAnswer {
+    let run = match Key::decode(Some(key)) {
+        Ok(Key::Run(run)) => Some(run),
+        _ => None,
+    };
+    let RowMeta { kind, live, last_seen, offset } = *meta;
+    RowAnswer {
+        key: String::from_utf8_lossy(key).into_owned(),
+        instance: run.map(|RunKey { instance, .. }| instance.to_owned()),
+        run: run.map(|run| run.run.to_string()),
+        part: run.map(|run| run.part),
+        live,
+        last_seen,
+        offset,
+        seq: match kind {
+            RowKind::Run { seq } => Some(seq),
+            RowKind::Plain { .. } => None,
+        },
+        counters,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{Settings, SourceRecord};
+
+    #[test]
+    fn rows_are_told_in_pages() {
+        let settings = Settings {
+            instance_timeout_ms: 1000,
+            refresh_interval_ms: 1000,
+            max_rows: 9,
+            max_series: 9,
+            audits: Vec::new(),
+        };
+        let mut topology = Topology::new(settings);
+        for (offset, key) in (0..).zip(["a", "b", "c"]) {
+            let value = Some(&br#"{"name":"n","count":1}"#[..]);
+            let record = SourceRecord { offset, timestamp: Some(5), key: Some(key.as_bytes()), value };
+            topology.process(&record, 5).expect("a counter");
+        }
+        let first = instances(&topology, 0, 2);
+        assert_eq!((first.instances.len(), first.next, first.position), (2, Some(1), 3));
+        let rest = instances(&topology, 2, 2);
+        assert_eq!(rest.next, None);
+        let expected = RowAnswer {
+            key: "c".into(),
+            instance: None,
+            run: None,
+            part: None,
+            live: true,
+            last_seen: 5,
+            offset: 2,
+            seq: None,
+            counters: 1,
+        };
+        assert_eq!(rest.instances, [expected]);
+    }
+
+    #[test]
+    fn a_run_is_told_by_its_instance_and_part() {
+        let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
+        let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: 1, offset: 2 };
+        let told = instance(key, &meta, 3);
+        assert_eq!((told.instance.as_deref(), told.part, told.seq), (Some("app/1"), Some(2), Some(7)));
+    }
+}

@@ -1,0 +1,209 @@
+//! The query API: what the aggregator knows, as JSON. Read-only and bounded; `docs/query-api.md` documents it.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use quipu_record::{Aggregate, Series};
+use serde::{Deserialize, Serialize};
+
+use super::view::View;
+use crate::config::Audit;
+use crate::selector::Selector;
+use crate::sink::{Snapshot, Status};
+
+pub(crate) const DEFAULT_LIMIT: usize = 1000;
+pub(crate) const MAX_LIMIT: usize = 10_000;
+/// How many totals are looked at in one go.
+const PAGE: usize = 10_000;
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum QueryError {
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("the totals are not all here: the log is being read, or another process has the partition")]
+    NotReady,
+    #[error("the task is busy; ask again later")]
+    Busy,
+}
+
+/// Which totals are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TotalsQuery {
+    /// A selector: a name, or a name with labels.
+    #[serde(rename = "match")]
+    selector: Option<String>,
+    limit: Option<usize>,
+    /// The series after which to begin: `next` of the page before.
+    after: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TotalsAnswer {
+    /// The next source offset when the totals were committed.
+    position: i64,
+    totals: Vec<Aggregate>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AuditAnswer {
+    position: i64,
+    audits: Vec<AuditState>,
+}
+
+#[derive(Debug, Serialize)]
+struct AuditState {
+    name: String,
+    sent: Option<i128>,
+    processed: Option<i128>,
+    /// Processed less sent.
+    delta: Option<i128>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusAnswer {
+    application_id: String,
+    version: &'static str,
+    /// Whether the totals are all here.
+    ready: bool,
+    position: Option<i64>,
+    series: Option<usize>,
+    sinks: Vec<Snapshot>,
+}
+
+pub(crate) fn totals(view: &View, query: &TotalsQuery) -> Result<TotalsAnswer, QueryError> {
+    let bad = |key: &str, why: &dyn std::fmt::Display| QueryError::BadRequest(format!("{key}: {why}"));
+    let selector: Option<Selector> =
+        query.selector.as_deref().map(str::parse).transpose().map_err(|error| bad("match", &error))?;
+    let after: Option<Series> =
+        query.after.as_deref().map(str::parse).transpose().map_err(|error| bad("after", &error))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(bad("limit", &format!("must be 1 to {MAX_LIMIT}")));
+    }
+    let first = selector.as_ref().and_then(|selector| Series::new(selector.name(), [("", ""); 0]).ok());
+    let mut from = match (after, first) {
+        (Some(after), Some(first)) if after < first => Bound::Included(first),
+        (Some(after), _) => Bound::Excluded(after),
+        (None, Some(first)) => Bound::Included(first),
+        (None, None) => Bound::Unbounded,
+    };
+    let mut totals = Vec::new();
+    let position = view.position().ok_or(QueryError::NotReady)?.0;
+    loop {
+        let page = view.page(from.as_ref(), PAGE).ok_or(QueryError::NotReady)?;
+        for entry in &page.entries {
+            if let Some(selector) = &selector {
+                if selector.name() != entry.series.name() {
+                    return Ok(TotalsAnswer { position, totals, next: None });
+                }
+                if !selector.matches(&entry.series.as_ref().as_ref()) {
+                    continue;
+                }
+            }
+            if totals.len() == limit {
+                let next = totals.last().map(|last: &Aggregate| last.series.to_string());
+                return Ok(TotalsAnswer { position, totals, next });
+            }
+            totals.push(entry.to_aggregate());
+        }
+        match page.entries.into_iter().next_back() {
+            Some(last) if page.more => from = Bound::Excluded(Arc::unwrap_or_clone(last.series)),
+            _ => return Ok(TotalsAnswer { position, totals, next: None }),
+        }
+    }
+}
+
+pub(crate) fn audit(view: &View, audits: &[Audit]) -> Result<AuditAnswer, QueryError> {
+    let position = view.position().ok_or(QueryError::NotReady)?.0;
+    let state = |audit: &Audit| {
+        let total = |metric: &str| {
+            let series = Series::new(metric, [("audit", audit.name.as_str())]).ok()?;
+            Some(view.get(&series)?.count)
+        };
+        AuditState {
+            name: audit.name.clone(),
+            sent: total("quipu_audit_sent"),
+            processed: total("quipu_audit_processed"),
+            delta: total("quipu_audit_delta"),
+        }
+    };
+    Ok(AuditAnswer { position, audits: audits.iter().map(state).collect() })
+}
+
+pub(crate) fn status(application_id: &str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {
+    let known = view.position();
+    StatusAnswer {
+        application_id: application_id.to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        ready: known.is_some(),
+        position: known.map(|(position, _)| position),
+        series: known.map(|(_, series)| series),
+        sinks: sinks.iter().map(|sink| sink.snapshot()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::total;
+    use super::*;
+
+    fn ask(
+        view: &View,
+        selector: Option<&str>,
+        limit: Option<usize>,
+        after: Option<&str>,
+    ) -> (Vec<String>, Option<String>) {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let query = TotalsQuery { selector: owned(selector), limit, after: owned(after) };
+        let answer = totals(view, &query).expect("an answer");
+        (answer.totals.iter().map(|total| total.series.to_string()).collect(), answer.next)
+    }
+
+    #[test]
+    fn a_selector_selects_and_a_limit_makes_pages() {
+        let view = View::default();
+        let all = [r#"a{k="1",z="x"}"#, r#"a{k="2"}"#, r#"a{k="3",z="x"}"#, "ab", "b"];
+        view.update(9, &all.map(|series| total(series, 1)));
+        assert_eq!(ask(&view, None, None, None), (all.map(str::to_owned).to_vec(), None));
+        assert_eq!(ask(&view, Some(r#"a{z="x"}"#), None, None).0, [all[0], all[2]]);
+        assert_eq!(ask(&view, Some("b"), Some(1), None), (vec!["b".to_owned()], None));
+        let (first, next) = ask(&view, Some("a"), Some(2), None);
+        assert_eq!((first, next.as_deref()), (vec![all[0].to_owned(), all[1].into()], Some(all[1])));
+        assert_eq!(ask(&view, Some("a"), Some(2), next.as_deref()), (vec![all[2].to_owned()], None));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_question_is_told() {
+        let view = View::default();
+        assert_eq!(totals(&view, &TotalsQuery::default()).expect_err("not ready"), QueryError::NotReady);
+        view.update(1, &[]);
+        let wrong = |query: TotalsQuery| totals(&view, &query).expect_err("a bad request").to_string();
+        assert!(
+            wrong(TotalsQuery { selector: Some("a{".into()), ..TotalsQuery::default() })
+                .starts_with("match: at byte 2")
+        );
+        assert!(wrong(TotalsQuery { limit: Some(0), ..TotalsQuery::default() }).starts_with("limit: must be 1 to"));
+        assert!(wrong(TotalsQuery { after: Some(String::new()), ..TotalsQuery::default() }).starts_with("after: "));
+    }
+
+    #[test]
+    fn an_audit_is_its_three_totals() {
+        let view = View::default();
+        let series = |name: &str| format!("quipu_audit_{name}{{audit=\"auth\"}}");
+        view.update(3, &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)]);
+        let audits = ["auth", "none"].map(|name| Audit {
+            name: name.to_owned(),
+            sent: "a".parse().expect("a selector"),
+            processed: "b".parse().expect("a selector"),
+        });
+        let json = serde_json::to_string(&audit(&view, &audits).expect("ready")).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"position":3,"audits":[{"name":"auth","sent":5,"processed":7,"delta":2},{"name":"none","sent":null,"processed":null,"delta":null}]}"#
+        );
+    }
+}

@@ -1,0 +1,172 @@
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use quipu_record::{Aggregate, AggregateType, Series};
+
+/// The totals as they were last committed, for those who ask over HTTP.
+///
+/// It is read a page at a time, so that nobody who reads it keeps the task waiting.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View(Arc<RwLock<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    ready: bool,
+    position: i64,
+    totals: BTreeMap<Arc<Series>, Total>,
+}
+
+/// A series' total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) kind: AggregateType,
+    pub(crate) count: i128,
+    timestamp: i64,
+    offset: i64,
+    instances: u64,
+}
+
+/// A series and its total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) series: Arc<Series>,
+    pub(crate) total: Total,
+    /// Whether its name ends in `_total` and there is a series of the name before it.
+    pub(crate) is_clash: bool,
+}
+
+impl Entry {
+    pub(crate) fn to_aggregate(&self) -> Aggregate {
+        let Total { kind, count, timestamp, offset, instances } = self.total;
+        Aggregate { series: Series::clone(&self.series), kind, count, timestamp, offset, instances }
+    }
+}
+
+/// A part of the totals, sorted by name and labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Entry>,
+    /// Whether there are more after the last.
+    pub(crate) more: bool,
+}
+
+impl View {
+    /// Takes over totals that were committed, of which the next source offset is `position`. The first call after
+    /// [`clear`](Self::clear) brings all of them.
+    pub(crate) fn update(&self, position: i64, aggregates: &[Aggregate]) {
+        let mut state = self.write();
+        state.ready = true;
+        state.position = position;
+        for aggregate in aggregates {
+            let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
+            let total = Total { kind, count, timestamp, offset, instances };
+            if count == 0 && instances == 0 {
+                // The last word on a series that was removed.
+                state.totals.remove(&aggregate.series);
+            } else if let Some(known) = state.totals.get_mut(&aggregate.series) {
+                *known = total;
+            } else {
+                state.totals.insert(Arc::new(aggregate.series.clone()), total);
+            }
+        }
+    }
+
+    /// Forgets the totals: another process has the partition, or they are being built anew.
+    pub(crate) fn clear(&self) {
+        *self.write() = State::default();
+    }
+
+    /// The next source offset after the totals, if they are all here, and how many there are.
+    pub(crate) fn position(&self) -> Option<(i64, usize)> {
+        let state = self.read();
+        state.ready.then(|| (state.position, state.totals.len()))
+    }
+
+    /// The total of one series.
+    pub(crate) fn get(&self, series: &Series) -> Option<Total> {
+        self.read().totals.get(series).copied()
+    }
+
+    /// At most `limit` totals from `from` on; nothing while they are not all here.
+    pub(crate) fn page(&self, from: Bound<&Series>, limit: usize) -> Option<Page> {
+        let state = self.read();
+        if !state.ready {
+            return None;
+        }
+        let mut rest = state.totals.range::<Series, _>((from, Bound::Unbounded));
+        let entries: Vec<_> = rest
+            .by_ref()
+            .take(limit)
+            .map(|(series, total)| Entry {
+                series: Arc::clone(series),
+                total: *total,
+                is_clash: series.name().strip_suffix("_total").is_some_and(|base| state.has_name(base)),
+            })
+            .collect();
+        Some(Page { entries, more: rest.next().is_some() })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_name(&self, name: &str) -> bool {
+        let Ok(first) = Series::new(name, [("", ""); 0]) else {
+            return false;
+        };
+        self.totals.range::<Series, _>(&first..).next().is_some_and(|(series, _)| series.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::total;
+    use super::*;
+
+    fn names(page: &Page) -> Vec<String> {
+        page.entries.iter().map(|entry| entry.series.to_string()).collect()
+    }
+
+    #[test]
+    fn nothing_is_shown_before_everything_is_there() {
+        let view = View::default();
+        assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
+        view.update(7, &[]);
+        assert_eq!(view.position(), Some((7, 0)));
+        view.update(9, &[total("a", 1)]);
+        view.clear();
+        assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
+    }
+
+    #[test]
+    fn pages_go_by_name_and_labels_and_a_removed_series_is_not_shown() {
+        let view = View::default();
+        view.update(
+            1,
+            &[total("b", 1), total(r#"a{k="2"}"#, 1), total("a", 1), total("aa", 1), total(r#"a{k="1"}"#, 1)],
+        );
+        view.update(2, &[Aggregate { instances: 0, ..total("b", 0) }, total("aa", 5)]);
+        let page = view.page(Bound::Unbounded, 3).expect("ready");
+        assert_eq!((names(&page), page.more), (vec!["a".to_owned(), r#"a{k="1"}"#.into(), r#"a{k="2"}"#.into()], true));
+        let page = view.page(Bound::Excluded(&page.entries[2].series), 3).expect("ready");
+        assert_eq!((names(&page), page.more), (vec!["aa".to_owned()], false));
+        assert_eq!(page.entries[0].to_aggregate(), total("aa", 5));
+    }
+
+    #[test]
+    fn a_name_and_the_same_with_total_at_its_end_are_a_clash() {
+        let view = View::default();
+        view.update(1, &[total(r#"a{k="1"}"#, 1), total("a_total", 1), total("b_total", 1), total("_total", 1)]);
+        let page = view.page(Bound::Unbounded, 9).expect("ready");
+        let clashes: Vec<_> = page.entries.iter().filter(|entry| entry.is_clash).collect();
+        assert_eq!(clashes.len(), 1);
+        assert_eq!(clashes[0].series.name(), "a_total");
+    }
+}
