@@ -14,7 +14,10 @@ use memory::MemoryStore;
 pub(crate) struct AnyStore(Box<dyn Store<Error = Error> + Send>);
 
 impl AnyStore {
-    #[cfg_attr(feature = "rocksdb", expect(clippy::unnecessary_wraps, reason = "a build without RocksDB may fail here"))]
+    #[cfg_attr(
+        feature = "rocksdb",
+        expect(clippy::unnecessary_wraps, reason = "a build without RocksDB may fail here")
+    )]
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let path = config.state.dir.join(&config.application_id);
         Ok(Self(match config.state.store {

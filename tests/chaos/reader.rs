@@ -57,7 +57,6 @@ impl Reader {
     pub(crate) fn stop(self) -> Vec<Aggregate> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("every total could be read");
-        let seen = std::mem::take(&mut *self.seen.lock().expect("no panic"));
-        seen
+        Arc::into_inner(self.seen).and_then(|seen| seen.into_inner().ok()).expect("the thread is gone")
     }
 }
