@@ -11,6 +11,7 @@ mod batch;
 mod export;
 mod fleet;
 pub mod format;
+mod keyboard;
 mod layout;
 mod name;
 mod output;

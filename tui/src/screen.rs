@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::event::{Event, KeyEventKind};
 
 use crate::app::{App, Input};
 use crate::batch::Batch;
 use crate::fleet::Fleet;
+use crate::keyboard::Keyboard;
 use crate::render::render;
 use crate::terminal::Terminal;
 use crate::theme::Theme;
@@ -64,6 +65,7 @@ pub fn watch(
     stop: &AtomicBool,
 ) -> Result<Fleet> {
     let mut terminal = Terminal::open().context("can't take over the terminal: try --output plain")?;
+    let keyboard = Keyboard::open().context("can't read from the terminal")?;
     let mut app = App::new(&options.brokers, options.series.clone());
     let mut next_tick = Instant::now();
     let mut next_frame = Instant::now();
@@ -71,7 +73,7 @@ pub fn watch(
     let mut is_more = false;
     while !app.is_done && !stop.load(Ordering::SeqCst) {
         let wait = if is_more { Duration::ZERO } else { KEYS };
-        is_stale |= keys(&mut app, wait).context("can't read from the terminal")?;
+        is_stale |= take_keys(&mut app, &keyboard, wait).context("can't read from the terminal")?;
 
         let deadline = Instant::now() + DATA;
         is_more = true;
@@ -101,12 +103,12 @@ pub fn watch(
 }
 
 /// Takes in the keys that were pressed, waiting for the first one; true if there is something new to draw.
-fn keys(app: &mut App, wait: Duration) -> std::io::Result<bool> {
+fn take_keys(app: &mut App, keyboard: &Keyboard, wait: Duration) -> std::io::Result<bool> {
     let mut is_new = false;
     let mut wait = wait;
-    while event::poll(wait)? {
+    while let Some(event) = keyboard.next(wait) {
         wait = Duration::ZERO;
-        match event::read()? {
+        match event? {
             Event::Key(key) if key.kind != KeyEventKind::Release => app.update(Input::Key(key), now()),
             Event::Resize(columns, rows) => app.update(Input::Resize(columns, rows), now()),
             _ => continue,

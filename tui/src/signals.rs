@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Becomes true at the first SIGINT, SIGTERM or SIGHUP, which then don't end the process by themselves.
+/// Becomes true at the first SIGINT or SIGTERM, which then don't end the process by themselves.
+///
+/// SIGHUP does: it says that the terminal is gone, so there is nothing to give back.
 pub(crate) fn stop() -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [mut interrupt, mut terminate, mut hangup] = {
+    let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
-        [signal(kinds[0])?, signal(kinds[1])?, signal(kinds[2])?]
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
@@ -19,7 +20,6 @@ pub(crate) fn stop() -> io::Result<Arc<AtomicBool>> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
             }
         });
         stop.store(true, Ordering::SeqCst);
