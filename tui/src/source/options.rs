@@ -53,7 +53,7 @@ impl SourceOptions {
         config.set_log_level(RDKafkaLogLevel::Info);
         config
             .set("client.id", "quipu-top")
-            .set("fetch.wait.max.ms", "20")
+            .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "200")
             .set("queued.max.messages.kbytes", "16384")
             .set("reconnect.backoff.max.ms", "2000");

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::sync::mpsc::{SendError, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -12,10 +12,11 @@ use crate::batch::{Batch, RawRecord, Topic, TopicState};
 
 /// A batch ends with this many records, …
 const BATCH_RECORDS: usize = 1_000;
-/// … or this many bytes, …
+/// … or this many bytes, or when there is nothing more at the moment.
 const BATCH_BYTES: usize = 1 << 20;
-/// … or when nothing came for this long; also how long stopping takes at most while records are read.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a record is waited for before the thread looks whether it is still wanted. Each wait ends with up to a
+/// millisecond of spinning in the client, so it should not be short.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// A topic that does not exist or can't be read is asked for again after this time.
 const RETRY: Duration = Duration::from_millis(500);
 /// A broker that takes longer to answer is asked again.
@@ -126,15 +127,16 @@ impl Reader {
     fn batch(&self) -> (Vec<RawRecord>, Option<KafkaError>) {
         let mut records = Vec::new();
         let mut bytes = 0;
-        let deadline = Instant::now() + PATIENCE;
+        let mut wait = PATIENCE;
         while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-            match self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+            match self.consumer.poll(wait) {
                 None => break,
                 Some(Err(error)) => return (records, Some(error)),
                 Some(Ok(message)) => {
                     let record = RawRecord::copy(&message);
                     bytes += record.bytes();
                     records.push(record);
+                    wait = Duration::ZERO;
                 }
             }
         }

@@ -70,7 +70,8 @@ impl Watcher {
             }
             while !self.stop.is_set() && Instant::now() < next {
                 // Nothing is assigned, so what comes are errors, and the context has logged them already.
-                drop(self.consumer.poll(POLL));
+                drop(self.consumer.poll(Duration::ZERO));
+                self.stop.wait(POLL);
             }
         }
         Ok(())
