@@ -2,14 +2,12 @@
 
 use std::cmp::Ordering;
 
-use serde::Serialize;
-
 use super::Scope;
 use super::list::List;
 use crate::fleet::{ObservedSeries, Run, RunId, RunState, SeriesId};
 
 /// A column of the table of series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeriesColumn {
     /// The series' text; Quipu's own series come last.
     Name,
@@ -22,7 +20,7 @@ pub enum SeriesColumn {
 }
 
 /// A column of the table of instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunColumn {
     /// What needs attention comes first.
     State,

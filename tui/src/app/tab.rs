@@ -1,8 +1,5 @@
-use serde::Serialize;
-
 /// A part of the dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tab {
     /// The throughput of the selected series, and all series.
     Overview,

@@ -2,6 +2,8 @@
 
 mod audit;
 mod clock;
+mod findings;
+mod fold;
 mod history;
 mod lines;
 mod pipeline;
@@ -12,12 +14,12 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
-use quipu_record::{Aggregate, AggregateError, BadRecord, Key, Record, Series, decode};
+use quipu_record::Series;
 
-use crate::batch::{Batch, Connection, RawRecord, Topic, TopicState};
+use crate::batch::{Connection, Topic, TopicState};
 use clock::ClockOffset;
+use findings::Finding;
 use lines::Lines;
-use run::Changes;
 use runs::Runs;
 use series::SeriesTable;
 use timeline::Timeline;
@@ -28,12 +30,6 @@ pub use pipeline::{Group, Pipeline, ReadTopic};
 pub use run::{Run, RunId, RunState};
 pub use series::{ObservedSeries, SeriesId, Total};
 pub use timeline::{Event, EventKind};
-
-/// This machine's clock may be wrong, but what is further ahead of it than a day is no time.
-const MAX_AHEAD_MS: i64 = 86_400_000;
-
-/// How much later than others a report may come here.
-const LATENCY_MS: i64 = 250;
 
 /// How much a [`Fleet`] holds at most. What is beyond is counted by [`Fleet::cut_off`].
 #[derive(Debug, Clone, Copy)]
@@ -66,14 +62,6 @@ pub struct Fleet {
     cut_off: u64,
 }
 
-/// What was last found out about an audit.
-#[derive(Debug, Clone, Copy, Default)]
-struct Finding {
-    jitter: i128,
-    /// Whether duplicates were found since the delta was last below zero.
-    has_duplicates: bool,
-}
-
 impl Default for Fleet {
     fn default() -> Self {
         Self::new(Limits::default())
@@ -93,32 +81,6 @@ impl Fleet {
             clock: ClockOffset::default(),
             findings: BTreeMap::new(),
             cut_off: 0,
-        }
-    }
-
-    /// Takes in what the source delivered.
-    pub fn apply(&mut self, batch: &Batch, now: i64) {
-        match batch {
-            Batch::Records { topic, records } => {
-                for record in records {
-                    self.pipeline.read(*topic, record.offset);
-                    let result = match topic {
-                        Topic::Metrics => self.metric(record, now).map_err(|bad| bad.reason()),
-                        Topic::Aggregates => self.aggregate(record),
-                    };
-                    if let Err(reason) = result {
-                        self.pipeline.count_bad(*topic, reason);
-                    }
-                }
-            }
-            Batch::Topic { topic, state } => {
-                if *state == TopicState::Recreated {
-                    self.forget(*topic);
-                }
-                self.pipeline.set_state(*topic, state);
-            }
-            Batch::Connection(connection) => self.pipeline.connect(connection, now),
-            Batch::Lag(report) => self.pipeline.lags(report, now),
         }
     }
 
@@ -218,151 +180,6 @@ impl Fleet {
             {
                 self.lines.push(series, run.id(), run.last_report(), count);
             }
-        }
-    }
-
-    fn metric(&mut self, record: &RawRecord, now: i64) -> Result<(), BadRecord> {
-        let fleet_now = self.clock.fleet_time(now);
-        let is_time = (1..fleet_now.saturating_add(MAX_AHEAD_MS)).contains(&record.timestamp);
-        let at = if is_time { record.timestamp } else { fleet_now };
-        if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp && is_time {
-            self.clock.observe(now, record.timestamp);
-        }
-        match decode(record.key.as_deref(), record.value.as_deref())? {
-            Record::Report { key, report } => {
-                let row = format!("{}/{}", key.instance, key.run);
-                let Some(run) = self.runs.admit(&row, key.instance, Some(key.run), at) else {
-                    self.cut_off += 1;
-                    return Ok(());
-                };
-                let changes = run.report(key.part, &report, at, &mut self.series);
-                self.note(&row, changes, at)
-            }
-            Record::Plain { key, counter } => {
-                let Some(run) = self.runs.admit(key, key, None, at) else {
-                    self.cut_off += 1;
-                    return Ok(());
-                };
-                let changes = run.plain(&counter, at, &mut self.series);
-                self.note(key, changes, at)
-            }
-            Record::Tombstone { key: Key::Run(key) } => {
-                self.remove(&format!("{}/{}", key.instance, key.run), key.part);
-                Ok(())
-            }
-            Record::Tombstone { key: Key::Plain(key) } => {
-                self.remove(key, 0);
-                Ok(())
-            }
-        }
-    }
-
-    /// Carries what a record changed in a run to the series and the lines.
-    fn note(&mut self, row: &str, changes: Result<Changes, BadRecord>, at: i64) -> Result<(), BadRecord> {
-        let Some(run) = self.runs.get(row) else {
-            return Ok(());
-        };
-        let (id, started, is_empty) = (run.id(), run.started(), run.is_empty());
-        // A run that was seen from its beginning rises from zero.
-        let is_young = at - started <= 3 * run.interval();
-        let changes = match changes {
-            Ok(changes) => changes,
-            Err(bad) => {
-                if is_empty {
-                    self.runs.remove(row);
-                }
-                return Err(bad);
-            }
-        };
-        self.cut_off += changes.cut_off;
-        for change in changes.counts {
-            if change.is_new {
-                self.series.get_mut(change.series).reporters += 1;
-                if is_young {
-                    self.lines.push(change.series, id, started, 0);
-                }
-            }
-            self.lines.push(change.series, id, at, change.after);
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, row: &str, part: u32) {
-        let Some(run) = self.runs.get_mut(row) else {
-            return;
-        };
-        for series in run.remove(part) {
-            let reporters = &mut self.series.get_mut(series).reporters;
-            *reporters = reporters.saturating_sub(1);
-        }
-        if run.is_empty() {
-            self.lines.forget(run.id());
-            self.runs.remove(row);
-        }
-    }
-
-    fn aggregate(&mut self, record: &RawRecord) -> Result<(), &'static str> {
-        let Some(value) = &record.value else {
-            let text = std::str::from_utf8(record.key.as_deref().unwrap_or_default()).map_err(|_| "key_not_utf8")?;
-            let series = text.parse::<Series>().map_err(|_| "key_not_a_series")?;
-            if let Some(id) = self.series.find(&series) {
-                self.series.get_mut(id).total = None;
-            }
-            return Ok(());
-        };
-        let aggregate = Aggregate::decode(value).map_err(|error| match error {
-            AggregateError::UnknownVersion(_) => "unknown_version",
-            AggregateError::Series(bad) => bad.reason(),
-            _ => "unexpected_shape",
-        })?;
-        self.pipeline.aggregate(&aggregate);
-        if !self.series.observe(&aggregate) {
-            self.cut_off += 1;
-        }
-        Ok(())
-    }
-
-    /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
-    fn tick_audits(&mut self) {
-        let interval = self.longest_interval() + LATENCY_MS;
-        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
-        let newest = self.pipeline.newest_aggregate().unwrap_or(0);
-        let mut findings = BTreeMap::new();
-        let mut found = Vec::new();
-        for mut audit in self.audits() {
-            let rate = audit.sent.and_then(|sent| sent.history().rate(newest)).unwrap_or(0.0);
-            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
-            let jitter = (rate.max(0.0) * interval as f64 / 1000.0).ceil() as i128;
-            audit.jitter = jitter;
-            let before = self.findings.get(audit.name).is_some_and(|finding| finding.has_duplicates);
-            let has_duplicates = audit.duplicates() > 0 || (before && audit.delta_count() > Some(0));
-            findings.insert(audit.name.to_owned(), Finding { jitter, has_duplicates });
-            if let Some(delta) = audit.delta.and_then(ObservedSeries::total).filter(|_| has_duplicates && !before) {
-                found.push((delta.timestamp, audit.name.to_owned()));
-            }
-        }
-        self.findings = findings;
-        for (at, name) in found {
-            self.timeline.push(at, EventKind::Duplicates, &name);
-        }
-    }
-
-    /// The longest interval in which a live run reports that counts something of the user's.
-    fn longest_interval(&self) -> i64 {
-        let live = self.runs.iter().filter(|run| run.state() == RunState::Live);
-        let users = live.filter(|run| run.counts().any(|(series, _)| !self.get(series).is_own()));
-        users.map(Run::interval).max().unwrap_or(0)
-    }
-
-    /// Forgets what was read from a topic that was replaced.
-    fn forget(&mut self, topic: Topic) {
-        match topic {
-            Topic::Metrics => {
-                self.runs.clear();
-                self.lines.clear();
-                self.series.clear_reporters();
-            }
-            Topic::Aggregates => self.series.clear_totals(),
         }
     }
 }

@@ -1,0 +1,57 @@
+//! What the audits prove.
+
+use std::collections::BTreeMap;
+
+use super::Fleet;
+use super::run::{Run, RunState};
+use super::series::ObservedSeries;
+use super::timeline::EventKind;
+
+/// How much later than others a report may come here.
+const LATENCY_MS: i64 = 250;
+
+/// A run that claims a longer interval would hide the duplicates of all others.
+const LONGEST_INTERVAL_MS: i64 = 60_000;
+
+/// What was last found out about an audit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finding {
+    /// How much may have been sent since the senders' last reports.
+    pub(super) jitter: i128,
+    /// Whether duplicates were found since the delta was last below zero.
+    has_duplicates: bool,
+}
+
+impl Fleet {
+    /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
+    pub(super) fn tick_audits(&mut self) {
+        let interval = self.longest_interval() + LATENCY_MS;
+        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
+        let newest = self.pipeline.newest_aggregate().unwrap_or(0);
+        let mut findings = BTreeMap::new();
+        let mut found = Vec::new();
+        for mut audit in self.audits() {
+            let rate = audit.sent.and_then(|sent| sent.history().rate(newest)).unwrap_or(0.0);
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
+            let jitter = (rate.max(0.0) * interval as f64 / 1000.0).ceil() as i128;
+            audit.jitter = jitter;
+            let before = self.findings.get(audit.name).is_some_and(|finding| finding.has_duplicates);
+            let has_duplicates = audit.duplicates() > 0 || (before && audit.delta_count() > Some(0));
+            findings.insert(audit.name.to_owned(), Finding { jitter, has_duplicates });
+            if let Some(delta) = audit.delta.and_then(ObservedSeries::total).filter(|_| has_duplicates && !before) {
+                found.push((delta.timestamp, audit.name.to_owned()));
+            }
+        }
+        self.findings = findings;
+        for (at, name) in found {
+            self.timeline.push(at, EventKind::Duplicates, &name);
+        }
+    }
+
+    /// The longest interval in which a live run reports that counts something of the user's.
+    fn longest_interval(&self) -> i64 {
+        let live = self.runs.iter().filter(|run| run.state() == RunState::Live);
+        let users = live.filter(|run| run.counts().any(|(series, _)| !self.get(series).is_own()));
+        users.map(Run::interval).max().unwrap_or(0).min(LONGEST_INTERVAL_MS)
+    }
+}

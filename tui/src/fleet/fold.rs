@@ -1,0 +1,151 @@
+//! How a batch changes the fleet.
+
+use quipu_record::{Aggregate, AggregateError, BadRecord, Key, Record, Series, decode};
+
+use super::Fleet;
+use super::run::Changes;
+use crate::batch::{Batch, RawRecord, Topic, TopicState};
+
+/// This machine's clock may be wrong, but what is further ahead of it than a day is no time.
+const MAX_AHEAD_MS: i64 = 86_400_000;
+
+impl Fleet {
+    /// Takes in what the source delivered.
+    pub fn apply(&mut self, batch: &Batch, now: i64) {
+        match batch {
+            Batch::Records { topic, records } => {
+                for record in records {
+                    self.pipeline.read(*topic, record.offset);
+                    let result = match topic {
+                        Topic::Metrics => self.metric(record, now).map_err(|bad| bad.reason()),
+                        Topic::Aggregates => self.aggregate(record),
+                    };
+                    if let Err(reason) = result {
+                        self.pipeline.count_bad(*topic, reason);
+                    }
+                }
+            }
+            Batch::Topic { topic, state } => {
+                if *state == TopicState::Recreated {
+                    self.forget(*topic);
+                }
+                self.pipeline.set_state(*topic, state);
+            }
+            Batch::Connection(connection) => self.pipeline.connect(connection, now),
+            Batch::Lag(report) => self.pipeline.lags(report, now),
+        }
+    }
+
+    fn metric(&mut self, record: &RawRecord, now: i64) -> Result<(), BadRecord> {
+        let fleet_now = self.clock.fleet_time(now);
+        let is_time = (1..fleet_now.saturating_add(MAX_AHEAD_MS)).contains(&record.timestamp);
+        let at = if is_time { record.timestamp } else { fleet_now };
+        if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp && is_time {
+            self.clock.observe(now, record.timestamp);
+        }
+        match decode(record.key.as_deref(), record.value.as_deref())? {
+            Record::Report { key, report } => {
+                let row = format!("{}/{}", key.instance, key.run);
+                let Some(run) = self.runs.admit(&row, key.instance, Some(key.run), at) else {
+                    self.cut_off += 1;
+                    return Ok(());
+                };
+                let changes = run.report(key.part, &report, at, &mut self.series);
+                self.note(&row, changes, at)
+            }
+            Record::Plain { key, counter } => {
+                let Some(run) = self.runs.admit(key, key, None, at) else {
+                    self.cut_off += 1;
+                    return Ok(());
+                };
+                let changes = run.plain(&counter, at, &mut self.series);
+                self.note(key, changes, at)
+            }
+            Record::Tombstone { key: Key::Run(key) } => {
+                self.remove(&format!("{}/{}", key.instance, key.run), key.part);
+                Ok(())
+            }
+            Record::Tombstone { key: Key::Plain(key) } => {
+                self.remove(key, 0);
+                Ok(())
+            }
+        }
+    }
+
+    /// Carries what a record changed in a run to the series and the lines.
+    fn note(&mut self, row: &str, changes: Result<Changes, BadRecord>, at: i64) -> Result<(), BadRecord> {
+        let Some(run) = self.runs.get(row) else {
+            return Ok(());
+        };
+        let (id, started, is_empty) = (run.id(), run.started(), run.is_empty());
+        // A run that was seen from its beginning rises from zero.
+        let is_young = at - started <= 3 * run.interval();
+        let changes = match changes {
+            Ok(changes) => changes,
+            Err(bad) => {
+                if is_empty {
+                    self.runs.remove(row);
+                }
+                return Err(bad);
+            }
+        };
+        self.cut_off += changes.cut_off;
+        for change in changes.counts {
+            if change.is_new {
+                self.series.get_mut(change.series).reporters += 1;
+                if is_young {
+                    self.lines.push(change.series, id, started, 0);
+                }
+            }
+            self.lines.push(change.series, id, at, change.after);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, row: &str, part: u32) {
+        let Some(run) = self.runs.get_mut(row) else {
+            return;
+        };
+        for series in run.remove(part) {
+            let reporters = &mut self.series.get_mut(series).reporters;
+            *reporters = reporters.saturating_sub(1);
+        }
+        if run.is_empty() {
+            self.lines.forget(run.id());
+            self.runs.remove(row);
+        }
+    }
+
+    fn aggregate(&mut self, record: &RawRecord) -> Result<(), &'static str> {
+        let Some(value) = &record.value else {
+            let text = std::str::from_utf8(record.key.as_deref().unwrap_or_default()).map_err(|_| "key_not_utf8")?;
+            let series = text.parse::<Series>().map_err(|_| "key_not_a_series")?;
+            if let Some(id) = self.series.find(&series) {
+                self.series.get_mut(id).total = None;
+            }
+            return Ok(());
+        };
+        let aggregate = Aggregate::decode(value).map_err(|error| match error {
+            AggregateError::UnknownVersion(_) => "unknown_version",
+            AggregateError::Series(bad) => bad.reason(),
+            _ => "unexpected_shape",
+        })?;
+        self.pipeline.aggregate(&aggregate);
+        if !self.series.observe(&aggregate) {
+            self.cut_off += 1;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was read from a topic that was replaced.
+    fn forget(&mut self, topic: Topic) {
+        match topic {
+            Topic::Metrics => {
+                self.runs.clear();
+                self.lines.clear();
+                self.series.clear_reporters();
+            }
+            Topic::Aggregates => self.series.clear_totals(),
+        }
+    }
+}
