@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 pub use ports::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
 
 use crate::dead_letter::dead_letter;
+use crate::presence::Events;
 use crate::topology::{Outcome, Settings, SourceRecord, Topology};
 
 /// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
@@ -87,6 +88,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     #[must_use]
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// [`Topology::take_events`].
+    pub fn take_events(&mut self) -> Events {
+        self.topology.take_events()
     }
 
     /// Whether the engine may speak.

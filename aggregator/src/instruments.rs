@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 use quipu_record::BadRecord;
 use quipu_reporter::KafkaRecorder;
 
+use crate::presence::Events;
 use crate::topology::{Outcome, Topology};
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
@@ -23,9 +24,13 @@ pub(crate) struct Instruments {
     pub(crate) dead_letters: OwnCounter,
     pub(crate) dead_letters_lost: OwnCounter,
     pub(crate) commits: OwnCounter,
+    joined: OwnCounter,
+    left: OwnCounter,
+    silent: OwnCounter,
     position: Gauge,
     lag: Gauge,
     rows: Gauge,
+    live_runs: Gauge,
     series: Gauge,
     ready: Gauge,
     commit_seconds: Histogram,
@@ -40,6 +45,7 @@ impl Instruments {
         let position = gauge("quipu_source_position", "The next offset to read from the source topic");
         let lag = gauge("quipu_source_lag", "Records between the position and the log's end");
         let rows = gauge("quipu_rows", "Rows of the table: runs, their parts, and keys of plain counters");
+        let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor fell silent");
         let series = gauge("quipu_series", "Series that have a total");
         let ready = gauge("quipu_ready", "1 once the log was read to the end that it had at assignment");
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
@@ -48,11 +54,13 @@ impl Instruments {
             ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
             ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka refused for good"),
             ("quipu_commits_total", "Commits of totals and position"),
+            ("quipu_run_events_total", "Runs that came and went, by event: joined, left or silent"),
         ] {
             described.counter(name, help);
         }
         let recorders = Recorders { prometheus, reporter };
         let counter = |name| recorders.counter(&Key::from_static_name(name));
+        let event = |event| recorders.labeled("quipu_run_events_total", "event", event);
         Self {
             outcomes: HashMap::new(),
             bad: HashMap::new(),
@@ -60,10 +68,14 @@ impl Instruments {
             dead_letters: counter("quipu_dead_letters_total"),
             dead_letters_lost: counter("quipu_dead_letters_lost_total"),
             commits: counter("quipu_commits_total"),
+            joined: event("joined"),
+            left: event("left"),
+            silent: event("silent"),
             recorders,
             position,
             lag,
             rows,
+            live_runs,
             series,
             ready,
             commit_seconds,
@@ -75,10 +87,7 @@ impl Instruments {
             Ok(outcome) => (&mut self.outcomes, "quipu_records_total", "outcome", outcome_name(*outcome)),
             Err(bad) => (&mut self.bad, "quipu_bad_records_total", "reason", bad.reason()),
         };
-        let register = || {
-            let key = Key::from_parts(name, vec![Label::from_static_parts(label, value)]);
-            self.recorders.counter(&key)
-        };
+        let register = || self.recorders.labeled(name, label, value);
         counters.entry(value).or_insert_with(register).increment(1);
     }
 
@@ -86,6 +95,7 @@ impl Instruments {
     pub(crate) fn table(&self, topology: &Topology, log_end: i64) {
         let position = topology.position();
         self.rows.set(topology.rows() as f64);
+        self.live_runs.set(topology.live_runs() as f64);
         self.series.set(topology.series() as f64);
         self.position.set(position as f64);
         self.lag.set((log_end - position).max(0) as f64);
@@ -93,6 +103,12 @@ impl Instruments {
 
     pub(crate) fn ready(&self, ready: bool) {
         self.ready.set(if ready { 1.0 } else { 0.0 });
+    }
+
+    pub(crate) fn came_and_went(&self, Events { joined, left, silent }: Events) {
+        self.joined.increment(joined);
+        self.left.increment(left);
+        self.silent.increment(silent);
     }
 
     pub(crate) fn committed(&self, took: Duration) {
@@ -110,6 +126,10 @@ struct Recorders {
 impl Recorders {
     fn counter(&self, key: &Key) -> OwnCounter {
         OwnCounter(self.prometheus.register_counter(key, &METADATA), self.reporter.register_counter(key, &METADATA))
+    }
+
+    fn labeled(&self, name: &'static str, label: &'static str, value: &'static str) -> OwnCounter {
+        self.counter(&Key::from_parts(name, vec![Label::from_static_parts(label, value)]))
     }
 }
 

@@ -89,14 +89,14 @@ impl Table {
         true
     }
 
-    /// Marks the rows as dead that were last seen before `deadline`, and forwards each change. Gives when the oldest of
-    /// those that live was last seen.
-    pub(crate) fn expire(&mut self, deadline: i64, mut forward: impl FnMut(&RowChange<'_>)) -> Option<i64> {
+    /// Marks the rows as dead that were last seen before `deadline`, and forwards each key and change. Gives when the
+    /// oldest of those that live was last seen.
+    pub(crate) fn expire(&mut self, deadline: i64, mut forward: impl FnMut(&[u8], &RowChange<'_>)) -> Option<i64> {
         let mut oldest = None;
-        for Slot { row, .. } in self.slots.iter_mut().flatten().filter(|slot| slot.row.meta.live) {
+        for Slot { key, row, .. } in self.slots.iter_mut().flatten().filter(|slot| slot.row.meta.live) {
             if row.meta.last_seen < deadline {
                 let old = row.view();
-                forward(&Change { old: Some(old), new: Some(RowView { live: false, ..old }) });
+                forward(key, &Change { old: Some(old), new: Some(RowView { live: false, ..old }) });
                 row.meta.live = false;
             } else {
                 oldest = Some(oldest.map_or(row.meta.last_seen, |oldest: i64| oldest.min(row.meta.last_seen)));

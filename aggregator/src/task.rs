@@ -164,6 +164,7 @@ impl Task {
         self.committed_at = began;
         self.instruments.table(self.engine.topology(), self.source.log_end());
         let committed = self.engine.commit(now())?;
+        self.instruments.came_and_went(self.engine.take_events());
         self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
         if let Some(Committed { position, totals, rows, dead_letters }) = committed {
             self.view.update(position, &totals);

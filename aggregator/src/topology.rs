@@ -8,6 +8,7 @@ use crate::change::Change;
 use crate::config::Audit;
 use crate::group::Contribution;
 use crate::group_by::group_by;
+use crate::presence::{Events, Gone, Presence};
 use crate::reduce::{GroupId, Reduce, Reduced};
 use crate::refresh::Refresh;
 use crate::resolve::Resolved;
@@ -72,6 +73,7 @@ pub struct Topology {
     series: SeriesIndex,
     table: Table,
     sums: Sums,
+    presence: Presence,
     refresh: Refresh,
     audit_refresh: Refresh,
     resolved: Resolved,
@@ -91,6 +93,7 @@ impl Topology {
             series: SeriesIndex::default(),
             table: Table::default(),
             sums: Sums { reduce: Reduce::new(), audits, scratch: Vec::new() },
+            presence: Presence::default(),
             audit_refresh: refresh.clone(),
             refresh,
             resolved: Resolved::default(),
@@ -121,6 +124,18 @@ impl Topology {
     #[must_use]
     pub fn series(&self) -> usize {
         self.series.len()
+    }
+
+    /// How many runs report: they neither left nor fell silent.
+    #[must_use]
+    pub fn live_runs(&self) -> usize {
+        self.presence.live()
+    }
+
+    /// How many runs came and went since the last call. Rows that were restored did neither, nor did those that fell
+    /// silent before this process first spoke.
+    pub fn take_events(&mut self) -> Events {
+        self.presence.take_events()
     }
 
     /// Applies one record. After an error everything is as before, except that the position is beyond the record.
@@ -181,7 +196,7 @@ impl Topology {
         let Some(value) = value else {
             let at = At { offset: 0, timestamp: i64::MIN };
             self.remove(key, at);
-            self.table.take_changes(|_, _| {});
+            self.restored();
             return Ok(());
         };
         let stored = StateRow::decode(value)?;
@@ -192,9 +207,15 @@ impl Topology {
         };
         self.resolved.fill(&mut self.series, self.settings.max_series, &[], stored.counters())?;
         self.put(key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
-        self.table.take_changes(|_, _| {});
+        self.restored();
         self.position = self.position.max(offset + 1);
         Ok(())
+    }
+
+    /// What the store knew is neither a change nor an event.
+    fn restored(&mut self) {
+        self.table.take_changes(|_, _| {});
+        self.presence.take_events();
     }
 
     /// Takes all rows for changed, so that [`Self::take_rows`] gives every one.
@@ -217,8 +238,13 @@ impl Topology {
     }
 
     fn remove(&mut self, key: &[u8], at: At) -> bool {
-        let Self { table, sums, series, .. } = self;
-        table.remove(key, |change| sums.forward(change, series, at.timestamp))
+        let Self { table, sums, presence, series, .. } = self;
+        table.remove(key, |change| {
+            if change.old.is_some_and(|row| row.live) {
+                presence.gone(key, Gone::Left);
+            }
+            sums.forward(change, series, at.timestamp);
+        })
     }
 
     fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64) {
@@ -314,8 +340,15 @@ impl Topology {
         if meta.live {
             self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout_ms));
         }
-        let Self { table, sums, series, resolved, .. } = self;
-        let forward = |change: &RowChange<'_>| sums.forward(change, series, at.timestamp);
+        let Self { table, sums, presence, series, resolved, .. } = self;
+        let forward = |change: &RowChange<'_>| {
+            match (change.old.is_some_and(|row| row.live), meta.live) {
+                (false, true) => presence.joined(key),
+                (true, false) => presence.gone(key, Gone::Left),
+                _ => {}
+            }
+            sums.forward(change, series, at.timestamp);
+        };
         match table.find(key).map(|(id, row)| (id, row.meta.last_seen)) {
             Some((id, last_seen)) => {
                 let meta = RowMeta { last_seen: meta.last_seen.max(last_seen), ..meta };
@@ -336,8 +369,12 @@ impl Topology {
             return;
         }
         let timeout = self.settings.instance_timeout_ms;
-        let Self { table, sums, series, .. } = self;
-        let oldest = table.expire(now.saturating_sub(timeout), |change| sums.forward(change, series, now));
+        let why = if self.said_before { Gone::Silent } else { Gone::Unnoticed };
+        let Self { table, sums, presence, series, .. } = self;
+        let oldest = table.expire(now.saturating_sub(timeout), |key, change| {
+            presence.gone(key, why);
+            sums.forward(change, series, now);
+        });
         self.expire_at = oldest.map_or(i64::MAX, |oldest| silent_at(oldest, timeout));
     }
 }
