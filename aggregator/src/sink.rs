@@ -20,6 +20,8 @@ mod status;
 mod stdout;
 mod target;
 #[cfg(feature = "influxdb")]
+mod transport;
+#[cfg(feature = "influxdb")]
 mod verdict;
 #[cfg(feature = "influxdb")]
 mod write_api;
@@ -111,14 +113,11 @@ impl Sinks {
 fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
     match sink.kind {
         SinkType::Stdout => Ok(Box::new(Lines(std::io::stdout()))),
-        SinkType::Graphite => Ok(Box::new(Graphite {
-            address: sink.address.clone().unwrap_or_default(),
-            template: sink.template.clone().unwrap_or_default(),
-            tags: sink.tags,
-            timeout: sink.timeout,
-            settle: sink.settle,
-            stream: None,
-        })),
+        SinkType::Graphite => {
+            let address = sink.address.clone().unwrap_or_default();
+            let template = sink.template.clone().unwrap_or_default();
+            Ok(Box::new(Graphite::new(address, template, sink.tags, sink.timeout, sink.settle)))
+        }
         SinkType::Influxdb => influxdb(sink),
     }
 }
@@ -128,15 +127,17 @@ fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
     let Sink { bucket, database, gzip, timeout, .. } = sink;
     let url = sink.url.as_deref().unwrap_or_default();
     let secret = sink.secret().unwrap_or_default();
+    let authorities = sink.ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
+    let transport = transport::Transport { gzip: *gzip, timeout: *timeout, authorities };
     let api = match (bucket, database) {
         (Some(bucket), _) => {
             let org = sink.org.as_deref().unwrap_or_default();
-            write_api::WriteApi::v2(url, org, bucket, secret, *gzip, *timeout)
+            write_api::WriteApi::v2(url, org, bucket, secret, transport)
         }
         (None, database) => {
             let user = sink.user.clone().map(|user| (user, secret.to_owned()));
             let policy = sink.retention_policy.as_deref();
-            write_api::WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, *gzip, *timeout)
+            write_api::WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, &transport)
         }
     };
     let api = api.map_err(|error| error.to_string())?;

@@ -40,6 +40,9 @@ pub struct Sink {
     /// InfluxDB: the variable of the environment that holds it, in the place of a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_variable: Option<String>,
+    /// InfluxDB: the certificates of CAs to trust besides the system's, a file in PEM. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
     /// InfluxDB: the most lines in a request. Default 5000.
     #[serde(default = "default_batch")]
     pub batch: usize,
@@ -102,6 +105,7 @@ impl Sink {
             user: None,
             secret_file: None,
             secret_variable: None,
+            ca_file: None,
             batch: default_batch(),
             gzip: default_gzip(),
             address: None,

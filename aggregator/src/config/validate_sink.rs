@@ -34,7 +34,7 @@ pub(super) fn wrong(sink: &Sink) -> Vec<(&'static str, String)> {
 }
 
 /// The keys that are for one type only, and whether they are set.
-fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 11] {
+fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 12] {
     use SinkType::{Graphite, Influxdb};
     [
         ("url", sink.url.is_some(), Influxdb),
@@ -45,6 +45,7 @@ fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 11] {
         ("user", sink.user.is_some(), Influxdb),
         ("secret_file", sink.secret_file.is_some(), Influxdb),
         ("secret_variable", sink.secret_variable.is_some(), Influxdb),
+        ("ca_file", sink.ca_file.is_some(), Influxdb),
         ("address", sink.address.is_some(), Graphite),
         ("template", sink.template.is_some(), Graphite),
         ("tags", sink.tags, Graphite),

@@ -91,10 +91,11 @@ pub(crate) fn totals(view: &View, query: &TotalsQuery) -> Result<TotalsAnswer, Q
         (None, Some(first)) => Bound::Included(first),
         (None, None) => Bound::Unbounded,
     };
-    let mut totals = Vec::new();
-    let position = view.position().ok_or(QueryError::NotReady)?.0;
+    let (mut totals, mut first) = (Vec::new(), None);
     loop {
         let page = view.page(from.as_ref(), PAGE).ok_or(QueryError::NotReady)?;
+        // Totals of later parts may be newer.
+        let position = *first.get_or_insert(page.position);
         for entry in &page.entries {
             if let Some(selector) = &selector {
                 if selector.name() != entry.series.name() {
@@ -118,20 +119,16 @@ pub(crate) fn totals(view: &View, query: &TotalsQuery) -> Result<TotalsAnswer, Q
 }
 
 pub(crate) fn audit(view: &View, audits: &[Audit]) -> Result<AuditAnswer, QueryError> {
-    let position = view.position().ok_or(QueryError::NotReady)?.0;
-    let state = |audit: &Audit| {
-        let total = |metric: &str| {
-            let series = Series::new(metric, [("audit", audit.name.as_str())]).ok()?;
-            Some(view.get(&series)?.count)
-        };
-        AuditState {
-            name: audit.name.clone(),
-            sent: total("quipu_audit_sent"),
-            processed: total("quipu_audit_processed"),
-            delta: total("quipu_audit_delta"),
-        }
-    };
-    Ok(AuditAnswer { position, audits: audits.iter().map(state).collect() })
+    let mut answer = AuditAnswer { position: view.position().ok_or(QueryError::NotReady)?.0, audits: Vec::new() };
+    for audit in audits {
+        let name = audit.name.clone();
+        let series = ["quipu_audit_sent", "quipu_audit_processed", "quipu_audit_delta"]
+            .map(|metric| Series::new(metric, [("audit", name.as_str())]).ok());
+        let totals = view.get(series.each_ref().map(Option::as_ref)).ok_or(QueryError::NotReady)?;
+        let [sent, processed, delta] = totals.map(|total| total.map(|total| total.count));
+        answer.audits.push(AuditState { name, sent, processed, delta });
+    }
+    Ok(answer)
 }
 
 pub(crate) fn status(application_id: &str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {

@@ -46,6 +46,8 @@ impl Entry {
 /// A part of the totals, sorted by name and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
+    /// The next source offset after the totals.
+    pub(crate) position: i64,
     pub(crate) entries: Vec<Entry>,
     /// Whether there are more after the last.
     pub(crate) more: bool,
@@ -83,9 +85,10 @@ impl View {
         state.ready.then(|| (state.position, state.totals.len()))
     }
 
-    /// The total of one series.
-    pub(crate) fn get(&self, series: &Series) -> Option<Total> {
-        self.read().totals.get(series).copied()
+    /// The totals of these series, all of one commit; nothing while the totals are not all here.
+    pub(crate) fn get<const N: usize>(&self, series: [Option<&Series>; N]) -> Option<[Option<Total>; N]> {
+        let state = self.read();
+        state.ready.then(|| series.map(|series| state.totals.get(series?).copied()))
     }
 
     /// At most `limit` totals from `from` on; nothing while they are not all here.
@@ -104,7 +107,7 @@ impl View {
                 is_clash: series.name().strip_suffix("_total").is_some_and(|base| state.has_name(base)),
             })
             .collect();
-        Some(Page { entries, more: rest.next().is_some() })
+        Some(Page { position: state.position, entries, more: rest.next().is_some() })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -1,6 +1,6 @@
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
 
 use quipu_record::Aggregate;
 
@@ -10,16 +10,19 @@ use super::target::{Target, Unwritten, Written};
 
 /// Carbon and its relays, over TCP.
 ///
-/// The protocol has no acknowledgement: what was written is safe only after some time without the peer closing the
-/// connection, and after a reconnect it is written again. The values are absolute and have fixed times, so that
-/// repeating one is harmless.
+/// The protocol has no acknowledgement: a peer that hangs, or is gone from the network, takes bytes for long. All that it
+/// ever says is the end of the connection, which it ends when it has read our end of it: so connections take turns. What
+/// was read is safe only after some time without the peer ending by itself, and after a failure it is written again. The
+/// values are absolute and have fixed times, so that repeating one is harmless.
 pub(crate) struct Graphite {
-    pub(crate) address: String,
-    pub(crate) template: Template,
-    pub(crate) tags: bool,
-    pub(crate) timeout: Duration,
-    pub(crate) settle: Duration,
-    pub(crate) stream: Option<TcpStream>,
+    address: String,
+    template: Template,
+    tags: bool,
+    timeout: Duration,
+    settle: Duration,
+    stream: Option<TcpStream>,
+    /// What was written up to then has been read.
+    read: Option<Instant>,
 }
 
 impl Target for Graphite {
@@ -44,7 +47,30 @@ impl Target for Graphite {
         self.settle
     }
 
-    /// The peer has nothing to say: if there is something to read, it is the end.
+    fn confirm(&mut self, sent: Instant) -> Result<(), Failure> {
+        self.check()?;
+        if self.read.is_some_and(|read| sent <= read) {
+            return Ok(());
+        }
+        let Some(written) = self.stream.take() else {
+            return Ok(());
+        };
+        // The next connection is there before this one ends, so that it shows if the peer itself ended.
+        let next = self.connect()?;
+        let now = Instant::now();
+        end(written, self.timeout)
+            .map_err(|error| self.failure(&format!("the peer did not read all that was written ({error})")))?;
+        (self.stream, self.read) = (Some(next), Some(now));
+        Ok(())
+    }
+}
+
+impl Graphite {
+    pub(crate) fn new(address: String, template: Template, tags: bool, timeout: Duration, settle: Duration) -> Self {
+        Self { address, template, tags, timeout, settle, stream: None, read: None }
+    }
+
+    /// Looks whether the peer ended the connection. It has nothing to say: if there is something to read, it is the end.
     fn check(&mut self) -> Result<(), Failure> {
         let Some(mut stream) = self.stream.take() else {
             return Ok(());
@@ -61,9 +87,7 @@ impl Target for Graphite {
         self.stream = Some(stream);
         Ok(())
     }
-}
 
-impl Graphite {
     fn connect(&self) -> Result<TcpStream, Failure> {
         let addresses = self.address.to_socket_addrs().map_err(|error| self.failure(&error.to_string()))?;
         let mut failure = self.failure("the name has no address");
@@ -86,23 +110,37 @@ impl Graphite {
     }
 }
 
+/// Ends our side of a connection and waits until the peer, which has read everything then, has ended its own.
+fn end(mut stream: TcpStream, timeout: Duration) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::Error::new(ErrorKind::TimedOut, format!("it kept the connection for {timeout:?}")));
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut [0; 256]) {
+            Ok(0) => return Ok(()),
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Err(error),
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
+    use std::thread;
 
     use super::super::tests::aggregate;
     use super::*;
 
     fn graphite(listener: &TcpListener) -> Graphite {
-        Graphite {
-            address: listener.local_addr().expect("an address").to_string(),
-            template: Template::default(),
-            tags: false,
-            timeout: Duration::from_millis(500),
-            settle: Duration::from_secs(1),
-            stream: None,
-        }
+        let address = listener.local_addr().expect("an address").to_string();
+        let (timeout, settle) = (Duration::from_millis(500), Duration::from_secs(1));
+        Graphite::new(address, Template::default(), false, timeout, settle)
     }
 
     #[test]
@@ -133,5 +171,35 @@ mod tests {
         let failed = (0..10_000).find_map(|_| graphite.write(&batch).err());
         assert!(matches!(failed, Some(Unwritten::Failed(Failure { is_refusal: false, .. }))), "{failed:?}");
         assert!(graphite.stream.is_none(), "a part of a line is in it");
+    }
+
+    #[test]
+    fn what_is_confirmed_was_read_and_the_next_connection_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut graphite = graphite(&listener);
+        graphite.write(&[aggregate(1), aggregate(2)]).expect("somebody listens");
+        let (peer, _) = listener.accept().expect("a connection");
+        let reader = thread::spawn(move || BufReader::new(&peer).lines().map_while(Result::ok).count());
+        let sent = Instant::now();
+        assert_eq!(graphite.confirm(sent), Ok(()));
+        assert_eq!(reader.join().expect("it counts"), 2);
+
+        // What was sent before is read; a connection serves until something later is to be confirmed.
+        let (peer, _) = listener.accept().expect("the next connection");
+        assert_eq!(graphite.confirm(sent), Ok(()));
+        graphite.write(&[aggregate(3)]).expect("the next connection");
+        let mut line = String::new();
+        BufReader::new(&peer).read_line(&mut line).expect("a line");
+        assert_eq!(line, "quipu.records.topic.auth 3 0\n");
+    }
+
+    #[test]
+    fn what_a_peer_holds_without_reading_it_is_not_confirmed() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut graphite = graphite(&listener);
+        graphite.write(&[aggregate(1)]).expect("the kernel takes it");
+        let failure = graphite.confirm(Instant::now()).expect_err("nobody reads");
+        assert!(failure.why.contains("did not read all that was written"), "{failure:?}");
+        assert!(graphite.stream.is_none() && graphite.read.is_none());
     }
 }

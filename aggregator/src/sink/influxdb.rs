@@ -31,11 +31,8 @@ impl InfluxDb {
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
             return Ok(());
         };
-        let answer = self.runtime.block_on(self.api.write(self.body(&text[first.start..last.end])));
-        let Answer { status, text: words, retry_after } = match answer {
-            Ok(answer) => answer,
-            Err(why) => return Err(Failure::passing(why)),
-        };
+        let body = self.body(&text[first.start..last.end]);
+        let Answer { status, text: words, retry_after } = self.runtime.block_on(self.api.write(body))?;
         let why = format!("HTTP {status}: {}", words.trim());
         match verdict(status, &words, lines.len()) {
             Verdict::Accepted => written.points += lines.len(),

@@ -44,14 +44,15 @@ impl Outbox {
         }
     }
 
-    /// Whether a batch has settled, with `settle` after it was sent.
-    pub(crate) fn has_settled(&self, now: Instant, settle: Duration) -> bool {
-        self.unsettled.front().is_some_and(|(sent, _)| now.duration_since(*sent) >= settle)
+    /// When the newest was sent of those that have settled: `settle` has passed since.
+    pub(crate) fn settled(&self, now: Instant, settle: Duration) -> Option<Instant> {
+        let sent = self.unsettled.iter().map(|(sent, _)| *sent);
+        sent.take_while(|sent| now.duration_since(*sent) >= settle).last()
     }
 
-    /// Takes out the next batch that has settled: its position may be committed.
-    pub(crate) fn take_settled(&mut self, now: Instant, settle: Duration) -> Option<Batch> {
-        if !self.has_settled(now, settle) {
+    /// Takes out the oldest batch, if it was sent at `sent` or before: its position may be committed.
+    pub(crate) fn take_sent(&mut self, sent: Instant) -> Option<Batch> {
+        if self.unsettled.front()?.0 > sent {
             return None;
         }
         let (_, batch) = self.unsettled.pop_front()?;
@@ -119,7 +120,8 @@ mod tests {
                     }
                     Step::Wait => now += Duration::from_secs(2),
                     Step::Settle => {
-                        while let Some(batch) = outbox.take_settled(now, SETTLE) {
+                        let Some(sent) = outbox.settled(now, SETTLE) else { continue };
+                        while let Some(batch) = outbox.take_sent(sent) {
                             prop_assert_eq!(batch.offsets[0].1, committed + 1);
                             committed += 1;
                             prop_assert!(target.iter().any(|(_, kept)| *kept == committed));

@@ -28,6 +28,7 @@ pub(crate) struct Reader {
     is_paused: bool,
     /// What came although the partitions are paused: a rebalance lets some through.
     early: Batch,
+    revoked: bool,
     unreadable: usize,
 }
 
@@ -46,7 +47,7 @@ impl Reader {
             .set("statistics.interval.ms", "1000")
             .create_with_context(Context::default())?;
         consumer.subscribe(&[&topic])?;
-        Ok(Self { consumer, topic, is_paused: false, early: Batch::default(), unreadable: 0 })
+        Ok(Self { consumer, topic, is_paused: false, early: Batch::default(), revoked: false, unreadable: 0 })
     }
 
     /// The next records, at most so many; an empty batch if there are none for a moment.
@@ -93,13 +94,10 @@ impl Reader {
         self.consumer.commit(&partitions, CommitMode::Sync)
     }
 
-    /// Whether partitions were taken from this process since the last call: what was read of them is another's now.
+    /// Whether partitions were taken from this process since the last call: what was read before is another's now. What
+    /// [`read`](Self::read) returned last was read after it.
     pub(crate) fn take_revoked(&mut self) -> bool {
-        let revoked = self.consumer.context().revoked.swap(false, Ordering::Relaxed);
-        if revoked {
-            self.early = Batch::default();
-        }
-        revoked
+        std::mem::take(&mut self.revoked)
     }
 
     /// How many records that are no aggregates were skipped since the last call.
@@ -114,7 +112,14 @@ impl Reader {
 
     /// Polls once; whether a record came.
     fn poll_into(&mut self, batch: &mut Batch, timeout: Duration) -> bool {
-        let message = match self.consumer.poll(timeout) {
+        let polled = self.consumer.poll(timeout);
+        // Partitions may be taken and given back while the target is waited for. What is read after that goes on from
+        // the group's position, and stays.
+        if self.consumer.context().revoked.swap(false, Ordering::Relaxed) {
+            self.revoked = true;
+            *batch = Batch::default();
+        }
+        let message = match polled {
             None => return false,
             Some(Ok(message)) => message,
             Some(Err(error)) => {

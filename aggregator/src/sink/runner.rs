@@ -73,12 +73,10 @@ impl Runner {
         if self.outbox.is_full() {
             // The target has yet to settle.
             self.reader.wait(std::time::Duration::from_millis(100), &self.shared);
+            self.forget_revoked();
         } else {
             let batch = self.reader.read(BATCH, &self.shared);
-            if self.reader.take_revoked() {
-                self.outbox.clear();
-                return Ok(());
-            }
+            self.forget_revoked();
             if !batch.is_empty() {
                 self.outbox.push(batch);
             }
@@ -94,13 +92,19 @@ impl Runner {
         self.commit()
     }
 
-    fn commit(&mut self) -> Result<(), Unwritten> {
-        let now = Instant::now();
-        if !self.outbox.has_settled(now, self.target.settle()) {
-            return Ok(());
+    /// Whoever has the partitions now begins at the group's position, and be it this process.
+    fn forget_revoked(&mut self) {
+        if self.reader.take_revoked() {
+            self.outbox.clear();
         }
-        self.target.check()?;
-        while let Some(batch) = self.outbox.take_settled(now, self.target.settle()) {
+    }
+
+    fn commit(&mut self) -> Result<(), Unwritten> {
+        let Some(sent) = self.outbox.settled(Instant::now(), self.target.settle()) else {
+            return Ok(());
+        };
+        self.target.confirm(sent)?;
+        while let Some(batch) = self.outbox.take_sent(sent) {
             match self.reader.commit(&batch.offsets) {
                 Ok(()) => debug!(sink = self.name, offsets = ?batch.offsets, "committed"),
                 // The next commit has a newer position; until then a restart would repeat a little, no more.

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quipu_record::Aggregate;
 
@@ -12,13 +12,16 @@ pub(crate) trait Target {
     /// The target did not take (all of) the batch; it is to be written again as a whole.
     fn write(&mut self, aggregates: &[Aggregate]) -> Result<Written, Unwritten>;
 
-    /// How long after a write it may still be lost, because the target does not acknowledge it.
+    /// How long after a write it may still be lost, because the target does not acknowledge that it is stored.
     fn settle(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Looks whether what was written within the settle time is lost.
-    fn check(&mut self) -> Result<(), Failure> {
+    /// Makes sure that the target still has what was written up to `sent`, which is longer ago than the settle time.
+    ///
+    /// # Errors
+    /// It may be lost: all that has not settled is to be written again.
+    fn confirm(&mut self, _sent: Instant) -> Result<(), Failure> {
         Ok(())
     }
 }

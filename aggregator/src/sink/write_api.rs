@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::{Client, ClientBuilder, RequestError};
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, Url};
 
+use super::retry::Failure;
+use super::transport::{ClientError, Transport, unanswered};
 use super::verdict::retry_after;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// As much of an error as anybody reads.
 const WORDS_BYTES: usize = 4096;
 
@@ -37,30 +37,21 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
-    #[error("url: {0}")]
-    Url(String),
-    #[error("can't make an HTTP client: {0}")]
-    Client(String),
-}
-
 impl WriteApi {
     pub(crate) fn v2(
         url: &str,
         org: &str,
         bucket: &str,
         token: &str,
-        gzip: bool,
-        timeout: Duration,
+        transport: Transport,
     ) -> Result<Self, ClientError> {
         let mut probe_url = parse(url, "api/v2/write")?;
         probe_url.query_pairs_mut().append_pair("org", org).append_pair("bucket", bucket);
-        let client = ClientBuilder::with_builder(builder(gzip, timeout), url, org, token).build();
+        let client = ClientBuilder::with_builder(transport.builder(), url, org, token).build();
         let client = client.map_err(|error| ClientError::Client(error.to_string()))?;
         let token = (!token.is_empty()).then(|| token.to_owned());
-        let probe = Request { client: build(builder(false, timeout))?, url: probe_url, user: None, token };
+        let uncompressed = Transport { gzip: false, ..transport };
+        let probe = Request { client: uncompressed.client()?, url: probe_url, user: None, token };
         Ok(Self::V2 { client, bucket: bucket.to_owned(), probe })
     }
 
@@ -69,22 +60,21 @@ impl WriteApi {
         database: &str,
         retention_policy: Option<&str>,
         user: Option<(String, String)>,
-        gzip: bool,
-        timeout: Duration,
+        transport: &Transport,
     ) -> Result<Self, ClientError> {
         let mut url = parse(url, "write")?;
         url.query_pairs_mut().append_pair("db", database).append_pair("precision", "ms");
         if let Some(policy) = retention_policy {
             url.query_pairs_mut().append_pair("rp", policy);
         }
-        Ok(Self::V1(Request { client: build(builder(gzip, timeout))?, url, user, token: None }))
+        Ok(Self::V1(Request { client: transport.client()?, url, user, token: None }))
     }
 
     /// Writes lines.
     ///
     /// # Errors
-    /// There was no answer; the text says why.
-    pub(crate) async fn write(&self, body: Vec<u8>) -> Result<Answer, String> {
+    /// There was no answer.
+    pub(crate) async fn write(&self, body: Vec<u8>) -> Result<Answer, Failure> {
         let (client, bucket, probe) = match self {
             Self::V1(request) => return request.send(body).await,
             Self::V2 { client, bucket, probe } => (client, bucket, probe),
@@ -100,13 +90,13 @@ impl WriteApi {
                 }
                 Ok(answer)
             }
-            Err(error) => Err(describe(&error)),
+            Err(error) => Err(unanswered(&error)),
         }
     }
 }
 
 impl Request {
-    async fn send(&self, body: Vec<u8>) -> Result<Answer, String> {
+    async fn send(&self, body: Vec<u8>) -> Result<Answer, Failure> {
         let mut request = self.client.post(self.url.clone()).body(body);
         if let Some((user, password)) = &self.user {
             request = request.basic_auth(user, Some(password));
@@ -114,7 +104,7 @@ impl Request {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Token {token}"));
         }
-        let response = request.send().await.map_err(|error| describe(&error.without_url()))?;
+        let response = request.send().await.map_err(|error| unanswered(&error.without_url()))?;
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok()).and_then(retry_after);
         let status = response.status().as_u16();
@@ -134,43 +124,9 @@ async fn words(mut response: Response) -> String {
     String::from_utf8_lossy(&words).into_owned()
 }
 
-fn builder(gzip: bool, timeout: Duration) -> reqwest::ClientBuilder {
-    let mut headers = HeaderMap::new();
-    if gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(timeout)
-        .default_headers(headers)
-        .no_proxy()
-        // A POST that is redirected would become a GET.
-        .redirect(Policy::none())
-        .user_agent(concat!("quipu/", env!("CARGO_PKG_VERSION")))
-}
-
-fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ClientError> {
-    builder.build().map_err(|error| ClientError::Client(error.to_string()))
-}
-
 fn parse(url: &str, endpoint: &str) -> Result<Url, ClientError> {
     let mut url = Url::parse(url).map_err(|error| ClientError::Url(error.to_string()))?;
     let path = format!("{}/{endpoint}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
-}
-
-/// An error with its causes, of which the last says most.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let why = error.to_string();
-        if !text.contains(&why) {
-            text.push_str(": ");
-            text.push_str(&why);
-        }
-        cause = error.source();
-    }
-    text
 }
