@@ -4,9 +4,12 @@ use clap::{Parser, Subcommand};
 use quipu_demo::{DemoChild, DemoOptions};
 
 use crate::aggregate::AggregateOptions;
+use crate::completions::CompletionsOptions;
 use crate::config::ConfigCommand;
 use crate::forget::ForgetOptions;
+use crate::health::HealthOptions;
 use crate::logging::LogOptions;
+use crate::man::ManOptions;
 use crate::sink::SinkOptions;
 use crate::top::TopCommand;
 use crate::verify::VerifyOptions;
@@ -14,7 +17,7 @@ use crate::verify::VerifyOptions;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all is well
-  1  a difference or duplicates, where asked to check
+  1  a difference, duplicates or bad health, where asked to check
   2  a failure, or a wrong command line or configuration
   130 or 143  ended by SIGINT or SIGTERM before it was done";
 
@@ -26,9 +29,12 @@ Examples:
   quipu config show > quipu.toml                begin a configuration
   quipu aggregate --config quipu.toml";
 
+/// The version and, where the build knew it, the commit.
+const VERSION: &str = env!("QUIPU_VERSION");
+
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
 #[derive(Debug, Parser)]
-#[command(name = "quipu", version, propagate_version = true, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(name = "quipu", version = VERSION, propagate_version = true, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) logging: LogOptions,
@@ -41,6 +47,9 @@ pub(crate) enum Command {
     /// Reduce the reports on `metrics` to totals on `metrics-agg`
     #[command(after_help = crate::aggregate::EXAMPLES)]
     Aggregate(AggregateOptions),
+    /// Print a script that completes command lines in a shell
+    #[command(after_help = crate::completions::EXAMPLES)]
+    Completions(CompletionsOptions),
     /// Show or check a configuration
     #[command(subcommand, after_help = crate::config::EXAMPLES)]
     Config(ConfigCommand),
@@ -50,6 +59,12 @@ pub(crate) enum Command {
     /// Subtract from the totals what an instance ever counted
     #[command(after_help = crate::forget::EXAMPLES)]
     Forget(ForgetOptions),
+    /// Ask a running aggregator or sink whether it is well
+    #[command(after_help = crate::health::EXAMPLES)]
+    Health(HealthOptions),
+    /// Print the manual page, or write those of all commands into a folder
+    #[command(after_help = crate::man::EXAMPLES)]
+    Man(ManOptions),
     /// Write the totals on `metrics-agg` to InfluxDB, Graphite or standard output, without the aggregator
     #[command(after_help = crate::sink::EXAMPLES)]
     Sink(SinkOptions),
@@ -73,8 +88,8 @@ impl Command {
     pub(crate) fn default_log_level(&self) -> &'static str {
         match self {
             Self::Aggregate(_) | Self::Sink(_) => "info",
-            Self::Config(_) | Self::Demo(_) | Self::DemoChild { .. } | Self::Forget(_) | Self::Verify(_) => "warn",
             Self::Top(_) => "off",
+            _ => "warn",
         }
     }
 }

@@ -2,11 +2,14 @@
 
 mod aggregate;
 mod cli;
+mod completions;
 mod config;
 mod config_options;
 mod demo;
 mod forget;
+mod health;
 mod logging;
+mod man;
 mod output;
 mod progress;
 mod signals;
@@ -30,9 +33,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
     cli.logging.start(cli.command.default_log_level())?;
     match cli.command {
         Command::Aggregate(options) => aggregate::run(options),
+        Command::Completions(options) => completions::run(&options),
         Command::Config(command) => config::run(&command),
         Command::Demo(options) => demo::run(options),
         Command::Forget(options) => forget::run(options),
+        Command::Health(options) => health::run(options),
+        Command::Man(options) => man::run(&options),
         Command::Sink(options) => sink::run(options),
         Command::Top(options) => top::run(options),
         Command::Verify(options) => verify::run(options),

@@ -23,6 +23,15 @@ pub(crate) fn fail(error: &Error) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// Says that what was asked about is not well, which is no failure of the question.
+pub(crate) fn unhealthy(why: &str) -> ExitCode {
+    let mut text = String::new();
+    push_visible(&mut text, why, |c| c == '\t');
+    text.push('\n');
+    let _ = io::stderr().write_all(text.as_bytes());
+    ExitCode::FAILURE
+}
+
 /// The error and its causes in one line; a cause of several lines follows indented.
 fn describe(error: &Error) -> String {
     let mut text = String::from("error");

@@ -1,0 +1,124 @@
+//! What a package is made of: the version, completions, manual pages, the health check, the unit of systemd.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+
+fn quipu(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).output().unwrap()
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = quipu(arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn the_version_names_the_commit_that_is_checked_out() {
+    let version = stdout(&["--version"]);
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root("")).output();
+    match head.ok().filter(|head| head.status.success() && root(".git").exists()) {
+        Some(head) => {
+            let head = String::from_utf8(head.stdout).unwrap();
+            assert_eq!(version, format!("quipu {} ({})\n", env!("CARGO_PKG_VERSION"), &head[..12]));
+        }
+        None => assert!(version.starts_with(&format!("quipu {}", env!("CARGO_PKG_VERSION"))), "{version}"),
+    }
+}
+
+#[test]
+fn every_shell_gets_a_script_that_offers_what_is_not_hidden() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&["completions", shell]);
+        assert!(["aggregate", "completions", "verify"].iter().all(|command| script.contains(command)), "{shell}");
+        assert!(!script.contains("demo-child"), "{shell}");
+    }
+    let checked = Command::new("bash").args(["-n", "-c", &stdout(&["completions", "bash"])]).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn there_is_a_manual_page_for_each_command() {
+    let page = stdout(&["man"]);
+    assert!(page.contains(".TH quipu 1") && page.contains("quipu\\-aggregate(1)"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    let man1 = folder.path().join("man/man1");
+    stdout(&["man", man1.to_str().unwrap()]);
+    let help = stdout(&["--help"]);
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<_> = commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(man1.join(format!("quipu-{name}.1")).exists(), "{name}");
+    }
+    assert!(man1.join("quipu.1").exists() && !man1.join("quipu-demo-child.1").exists());
+
+    let nowhere = quipu(&["man", "/proc/nowhere"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("can't write the pages into /proc/nowhere"));
+}
+
+#[test]
+fn health_is_what_the_process_answers() {
+    for (arguments, path, status, code) in [
+        (&[][..], "/healthz", "200 OK", 0),
+        (&["--ready"], "/readyz", "200 OK", 0),
+        (&["--ready"], "/readyz", "503 Service Unavailable", 1),
+        (&[], "/healthz", "404 Not Found", 1),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\nsaid\n").unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        // Whoever listens everywhere can be asked here.
+        let http = format!("0.0.0.0:{}", address.port());
+        let output = quipu(&[&["health", "--http", &http], arguments].concat());
+        assert!(server.join().unwrap().starts_with(&format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n")));
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(String::from_utf8_lossy(&said).contains("said"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn nobody_and_nonsense_are_not_healthy() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = listener.local_addr().unwrap().to_string();
+    let server = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(b"SSH-2.0-quipu\r\n\r\n").unwrap();
+    });
+    let output = quipu(&["health", "--http", &http]);
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+
+    let output = quipu(&["health", "--http", &http]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody answers"), "{output:?}");
+    assert_eq!(quipu(&["health", "--http", "off"]).status.code(), Some(2));
+}
