@@ -1,8 +1,7 @@
 //! `quipu aggregate` on topics of the test's own.
 
-use super::http::get;
 use super::process::{Finished, Process, quipu};
-use super::{Cluster, Outsider, eventually};
+use super::{Cluster, Outsider, eventually, get};
 
 /// The topics and the application that a test has for itself.
 pub(crate) struct Pipeline {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use aggregator::{Aggregator, Pipeline};
 pub(crate) use cluster::Cluster;
+pub(crate) use http::get;
 pub(crate) use kafka::Kafka;
 pub(crate) use kcat::Kcat;
 pub(crate) use outsider::Outsider;

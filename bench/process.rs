@@ -1,0 +1,112 @@
+//! A child process, and what it costs: seen from outside, in the same way whatever it is written in.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Longer than the slowest of all takes.
+const DEADLINE: Duration = Duration::from_secs(900);
+
+/// A running child; dropping it kills it.
+pub(crate) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<(Instant, String)>,
+    pub(crate) began: Instant,
+}
+
+/// What a process took since its start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Usage {
+    /// Seconds of CPU, of all threads.
+    pub(crate) cpu: f64,
+    /// The most memory that it held at once, in MB.
+    pub(crate) peak_rss: f64,
+}
+
+impl Process {
+    /// Starts the command; the lines that it writes can be waited for.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let began = Instant::now();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("can't start {command:?}"))?;
+        // Whoever does not wait for lines loses them, which is better than to hold up the process.
+        let (sender, lines) = sync_channel(10_000);
+        let read = |pipe: Box<dyn Read + Send>| {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    _ = sender.try_send((Instant::now(), line));
+                }
+            })
+        };
+        read(Box::new(child.stdout.take().context("no standard output")?));
+        read(Box::new(child.stderr.take().context("no standard error")?));
+        Ok(Self { input: child.stdin.take(), child, lines, began })
+    }
+
+    /// Waits for a line that contains the text; gives when it came.
+    pub(crate) fn until(&self, text: &str) -> Result<Instant> {
+        Ok(self.line(text)?.0)
+    }
+
+    /// The same; gives the line too.
+    pub(crate) fn line(&self, text: &str) -> Result<(Instant, String)> {
+        let mut said = Vec::new();
+        loop {
+            let Ok((at, line)) = self.lines.recv_timeout(DEADLINE) else {
+                bail!("it ended, or was silent for {DEADLINE:?}, before it said {text:?}:\n{}", said.join("\n"));
+            };
+            if line.contains(text) {
+                return Ok((at, line));
+            }
+            said.push(line);
+        }
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("its standard input is closed")?;
+        writeln!(input, "{line}").context("it does not read its standard input")
+    }
+
+    /// What it took until now.
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        /// Linux counts in hundredths of a second, whatever the kernel's own clock is.
+        const TICKS: f64 = 100.0;
+        let proc = format!("/proc/{}", self.child.id());
+        let stat = fs::read_to_string(format!("{proc}/stat")).context("the process is gone")?;
+        let (_, after_name) = stat.rsplit_once(')').context("/proc/…/stat is not as expected")?;
+        let ticks: f64 =
+            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+        let status = fs::read_to_string(format!("{proc}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak: f64 = peak.context("/proc/…/status is not as expected")?.parse()?;
+        Ok(Usage { cpu: ticks / TICKS, peak_rss: peak / 1024.0 })
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        drop(self.input.take());
+        let id = self.child.id().to_string();
+        ensure!(Command::new("kill").args(["-s", "TERM", &id]).status()?.success(), "can't end process {id}");
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
