@@ -7,7 +7,8 @@ use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-env=QUIPU_VERSION={}", version());
+    // Cargo sets it for what it runs, too, where `QUIPU_` would make it a key of the configuration.
+    println!("cargo::rustc-env=VERSION_AND_COMMIT={}", version());
     println!("cargo::rerun-if-env-changed=LIBCLANG_PATH");
     let needs_libclang = env::var_os("CARGO_FEATURE_ROCKSDB").is_some() && cfg!(target_os = "linux");
     if needs_libclang && !folders().iter().any(|folder| has_libclang(folder)) {

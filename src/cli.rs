@@ -30,7 +30,7 @@ Examples:
   quipu aggregate --config quipu.toml";
 
 /// The version and, where the build knew it, the commit.
-const VERSION: &str = env!("QUIPU_VERSION");
+const VERSION: &str = env!("VERSION_WITH_COMMIT");
 
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
 #[derive(Debug, Parser)]
