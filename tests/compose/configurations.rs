@@ -1,0 +1,99 @@
+//! Every file that is mounted, before the program that reads it.
+
+use std::fs;
+use std::process::Command;
+
+use crate::file::{Compose, read, root, text};
+use crate::support::{Missing, Process, require};
+
+/// A program of a Debian package.
+fn program(name: &str, package: &str, probe: &str) -> Result<Command, Missing> {
+    match Command::new(name).arg(probe).output() {
+        Ok(_) => Ok(Command::new(name)),
+        Err(_) => Err(Missing(format!("no {name}: install it (Debian: apt-get install {package})"))),
+    }
+}
+
+#[test]
+fn the_aggregator_accepts_its_configuration_and_finds_everybody_it_names() {
+    let Some(compose) = require(Compose::read()) else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command
+        .args(["config", "check"])
+        .arg(root("docker/quipu.toml"))
+        .env_clear()
+        .envs(compose.environment("aggregator"));
+    let finished = Process::spawn(command, "").finish();
+    assert!(finished.status.success(), "{}", finished.stderr);
+
+    let published = text(&compose.service("aggregator")["ports"][0]);
+    assert!(
+        read("docker/quipu.toml").contains(&format!("listen = \"0.0.0.0:{}\"", published.rsplit(':').next().unwrap()))
+    );
+    for line in read("docker/quipu.toml").lines().filter(|line| !line.starts_with('#')) {
+        let Some((key, value)) = line.split_once(" = ") else { continue };
+        if ["brokers", "url", "address"].contains(&key) {
+            let host = value.trim_matches('"').trim_start_matches("http://").split(':').next().unwrap();
+            assert!(!compose.service(host).is_null());
+            assert_eq!(compose.service("aggregator")["depends_on"][host]["condition"], "service_healthy", "{host}");
+        }
+    }
+}
+
+#[test]
+fn the_health_checks_that_are_ours_are_commands_of_the_binary() {
+    let Some(compose) = require(Compose::read()) else { return };
+    let check = &compose.service("aggregator")["healthcheck"]["test"];
+    let words: Vec<_> = check.as_array().unwrap().iter().map(text).collect();
+    assert_eq!(words[..2], ["CMD", "quipu"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    // Nobody answers there: that is bad health, not a wrong command line.
+    command.args(&words[2..]).args(["--http", "127.0.0.1:1"]).env_remove("QUIPU_CONFIG");
+    let finished = Process::spawn(command, "").finish();
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+}
+
+#[test]
+fn prometheus_accepts_its_configuration_and_the_rules() {
+    let (Some(compose), Some(mut promtool)) =
+        (require(Compose::read()), require(program("promtool", "prometheus", "--version")))
+    else {
+        return;
+    };
+    let configuration = read("docker/prometheus.yml");
+    // On this machine the rules are where they are mounted from.
+    let mounted: Vec<_> = compose.service("prometheus")["volumes"].as_array().unwrap().iter().map(text).collect();
+    let rules = mounted.iter().find_map(|volume| volume.strip_suffix(":/etc/prometheus/rules:ro")).unwrap();
+    let rules = root(rules.trim_start_matches("./"));
+    assert!(fs::read_dir(&rules).unwrap().count() > 0, "no rules in {}", rules.display());
+    assert!(configuration.contains("- /etc/prometheus/rules/"));
+    let here = configuration.replace("/etc/prometheus/rules", rules.to_str().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prometheus.yml");
+    fs::write(&path, here).unwrap();
+    promtool.args(["check", "config"]).arg(&path);
+    let finished = Process::spawn(promtool, "").finish();
+    assert!(finished.status.success(), "{}{}", finished.stdout, finished.stderr);
+
+    let target = format!("aggregator:{}", text(&compose.service("aggregator")["ports"][0]).rsplit(':').next().unwrap());
+    assert_eq!(configuration.matches(&format!("targets: [\"{target}\"]")).count(), 2);
+}
+
+#[test]
+fn carbon_accepts_the_schemas_of_its_files() {
+    let Some(mut command) = require(program("validate-storage-schemas", "graphite-carbon", "/dev/null")) else {
+        return;
+    };
+    command.arg(root("docker/storage-schemas.conf"));
+    let finished = Process::spawn(command, "").finish();
+    assert!(finished.status.success(), "{}{}", finished.stdout, finished.stderr);
+    assert!(finished.stdout.contains("is valid"), "{}", finished.stdout);
+}
+
+#[test]
+fn the_scripts_are_shell() {
+    for script in ["docker/demo.sh"] {
+        let checked = Command::new("sh").arg("-n").arg(root(script)).output().unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! docker-compose.yml, read as the engine would.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Missing, Process};
+
+/// The compose file with the variables of `.env` put in.
+pub(crate) struct Compose {
+    pub(crate) document: Value,
+    /// The variables that `.env` sets.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Those that the compose file names.
+    pub(crate) named: BTreeSet<String>,
+}
+
+pub(crate) fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub(crate) fn read(path: &str) -> String {
+    fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A program of the tests' Python.
+pub(crate) fn python(program: &str) -> Result<Command, Missing> {
+    let fetched = Command::new(root("tests/servers/python")).arg("fetch").output().unwrap();
+    if !fetched.status.success() {
+        let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
+        assert_eq!(fetched.status.code(), Some(3), "{why}");
+        return Err(Missing(why));
+    }
+    Ok(Command::new(PathBuf::from(String::from_utf8(fetched.stdout).unwrap().trim()).join(program)))
+}
+
+impl Compose {
+    pub(crate) fn read() -> Result<Self, Missing> {
+        let variables = read(".env")
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| line.split_once('=').unwrap_or_else(|| panic!(".env: {line}")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let (text, named) = interpolated(&read("docker-compose.yml"), &variables);
+        let mut command = python("python")?;
+        let program = "import json, sys; from ruamel.yaml import YAML; \
+                       json.dump(YAML(typ='safe').load(sys.stdin), sys.stdout)";
+        command.args(["-c", program]);
+        let finished = Process::spawn(command, &text).finish();
+        assert!(finished.status.success(), "{finished:?}");
+        Ok(Self { document: serde_json::from_str(&finished.stdout).unwrap(), variables, named })
+    }
+
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.document["services"].as_object().unwrap().iter()
+    }
+
+    pub(crate) fn service(&self, name: &str) -> &Value {
+        self.services().find(|(service, _)| *service == name).unwrap_or_else(|| panic!("no service {name}")).1
+    }
+
+    /// The environment that a service's containers have.
+    pub(crate) fn environment(&self, service: &str) -> Vec<(String, String)> {
+        let variables = self.service(service)["environment"].as_object().unwrap().iter();
+        variables.map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+}
+
+/// A scalar as the engine passes it on.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Puts the variables in; those that are named.
+fn interpolated(text: &str, variables: &BTreeMap<String, String>) -> (String, BTreeSet<String>) {
+    let (mut done, mut named) = (String::new(), BTreeSet::new());
+    let mut parts = text.split("${");
+    done.push_str(parts.next().unwrap());
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap();
+        let value = variables.get(name).unwrap_or_else(|| panic!("docker-compose.yml: {name} is not in .env"));
+        named.insert(name.to_owned());
+        done.push_str(value);
+        done.push_str(rest);
+    }
+    assert!(!done.contains('$'), "a variable that is not written ${{NAME}}");
+    (done, named)
+}
