@@ -30,7 +30,7 @@ Examples:
   quipu aggregate --config quipu.toml";
 
 /// The version and, where the build knew it, the commit.
-const VERSION: &str = env!("VERSION_WITH_COMMIT");
+const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
 #[derive(Debug, Parser)]
@@ -84,10 +84,11 @@ pub(crate) enum Command {
 
 impl Command {
     /// What is logged unless the user says: a service tells what it does, a command only what is wrong, and nothing is
-    /// written across a dashboard, which shows by itself what is wrong.
-    pub(crate) fn default_log_level(&self) -> &'static str {
+    /// said twice by a dashboard, which shows by itself what is wrong.
+    pub(crate) fn default_log_level(&self, has_file: bool) -> &'static str {
         match self {
             Self::Aggregate(_) | Self::Sink(_) => "info",
+            Self::Top(_) if has_file => "info",
             Self::Top(_) => "off",
             _ => "warn",
         }

@@ -1,11 +1,15 @@
-//! The log, on standard error.
+//! The log, on standard error or in a file.
 
 use std::ffi::OsStr;
 use std::fmt::Debug;
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use quipu_tui::Stderr;
 use tracing::Subscriber;
 use tracing::field::Field;
 use tracing::subscriber::set_global_default;
@@ -20,7 +24,7 @@ use crate::visible::push_visible;
 #[derive(Debug, Args)]
 pub(crate) struct LogOptions {
     /// What is logged: error, warn, info, debug, trace or off; also by module, such as `info,quipu_aggregator=debug`
-    /// [default: info for aggregate, off for top, else warn]
+    /// [default: info for aggregate and sink, for top off, or info with --log-file, else warn]
     #[arg(
         long,
         global = true,
@@ -30,7 +34,11 @@ pub(crate) struct LogOptions {
         help_heading = "Logging"
     )]
     log_level: Option<String>,
-    /// The form of the log on standard error
+    /// Append the log to this file instead of writing it to standard error; a dashboard on the terminal holds back what
+    /// is written there until it is left
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Logging")]
+    log_file: Option<PathBuf>,
+    /// The form of the log
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Logging")]
     log_format: LogFormat,
 }
@@ -45,18 +53,30 @@ enum LogFormat {
 }
 
 impl LogOptions {
-    /// Starts logging for the whole process.
-    pub(crate) fn start(&self, default_level: &str) -> Result<()> {
-        let level = self.log_level.as_deref().filter(|level| !level.is_empty()).unwrap_or(default_level);
+    /// Starts logging for the whole process. `default_level` is what is logged unless the user says, given whether
+    /// there is a file to log to.
+    pub(crate) fn start(&self, default_level: impl FnOnce(bool) -> &'static str) -> Result<()> {
+        let asked_for = self.log_level.as_deref().filter(|level| !level.is_empty());
+        let level = asked_for.unwrap_or_else(|| default_level(self.log_file.is_some()));
         let filter = EnvFilter::builder()
             .parse(level)
             .with_context(|| format!("--log-level (or QUIPU_LOG) has no meaning: {level}"))?;
+        if let Some(path) = &self.log_file {
+            let file = File::options().append(true).create(true).open(path);
+            let file = file.with_context(|| format!("can't write to --log-file {}", path.display()))?;
+            return self.write_to(Arc::new(file), filter, false);
+        }
+        let colour = use_colour(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+        self.write_to(Stderr::default, filter, colour)
+    }
+
+    fn write_to<W>(&self, writer: W, filter: EnvFilter, colour: bool) -> Result<()>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
         match self.log_format {
-            LogFormat::Text => {
-                let colour = use_colour(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
-                set_global_default(text(filter, colour, io::stderr))
-            }
-            LogFormat::Json => set_global_default(json(filter, io::stderr)),
+            LogFormat::Text => set_global_default(text(filter, colour, writer)),
+            LogFormat::Json => set_global_default(json(filter, writer)),
         }
         .context("can't start logging")
     }

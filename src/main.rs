@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    cli.logging.start(cli.command.default_log_level())?;
+    cli.logging.start(|has_file| cli.command.default_log_level(has_file))?;
     match cli.command {
         Command::Aggregate(options) => aggregate::run(options),
         Command::Completions(options) => completions::run(&options),

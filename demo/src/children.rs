@@ -1,12 +1,13 @@
 //! The experiment's programs as processes.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdin, Command as Process, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use quipu_tui::Stderr;
 
 use crate::child::DemoChild;
 use crate::child::parent::{Command, Word};
@@ -32,7 +33,8 @@ impl Child {
         let instance = child.connection().instance.clone();
         let program = std::env::current_exe().context("this program can't find itself")?;
         let mut process = Process::new(program);
-        process.arg("demo-child").args(child.to_args()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        process.arg("demo-child").args(child.to_args());
+        process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for the parent, who ends its children in order.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut process, 0);
@@ -48,6 +50,10 @@ impl Child {
                     let _ = happenings.send(Happening::Said { instance: instance.clone(), word });
                 }
             });
+        }
+        if let Some(mut stderr) = process.stderr.take() {
+            // What it logs must not be written across the dashboard.
+            thread::spawn(move || io::copy(&mut stderr, &mut Stderr));
         }
         Ok(Self { instance, process, stdin, stdout, status: None })
     }

@@ -20,6 +20,7 @@ use crate::observer::{CONSUMERS, Observer, PRODUCER};
 use crate::options::DemoOptions;
 use crate::plan::{Plan, Progress, Stage};
 use crate::programs;
+use crate::screen::Screen;
 use crate::venue::Venue;
 
 /// How often the plan is consulted.
@@ -91,8 +92,11 @@ impl<'a> Experiment<'a> {
     pub(crate) fn run(mut self, happenings: &Receiver<Happening>) -> Result<(End, Log)> {
         let aggregator = Aggregator::start(self.venue.aggregator(self.options)?, self.happenings.clone())?;
         let mut observer = Observer::start(self.venue.source())?;
-        let end = self.watch(&mut observer, happenings);
-        self.display.clear();
+        let end = match self.watch(&mut observer, happenings) {
+            Ok(Some(End::Complete)) => Ok(self.linger(happenings)),
+            end => end,
+        };
+        let closed = self.display.close();
         // The programs are gone before the aggregator is, and it before the brokers.
         self.end_children();
         let aggregator = aggregator.stop();
@@ -101,6 +105,7 @@ impl<'a> Experiment<'a> {
             bail!("the aggregator ended before the experiment did");
         };
         aggregator?;
+        closed?;
         Ok((end, self.log))
     }
 
@@ -116,6 +121,9 @@ impl<'a> Experiment<'a> {
                     Happening::AggregatorEnded => return Ok(None),
                     Happening::Interrupted => return Ok(Some(End::Interrupted)),
                 }
+            }
+            if self.display.screen().is_some_and(Screen::is_left) {
+                return Ok(Some(End::Interrupted));
             }
             let progress = self.progress()?;
             if let Some(next) = self.plan.next(self.stage, &progress) {
@@ -134,6 +142,22 @@ impl<'a> Experiment<'a> {
             });
         }
         Ok(Some(End::Complete))
+    }
+
+    /// Leaves the dashboard open until the user has seen enough. Returns nothing if the aggregator ended.
+    fn linger(&mut self, happenings: &Receiver<Happening>) -> Option<End> {
+        if let Some(screen) = self.display.screen() {
+            let duplicates = grouped(self.log.seen.delta);
+            screen.say(format!("all is read: {duplicates} duplicates; q leaves and shows the check against the truth"));
+        }
+        while self.display.screen().is_some_and(|screen| !screen.is_left()) {
+            match happenings.recv_timeout(TICK) {
+                Ok(Happening::AggregatorEnded) => return None,
+                Ok(Happening::Interrupted) => break,
+                Ok(Happening::Said { .. }) | Err(_) => {}
+            }
+        }
+        Some(End::Complete)
     }
 
     fn enter(&mut self, stage: Stage) -> Result<()> {

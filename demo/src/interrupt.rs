@@ -19,6 +19,7 @@ pub(crate) fn listen(happenings: SyncSender<Happening>) -> Result<()> {
             signal().await;
             let _ = happenings.send(Happening::Interrupted);
             signal().await;
+            quipu_tui::restore_terminal();
             #[expect(clippy::disallowed_methods, reason = "a user who asks twice wants nothing to be waited for")]
             std::process::exit(EXIT_CODE.into());
         });

@@ -23,6 +23,7 @@ mod observer;
 mod options;
 mod plan;
 mod programs;
+mod screen;
 mod series;
 mod snapshot;
 mod summary;
@@ -45,6 +46,7 @@ use experiment::{End, Experiment};
 use ids::IdFolder;
 use log::Log;
 use observer::CONSUMERS;
+use screen::Screen;
 use summary::Summary;
 use truth::{Ledger, Truth};
 use venue::Venue;
@@ -53,6 +55,8 @@ use venue::Venue;
 const HAPPENINGS: usize = 64;
 
 /// Runs the experiment. It starts this very program as `demo-child …`, which has to end up in [`run_child`].
+///
+/// On a terminal it shows the dashboard until the user leaves it, which ends the experiment if it is not over.
 ///
 /// The exit code is 0 if the audit and the record ids agree, 1 if they don't or a record was lost, and 130 if the user
 /// ended it.
@@ -68,6 +72,9 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
     interrupt::listen(sender.clone())?;
     let venue = Venue::open(&options)?;
     display.say(&venue.introduction(&options));
+    if !options.quiet && !options.no_screen && Screen::is_possible() {
+        display.open(Screen::open(venue.source())?);
+    }
 
     let experiment = Experiment::new(&options, &venue, ids.path(), &mut display, sender)?;
     let (end, log) = experiment.run(&happenings)?;

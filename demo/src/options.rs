@@ -50,6 +50,10 @@ pub struct DemoOptions {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0.25")]
     pub report_interval: Duration,
 
+    /// Show progress below the prompt instead of opening the dashboard on the terminal
+    #[arg(long)]
+    pub no_screen: bool,
+
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::fleet::Fleet;
 use crate::keyboard::Keyboard;
 use crate::render::render;
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 use crate::theme::Theme;
 use crate::view::View;
 
@@ -64,7 +64,7 @@ pub fn watch(
     options: &ScreenOptions,
     stop: &AtomicBool,
 ) -> Result<Fleet> {
-    let mut terminal = Terminal::open().context("can't take over the terminal: try --output plain")?;
+    let mut terminal = Terminal::open().context("can't take over the terminal")?;
     let keyboard = Keyboard::open().context("can't read from the terminal")?;
     let mut app = App::new(&options.brokers, options.series.clone());
     let mut next_tick = Instant::now();
@@ -92,7 +92,7 @@ pub fn watch(
             app.update(Input::Tick, now());
             is_stale = true;
         }
-        ensure!(Terminal::is_ours(), "a thread panicked; the message is above");
+        ensure!(terminal::is_ours(), "a thread panicked; the message is above");
         if is_stale && Instant::now() >= next_frame {
             next_frame = Instant::now() + FRAME;
             is_stale = false;

@@ -9,6 +9,8 @@ use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
+use crate::stderr;
+
 /// Whether the terminal is ours: there is one for the whole process.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
@@ -29,11 +31,11 @@ impl Terminal {
         execute!(stdout(), EnterAlternateScreen, Hide)?;
         Ok(terminal)
     }
+}
 
-    /// Whether it is still ours: a panic in another thread gives it back.
-    pub(crate) fn is_ours() -> bool {
-        IS_OURS.load(Ordering::SeqCst)
-    }
+/// Whether it is still ours: a panic in another thread gives it back.
+pub(crate) fn is_ours() -> bool {
+    IS_OURS.load(Ordering::SeqCst)
 }
 
 impl Drop for Terminal {
@@ -45,12 +47,14 @@ impl Drop for Terminal {
 /// Gives the terminal back if the dashboard has it. For whoever ends the process without unwinding; otherwise it
 /// happens by itself.
 pub fn restore_terminal() {
-    if IS_OURS.swap(false, Ordering::SeqCst) {
-        // If the terminal is gone there is nothing left to restore, and nobody to tell.
-        // Some terminals that were resized meanwhile keep what is not cleared.
-        let _ = execute!(stdout(), Clear(ClearType::All), LeaveAlternateScreen, Show);
-        let _ = disable_raw_mode();
-    }
+    stderr::release(|| {
+        if IS_OURS.swap(false, Ordering::SeqCst) {
+            // If the terminal is gone there is nothing left to restore, and nobody to tell.
+            // Some terminals that were resized meanwhile keep what is not cleared.
+            let _ = execute!(stdout(), Clear(ClearType::All), LeaveAlternateScreen, Show);
+            let _ = disable_raw_mode();
+        }
+    });
 }
 
 fn give_back_before_panics() {

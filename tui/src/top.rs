@@ -66,7 +66,8 @@ pub fn run(source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
         series: options.series.clone(),
         theme: options.theme.unwrap_or_else(|| Theme::from_env(std::env::var_os("NO_COLOR").as_deref())),
     };
-    watch(|time| source.recv_timeout(time).map(Input::Batch), &screen, &stop)?;
+    watch(|time| source.recv_timeout(time).map(Input::Batch), &screen, &stop)
+        .context("the dashboard ended; --output plain needs no terminal")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -334,28 +334,34 @@ fn duplicates_are_an_event_each_time_the_delta_becomes_positive() {
 }
 
 #[test]
-fn while_records_are_sent_a_small_delta_proves_nothing() {
+fn while_records_are_processed_a_small_delta_proves_nothing() {
     let (mut observed, of) = (Observed::new(), processed());
-    let sent = series(r#"quipu_audit_sent{audit="records"}"#);
-    let delta = series(r#"quipu_audit_delta{audit="records"}"#);
-    let step = |observed: &mut Observed, second: u64, sent_count: i128, ahead: i128| {
+    let part = |name: &str| series(&format!(r#"quipu_audit_{name}{{audit="records"}}"#));
+    let step = |observed: &mut Observed, second: u64, sent: i128, processed: i128| {
         observed.report("producer", run(START, 1), second, &[(&of, second)]);
         let at = observed.now;
-        observed.total(aggregate(&sent, AggregateType::Counter, sent_count, at, 1));
-        observed.total(aggregate(&delta, AggregateType::Gauge, ahead, at, 1));
+        observed.total(aggregate(&part("sent"), AggregateType::Counter, sent, at, 1));
+        observed.total(aggregate(&part("processed"), AggregateType::Counter, processed, at, 1));
+        observed.total(aggregate(&part("delta"), AggregateType::Gauge, processed - sent, at, 1));
         observed.wait(1);
     };
-    for second in 0..10 {
-        step(&mut observed, second, i128::from(second) * 1_000, 900);
-    }
     let found = |observed: &Observed| observed.fleet.audits().next().map(|audit| (audit.jitter, audit.duplicates()));
-    assert_eq!(found(&observed), Some((1_250, 0)), "so much may have been sent since the last report");
-    step(&mut observed, 10, 10_000, 3_000);
-    assert_eq!(found(&observed), Some((1_250, 3_000)));
-    for second in 11..20 {
-        step(&mut observed, second, 10_000, 900);
+    step(&mut observed, 0, 0, 900);
+    assert_eq!(found(&observed), Some((900, 0)), "what was processed before is not known");
+    for second in 1..10 {
+        step(&mut observed, second, i128::from(second) * 1_000, i128::from(second) * 1_000 + 900);
     }
-    assert_eq!(found(&observed), Some((0, 900)), "nothing is sent any more, so the delta is exact");
+    assert_eq!(found(&observed), Some((3_000, 0)), "of so much the senders may not have told");
+    for (second, processed) in [(10, 13_100), (11, 14_100), (12, 15_100)] {
+        step(&mut observed, second, i128::from(second) * 1_000, processed);
+        assert_eq!(found(&observed).unwrap().1, 0, "it may have been sent since");
+    }
+    step(&mut observed, 13, 13_000, 16_100);
+    assert_eq!(found(&observed), Some((3_000, 3_100)), "up to three seconds ago 13,100 were processed");
+    for second in 14..20 {
+        step(&mut observed, second, 13_000, 13_900);
+    }
+    assert_eq!(found(&observed), Some((0, 900)), "nothing goes on any more, so the delta is exact");
     let kinds: Vec<EventKind> = observed.events().iter().map(|(_, kind, _)| *kind).collect();
     assert_eq!(kinds, [EventKind::Joined, EventKind::Duplicates]);
 }

@@ -13,8 +13,8 @@ pub struct Audit<'a> {
     pub processed: Option<&'a ObservedSeries>,
     /// Processed less sent: negative is behind.
     pub delta: Option<&'a ObservedSeries>,
-    /// How much may have been sent since the senders' last reports: a positive delta up to this proves nothing, as the
-    /// consumers' reports may just be the newer ones.
+    /// How much was processed in the last moments, of which the senders' reports may not tell yet: a positive delta up to
+    /// this proves nothing. Beyond it, more was processed up to a moment than is reported as sent well after it.
     pub jitter: i128,
 }
 

@@ -7,8 +7,8 @@ use super::run::{Run, RunState};
 use super::series::ObservedSeries;
 use super::timeline::EventKind;
 
-/// How much later than others a report may come here.
-const LATENCY_MS: i64 = 250;
+/// How much later than others a report may come here, beside the interval of its own.
+const LATENCY_MS: i64 = 1_000;
 
 /// A run that claims a longer interval would hide the duplicates of all others.
 const LONGEST_INTERVAL_MS: i64 = 60_000;
@@ -16,7 +16,7 @@ const LONGEST_INTERVAL_MS: i64 = 60_000;
 /// What was last found out about an audit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finding {
-    /// How much may have been sent since the senders' last reports.
+    /// How much was processed of which the senders' reports may not tell yet.
     pub(super) jitter: i128,
     /// Whether duplicates were found since the delta was last below zero.
     has_duplicates: bool,
@@ -25,15 +25,14 @@ pub(super) struct Finding {
 impl Fleet {
     /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
     pub(super) fn tick_audits(&mut self) {
-        let interval = self.longest_interval() + LATENCY_MS;
-        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
-        let newest = self.pipeline.newest_aggregate().unwrap_or(0);
+        // What was processed before this moment is in the senders' reports by now, if it was sent at all. As long as
+        // nothing new comes, things stand as they did when the newest aggregate was published.
+        let window = 2 * self.longest_interval() + LATENCY_MS;
+        let certain = self.pipeline.newest_aggregate().unwrap_or(0) - window;
         let mut findings = BTreeMap::new();
         let mut found = Vec::new();
         for mut audit in self.audits() {
-            let rate = audit.sent.and_then(|sent| sent.history().rate(newest)).unwrap_or(0.0);
-            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
-            let jitter = (rate.max(0.0) * interval as f64 / 1000.0).ceil() as i128;
+            let jitter = audit.processed.map_or(0, |processed| processed.history().change_since(certain));
             audit.jitter = jitter;
             let before = self.findings.get(audit.name).is_some_and(|finding| finding.has_duplicates);
             let has_duplicates = audit.duplicates() > 0 || (before && audit.delta_count() > Some(0));

@@ -65,6 +65,16 @@ impl History {
         self.interpolated(to).zip(self.interpolated(from)).map_or(0.0, |(to, from)| to - from)
     }
 
+    /// By how much the last value differs from the one that stood at a time; from 0 if what stood then is not known.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "a float that came from an i128 fits into one")]
+    pub fn change_since(&self, at: i64) -> i128 {
+        let after = self.samples.partition_point(|sample| sample.at <= at);
+        let before = after.checked_sub(1).and_then(|index| self.samples.get(index));
+        let then = before.map_or(to_f64(-self.base), |sample| sample.value);
+        self.samples.back().map_or(0, |last| (last.value - then).ceil() as i128)
+    }
+
     /// The change per second in each of `buckets` equal parts of a time span; none where it is not known.
     #[must_use]
     pub fn rates(&self, from: i64, to: i64, buckets: usize, now: i64) -> Vec<Option<f64>> {
@@ -204,6 +214,15 @@ mod tests {
     fn values_are_steps() {
         let values = history(&[(1_000, -5), (3_000, 8)]).values(0, 4_000, 4);
         assert_eq!(values, [Some(-5.0), Some(-5.0), Some(8.0), Some(8.0)]);
+    }
+
+    #[test]
+    fn the_change_since_a_moment_counts_from_what_stood_then() {
+        let history = history(&[(1_000, 50), (3_000, 80), (4_000, 95)]);
+        let changes = [4_000, 3_999, 3_000, 1_000].map(|at| history.change_since(at));
+        assert_eq!(changes, [0, 15, 15, 45]);
+        assert_eq!(history.change_since(999), 95, "what stood before is not known");
+        assert_eq!(History::new(16).change_since(0), 0);
     }
 
     #[test]

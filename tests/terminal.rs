@@ -1,0 +1,196 @@
+//! The real binary on a real terminal: the experiment with its dashboard, driven by keys in tmux.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long something may take to appear; the experiment alone takes some ten seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn the_experiment_shows_its_dashboard_and_gives_the_terminal_back() {
+    let terminal = Terminal::open();
+    terminal.enter("quipu demo --records 60000 --rate 8000; echo \"exit $?\"");
+    terminal.wait_for("the totals", |screen| {
+        screen.contains("COUNTING") && screen.contains("records_processed") && screen.contains("records_sent")
+    });
+    assert_eq!(terminal.state(), "alternate 1 cursor 0");
+
+    terminal.press(&["p"]);
+    let frozen = terminal.wait_for("the frozen display", |screen| screen.contains("FROZEN"));
+    let total = total(&frozen, "records_sent");
+    let later =
+        terminal.wait_for("two seconds of it", |screen| screen.contains("FROZEN 2.") || screen.contains("FROZEN 3."));
+    assert_eq!(self::total(&later, "records_sent"), total, "{later}");
+    terminal.press(&["p"]);
+    terminal.wait_for("data that went on", |screen| {
+        !screen.contains("FROZEN") && self::total(screen, "records_sent") > total
+    });
+
+    terminal.press(&["/", "^records_s", "Enter"]);
+    terminal.wait_for("the filter", |screen| {
+        screen.contains("filter ^records_s")
+            && table(screen).contains("records_sent")
+            && !table(screen).contains("processed")
+    });
+    terminal.press(&["Enter"]);
+    terminal.wait_for("the producer alone", |screen| {
+        screen.contains("that count records_sent") && screen.contains("producer") && !screen.contains("app-1 ")
+    });
+    terminal.press(&["Escape"]);
+    terminal.wait_for("all series", |screen| screen.contains("SERIES"));
+    terminal.press(&["3"]);
+    terminal.wait_for("the duplicates", |screen| {
+        screen.contains("! records duplicates") && screen.contains("- app-2 left") && screen.contains("all is read")
+    });
+    assert_eq!(terminal.state(), "alternate 1 cursor 0", "it stays until it is left");
+
+    terminal.press(&["q"]);
+    let after = terminal.wait_for("the summary", |screen| screen.contains("exit 0"));
+    assert!(after.contains("✔ both agree") && after.contains("app-2 starts in the same group"), "{after}");
+    terminal.assert_restored();
+}
+
+#[test]
+fn leaving_the_dashboard_ends_an_experiment_that_is_not_over() {
+    let terminal = Terminal::open();
+    terminal.enter("quipu demo --records 10000000; echo \"exit $?\"");
+    terminal.wait_for("the dashboard", |screen| screen.contains("COUNTING"));
+    terminal.press(&["q"]);
+    let after = terminal.wait_for("the end", |screen| screen.contains("exit 130"));
+    assert!(after.contains("partial and nothing was checked"), "{after}");
+    terminal.assert_restored();
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back_and_the_log_is_in_its_file() {
+    let terminal = Terminal::open();
+    let log = terminal.folder().join("top.log");
+    // Nobody is there; 9 is the port of a service that discards what comes.
+    let command =
+        format!("quipu top --brokers 127.0.0.1:9 --log-level rdkafka=debug,info --log-file {}", log.display());
+    terminal.enter(&format!("sh -c 'echo $$ > pid; exec {command}'; echo \"exit $?\""));
+    let screen = terminal.wait_for("the trouble in words", |screen| screen.contains("CONNECTING"));
+    assert!(!screen.contains("ERROR") && !screen.contains("rdkafka"), "{screen}");
+    wait("the log", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("127.0.0.1:9")).then_some(()));
+    let pid = std::fs::read_to_string(terminal.folder().join("pid")).unwrap();
+    assert!(Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap().success());
+    terminal.wait_for("the end", |screen| screen.contains("exit 0"));
+    terminal.assert_restored();
+}
+
+#[test]
+fn what_is_logged_while_the_dashboard_is_there_comes_after_it() {
+    let terminal = Terminal::open();
+    terminal.enter("quipu top --brokers 127.0.0.1:9 --log-level info; echo \"exit $?\"");
+    let screen = terminal.wait_for("the dashboard", |screen| screen.contains("quipu top"));
+    assert!(!screen.contains("ERROR"), "{screen}");
+    terminal.wait_for("the trouble", |screen| screen.contains("DISCONNECTED"));
+    terminal.press(&["q"]);
+    let after = terminal.wait_for("the end", |screen| screen.contains("exit 0"));
+    assert!(after.contains("librdkafka") && after.contains("refused"), "{after}");
+    terminal.assert_restored();
+}
+
+/// A terminal of 100 columns and 30 rows with a shell in it, in a folder of its own.
+struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let terminal = Self { folder: tempfile::tempdir().expect("a folder") };
+        let size = ["-x", "100", "-y", "30"];
+        let shell = "env PS1='$ ' NO_COLOR= TERM=screen sh";
+        terminal.tmux(&[&["-f", "/dev/null", "new-session", "-d"][..], &size, &[shell]].concat());
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_quipu"));
+        let folder = program.parent().expect("a folder");
+        terminal.enter(&format!("cd {} && PATH={}:$PATH && clear", terminal.folder().display(), folder.display()));
+        terminal
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Types a line.
+    fn enter(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", line]);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    /// Presses keys; what is no key's name is typed.
+    fn press(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// What it shows.
+    fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
+    }
+
+    fn wait_for(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
+        let mut last = String::new();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            last = self.screen();
+            if condition(&last) {
+                return last;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("no sign of {what}:\n{last}");
+    }
+
+    /// Whether the alternate screen and the cursor are there.
+    fn state(&self) -> String {
+        let state = self.tmux(&["display-message", "-p", "alternate #{alternate_on} cursor #{cursor_flag}"]);
+        String::from_utf8_lossy(&state.stdout).trim().to_owned()
+    }
+
+    /// The shell has its screen and its cursor back, and what is typed is seen and is a line.
+    fn assert_restored(&self) {
+        assert_eq!(self.state(), "alternate 0 cursor 1");
+        self.enter("stty -a");
+        let modes = self.wait_for("the modes", |screen| screen.contains("icanon") && screen.contains("echo "));
+        let words: Vec<&str> = modes.split_whitespace().collect();
+        assert!(words.contains(&"icanon") && words.contains(&"echo") && words.contains(&"isig"), "{modes}");
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Output {
+        let mut tmux = Command::new("tmux");
+        tmux.env_remove("TMUX").arg("-S").arg(self.folder().join("tmux")).args(arguments);
+        let output = tmux.output().expect("tmux is needed: apt-get install tmux");
+        assert!(output.status.success(), "tmux {arguments:?}: {output:?}");
+        output
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux").arg("-S").arg(self.folder().join("tmux")).arg("kill-server").output();
+    }
+}
+
+fn wait(what: &str, mut condition: impl FnMut() -> Option<()>) {
+    let deadline = Instant::now() + PATIENCE;
+    while condition().is_none() {
+        assert!(Instant::now() < deadline, "no sign of {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The rows of the table.
+fn table(screen: &str) -> &str {
+    screen.split_once("SERIES").map_or("", |(_, table)| table)
+}
+
+/// The total in a series' row; 0 if there is none.
+fn total(screen: &str, series: &str) -> u64 {
+    let row = table(screen).lines().find(|line| line.trim_start().starts_with(&format!("{series} ")));
+    let total = row.and_then(|row| row.split_whitespace().nth(1));
+    total.map_or(0, |total| total.replace(',', "").parse().expect("a number"))
+}
