@@ -1,0 +1,166 @@
+"""Graphite's functions over what the sink writes: $prefix.NAME, and two nodes for each label, its name and its value.
+
+A series has a point when it changed, and one a minute otherwise; so seconds without a point have the value before them.
+"""
+
+SOURCE = "graphite"
+ALLOWANCE = "$allowance"
+
+
+def query(target):
+    return {"target": target, "textEditor": True}
+
+
+def variable(name, label, description, definition, regex="", multi=False):
+    found = {
+        "name": name,
+        "label": label,
+        "description": description,
+        "type": "query",
+        "datasource": {"type": SOURCE, "uid": "${datasource}"},
+        "query": definition,
+        "refresh": 2,
+        "regex": regex,
+        "sort": 1,
+        "multi": multi,
+        "includeAll": multi,
+    }
+    return found | {"allValue": "*"} if multi else found
+
+
+PREFIX = {
+    "name": "prefix",
+    "label": "Prefix",
+    "description": "What stands before {name} in the sink's template",
+    "type": "textbox",
+    "query": "quipu",
+    "current": {"text": "quipu", "value": "quipu"},
+}
+
+
+def fleet_variables():
+    return [
+        PREFIX,
+        variable("metric", "Metric", "The counter to look at", "$prefix.*", regex="/^(?!quipu_).*/"),
+        variable("label", "By", "The label whose values are told apart: the first of each series", "$prefix.$metric.*", multi=True),
+        variable("value", "Filter", "Only the series with these values", "$prefix.$metric.$label.*", multi=True),
+    ]
+
+
+def audit_variables():
+    return [PREFIX, variable("audit", "Audit", "The pair of counters", "$prefix.quipu_audit_delta.audit.*")]
+
+
+def steady(path):
+    return f"keepLastValue({path})"
+
+
+def shown(target, how="last"):
+    """A graph has fewer points than the data: the last of those that fall on one is shown, not their mean."""
+    return f"consolidateBy({target}, '{how}')"
+
+
+def alias(target, name):
+    return f"alias({target}, '{name}')"
+
+
+def positive(target):
+    """The larger of it and zero: a constantLine would be averaged with it to three points."""
+    return f"scale(sumSeries({target}, absolute({target})), 0.5)"
+
+
+# Of a label, the values; further labels are more nodes. A metric without labels is one series.
+METRIC = "group($prefix.$metric, $prefix.$metric.$label.$value, $prefix.$metric.$label.$value.**)"
+VALUE_NODE = 3
+
+
+def by_label(target, how="last"):
+    # A metric without labels has no such node: the name that is left is that of the function.
+    grouped = f"groupByNode({target}, {VALUE_NODE}, 'sum')"
+    return f"aliasSub(aliasByNode({shown(grouped, how)}, 0), '^consolidateBy$', '$metric')"
+
+
+TOTAL_BY_LABEL = by_label(steady(METRIC))
+THROUGHPUT_BY_LABEL = by_label(f"perSecond({steady(METRIC)})", "average")
+
+
+def total():
+    return [query(alias(shown(f"sumSeries({steady(METRIC)})"), "total"))]
+
+
+def throughput():
+    return [query(alias(f"sumSeries(perSecond({steady(METRIC)}))", "throughput"))]
+
+
+def series():
+    return [query(alias(f"countSeries({METRIC})", "series"))]
+
+
+def throughput_by_label():
+    return [query(THROUGHPUT_BY_LABEL)]
+
+
+def total_by_label():
+    return [query(TOTAL_BY_LABEL)]
+
+
+def top_totals():
+    return [query(f"highestCurrent({TOTAL_BY_LABEL}, $top)")]
+
+
+def top_throughputs():
+    return [query(f"highestCurrent({THROUGHPUT_BY_LABEL}, $top)")]
+
+
+def each_series():
+    path = r"aliasSub(%s, '^.*\(([^,()]+)[,)].*$', '\1')"
+    return [query(path % shown(steady(METRIC)))]
+
+
+def audit(part):
+    return steady(f"$prefix.quipu_audit_{part}.audit.$audit")
+
+
+def audit_sent():
+    return [query(alias(shown(audit("sent")), "sent"))]
+
+
+def audit_processed():
+    return [query(alias(shown(audit("processed")), "processed"))]
+
+
+def audit_sides():
+    return audit_sent() + audit_processed()
+
+
+def audit_throughputs():
+    return [query(alias(f"perSecond({audit(side)})", side)) for side in ("sent", "processed")]
+
+
+def in_flight():
+    return f"scale(perSecond({audit('sent')}), {ALLOWANCE})"
+
+
+def audit_delta():
+    return [query(alias(shown(audit("delta")), "delta")), query(alias(in_flight(), "explained by late reports"))]
+
+
+def audit_duplicates():
+    return [query(alias(shown(positive(f"diffSeries({audit('delta')}, {in_flight()})")), "duplicates"))]
+
+
+def audit_missing():
+    return [query(alias(shown(positive(f"scale({audit('delta')}, -1)")), "not processed yet"))]
+
+
+def run_events():
+    events = f"nonNegativeDerivative({steady('$prefix.quipu_run_events_total.event.*')})"
+    return [query(f"aliasByNode({shown(events, 'sum')}, {VALUE_NODE})")]
+
+
+def instances():
+    return []
+
+
+def audit_annotations():
+    return []

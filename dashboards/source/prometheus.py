@@ -1,0 +1,177 @@
+"""PromQL over what `/metrics/totals` tells (job $job) and the aggregator's own `/metrics` (job $aggregator)."""
+
+SOURCE = "prometheus"
+ALLOWANCE = "$allowance"
+
+
+def query(expression, legend="__auto", instant=False, table=False):
+    target = {"expr": expression, "legendFormat": legend, "editorMode": "code"}
+    target |= {"instant": True, "range": False} if instant or table else {"instant": False, "range": True}
+    return target | {"format": "table" if table else "time_series"}
+
+
+def variable(name, label, description, definition, regex="", multi=False, sort=1):
+    found = {
+        "name": name,
+        "label": label,
+        "description": description,
+        "type": "query",
+        "datasource": {"type": SOURCE, "uid": "${datasource}"},
+        "query": {"query": definition, "refId": name},
+        "refresh": 2,
+        "regex": regex,
+        "sort": sort,
+        "multi": multi,
+        "includeAll": multi,
+    }
+    return found | {"allValue": ".*"} if multi else found
+
+
+# The totals' job, and the aggregator's own: only the latter has the gauge quipu_ready.
+OWN_JOB = ("Aggregator's job", "The job that scrapes /metrics of the aggregator", "label_values(quipu_ready, job)")
+TOTALS_JOB = variable(
+    "job",
+    "Totals' job",
+    "The job that scrapes /metrics/totals",
+    'query_result(count by (job) ({__name__=~".+_total"} unless on (job, instance) quipu_ready))',
+    regex='/job="([^"]+)"/',
+)
+
+
+def fleet_variables():
+    return [
+        TOTALS_JOB,
+        variable(
+            "metric",
+            "Metric",
+            "The counter to look at",
+            'label_values({job="$job", __name__=~".+_total"}, __name__)',
+            regex="/^(?!quipu_).*/",
+        ),
+        variable(
+            "label",
+            "By",
+            "The label whose values are told apart",
+            'label_names($metric{job="$job"})',
+            # A metric without labels is told by its name, which is sorted after the labels.
+            regex="/^(?!instance$|job$).*/",
+            sort=2,
+        ),
+        {
+            "name": "filter",
+            "label": "Filter",
+            "description": "Only the series with these labels",
+            "type": "adhoc",
+            "datasource": {"type": SOURCE, "uid": "${datasource}"},
+        },
+    ]
+
+
+def audit_variables():
+    return [
+        TOTALS_JOB,
+        variable("aggregator", *OWN_JOB),
+        variable("audit", "Audit", "The pair of counters", 'label_values(quipu_audit_delta{job="$job"}, audit)'),
+    ]
+
+
+METRIC = '$metric{job="$job"}'
+RATE = f"rate({METRIC}[$__rate_interval])"
+# A rate has no name, which may be what is told apart.
+NAMED_RATE = f'label_replace({RATE}, "__name__", "$metric", "", "")'
+
+
+def total():
+    return [query(f"sum({METRIC})", "total")]
+
+
+def throughput():
+    return [query(f"sum({RATE})", "throughput")]
+
+
+def series():
+    return [query(f"count({METRIC})", "series")]
+
+
+def throughput_by_label():
+    return [query(f"sum by ($label) ({NAMED_RATE})", "{{$label}}")]
+
+
+def total_by_label():
+    return [query(f"sum by ($label) ({METRIC})", "{{$label}}")]
+
+
+def top_totals():
+    return [query(f"sort_desc(topk($top, sum by ($label) ({METRIC})))", "{{$label}}", instant=True)]
+
+
+def top_throughputs():
+    return [query(f"sort_desc(topk($top, sum by ($label) ({NAMED_RATE})))", "{{$label}}", instant=True)]
+
+
+def each_series():
+    return [query(METRIC, table=True)]
+
+
+def audit_sample(name):
+    return f'quipu_audit_{name}{{job="$job", audit="$audit"}}'
+
+
+def audit_sent():
+    return [query(audit_sample("sent_total"), "sent")]
+
+
+def audit_processed():
+    return [query(audit_sample("processed_total"), "processed")]
+
+
+def audit_sides():
+    return audit_sent() + audit_processed()
+
+
+def audit_throughputs():
+    rates = [(f"rate({audit_sample(side + '_total')}[$__rate_interval])", side) for side in ("sent", "processed")]
+    return [query(*rate) for rate in rates]
+
+
+def in_flight():
+    """How far the delta may be off because a report of one side is newer than one of the other."""
+    return f"{ALLOWANCE} * rate({audit_sample('sent_total')}[$__rate_interval])"
+
+
+def audit_delta():
+    return [query(audit_sample("delta"), "delta"), query(in_flight(), "explained by late reports")]
+
+
+def audit_duplicates():
+    return [query(f"clamp_min({audit_sample('delta')} - {in_flight()}, 0)", "duplicates")]
+
+
+def audit_missing():
+    return [query(f"clamp_min(-{audit_sample('delta')}, 0)", "not processed yet")]
+
+
+EVENTS = 'quipu_run_events_total{job="$aggregator"}'
+
+
+def run_events():
+    return [query(f"sum by (event) (increase({EVENTS}[$__rate_interval]))", "{{event}}")]
+
+
+def instances():
+    return [query('max(quipu_live_runs{job="$aggregator"})', "runs that report")]
+
+
+def audit_annotations():
+    return [
+        {
+            "name": "Instances",
+            "datasource": {"type": SOURCE, "uid": "${datasource}"},
+            "enable": True,
+            "iconColor": "purple",
+            "expr": f"sum by (event) (increase({EVENTS}[$__interval])) > 0",
+            "step": "15s",
+            "titleFormat": "{{event}}",
+            "textFormat": "Runs that came or went",
+        }
+    ]
