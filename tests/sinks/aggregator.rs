@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
+use quipu_broker::EmbeddedBroker;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
@@ -14,6 +15,17 @@ use crate::support::{DEADLINE, eventually};
 
 /// What stands in the file that a configuration calls `TOKEN`.
 pub(crate) const TOKEN: &str = "hunter2";
+
+/// What the embedded broker can't do.
+pub(crate) const EMBEDDED: &str = "processing_guarantee = 'at_least_once'";
+
+pub(crate) fn broker() -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    broker
+}
 
 /// A running `quipu aggregate`; dropping it kills it.
 pub(crate) struct Aggregator {
@@ -52,13 +64,18 @@ impl Aggregator {
 
     /// Writes plain counters: key, name, labels as JSON, count.
     pub(crate) fn count(&self, counters: &[(&str, &str, &str, u64)]) {
-        let mut config = ClientConfig::new();
-        let producer: BaseProducer = config.set("bootstrap.servers", &self.brokers).create().unwrap();
-        for (key, name, labels, count) in counters {
-            let value = format!(r#"{{"name":"{name}","labels":{labels},"count":{count}}}"#);
-            producer.send(BaseRecord::to("metrics").key(*key).payload(&value)).map_err(|(error, _)| error).unwrap();
-        }
-        producer.flush(DEADLINE).unwrap();
+        count(&self.brokers, counters);
+    }
+
+    /// Waits until the API tells some total of a series.
+    #[track_caller]
+    pub(crate) fn expect_some(&self, series: &str) {
+        let path = format!("/api/v1/totals?match={}", encode(series));
+        eventually(series, || {
+            let (_, body) = request("GET", &self.address, &path, "").ok()?;
+            let answer: Value = serde_json::from_str(&body).ok()?;
+            (answer["totals"][0]["count"].as_u64()? > 0).then_some(())
+        });
     }
 
     /// Waits until the API tells this total of a series.
@@ -71,6 +88,17 @@ impl Aggregator {
             (status == 200 && answer["totals"][0]["count"] == total).then_some(())
         });
     }
+}
+
+/// Writes plain counters: key, name, labels as JSON, count.
+pub(crate) fn count(brokers: &str, counters: &[(&str, &str, &str, u64)]) {
+    let mut config = ClientConfig::new();
+    let producer: BaseProducer = config.set("bootstrap.servers", brokers).create().unwrap();
+    for (key, name, labels, count) in counters {
+        let value = format!(r#"{{"name":"{name}","labels":{labels},"count":{count}}}"#);
+        producer.send(BaseRecord::to("metrics").key(*key).payload(&value)).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(DEADLINE).unwrap();
 }
 
 impl Drop for Aggregator {

@@ -26,10 +26,19 @@ pub(crate) fn read(server: &Server, target: &str, series: impl Fn(&str) -> Serie
     points
 }
 
-fn read_records(server: &Server) -> Points {
+/// The totals of [`Stream::publish_seconds`].
+pub(crate) fn read_records(server: &Server) -> Points {
     read(server, "quipu.records.number.*", |target| {
         Series::new("records", [("number", target.rsplit_once('.').unwrap().1)]).unwrap()
     })
+}
+
+/// The series of a name with tags.
+pub(crate) fn tagged(target: &str) -> Option<Series> {
+    let mut parts = target.strip_prefix("quipu.")?.split(';');
+    let name = restore(parts.next()?);
+    let labels: Option<Vec<_>> = parts.map(|tag| tag.split_once('=')).collect();
+    Series::new(name, labels?.into_iter().map(|(name, value)| (restore(name), restore(value)))).ok()
 }
 
 #[test]
@@ -61,15 +70,7 @@ fn totals_arrive_as_tags() {
         stream.publish(second, [(Series::new("my.records", hostile).unwrap(), i128::from(second) + 5)]);
     }
     let sink = stream.start_sink(&sink(carbon.address(), "tags = true"));
-    stream.expect(&sink, || {
-        read(&carbon, "seriesByTag('name=quipu.my.records')", |target| {
-            let labels = target.split(';').skip(1).map(|tag| {
-                let (name, value) = tag.split_once('=').unwrap();
-                (restore(name), restore(value))
-            });
-            Series::new("my.records", labels).unwrap()
-        })
-    });
+    stream.expect(&sink, || read(&carbon, "seriesByTag('name=quipu.my.records')", |target| tagged(target).unwrap()));
 }
 
 #[test]
@@ -90,9 +91,40 @@ fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
     carbon.restart();
     stream.expect(&sink, || read_records(&carbon));
 
+    // The kernel goes on taking lines for it, for longer than any settle time.
     carbon.hang();
     stream.publish_seconds(15..20);
+    sink.expect_log("the peer did not read all that was written");
     carbon.kill();
     carbon.restart();
+    stream.expect(&sink, || read_records(&carbon));
+
+    carbon.hang();
+    stream.publish_seconds(20..25);
+    sink.expect_status("failing", |status| status["failing"].is_string());
+    carbon.resume();
+    stream.expect(&sink, || read_records(&carbon));
+}
+
+#[test]
+fn nothing_is_lost_to_a_relay_that_is_killed_or_hangs() {
+    let Some(carbon) = require(Server::start("carbon", &[])) else { return };
+    let Some(mut relay) = require(Server::start("carbon-c-relay", &[carbon.address()])) else { return };
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..5);
+    let sink = stream.start_sink(&sink(relay.address(), ""));
+    stream.expect(&sink, || read_records(&carbon));
+
+    relay.kill();
+    stream.publish_seconds(5..10);
+    sink.expect_status("failing", |status| status["failing"].is_string());
+    relay.restart();
+    stream.expect(&sink, || read_records(&carbon));
+
+    relay.hang();
+    stream.publish_seconds(10..15);
+    sink.expect_log("the peer did not read all that was written");
+    relay.kill();
+    relay.restart();
     stream.expect(&sink, || read_records(&carbon));
 }

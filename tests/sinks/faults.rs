@@ -8,14 +8,15 @@ use crate::scripted::{Reply, Scripted};
 use crate::stream::{Points, Sink, Stream};
 
 /// Both of InfluxDB's APIs, uncompressed so that the server can look at the lines.
-const APIS: [&str; 2] = ["bucket = 'b'\norg = 'o'", "database = 'd'"];
+pub(crate) const APIS: [&str; 2] = ["bucket = 'b'\norg = 'o'", "database = 'd'"];
 
-fn sink(server: &Scripted, api: &str) -> String {
+pub(crate) fn sink(server: &Scripted, api: &str) -> String {
     format!("type = 'influxdb'\nurl = 'http://{}'\n{api}\ngzip = false\ntimeout = '2s'\nbatch = 64", server.address)
 }
 
+/// Waits until the server has exactly what was published last.
 #[track_caller]
-fn expect(stream: &Stream, sink: &Sink, server: &Scripted) {
+pub(crate) fn expect(stream: &Stream, sink: &Sink, server: &Scripted) {
     stream.expect(sink, || {
         let points = server.points().into_iter().map(|((series, time), fields)| {
             let number = series.strip_prefix("records,number=").unwrap().to_owned();
@@ -36,6 +37,7 @@ fn fails(start: impl Fn() -> Scripted) {
         stream.publish_seconds(3..8);
         expect(&stream, &sink, &server);
         sink.expect_log("the target did not accept");
+        sink.expect_status("accepting again", |status| status["retries"] != 0 && status["failing"].is_null());
     }
 }
 
@@ -90,6 +92,7 @@ fn of_a_partial_write_the_bad_line_is_found_and_told() {
         let sink = stream.start_sink(&sink(&server, api));
         expect(&stream, &sink, &server);
         sink.expect_log("partial write: a bad line");
+        sink.expect_status("one total rejected", |status| status["rejected"] == 1);
     }
 }
 
@@ -103,6 +106,40 @@ fn a_body_that_is_too_large_is_halved() {
         stream.publish_seconds(0..2);
         let sink = stream.start_sink(&sink(&server, api));
         expect(&stream, &sink, &server);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
+    for api in APIS {
+        let mut requests = 0;
+        let server = Scripted::start(move |_| {
+            requests += 1;
+            if requests == 2 { Reply::Silence } else { Reply::Accept }
+        });
+        let mut stream = Stream::new();
+        stream.publish_seconds(0..3);
+        let sink = stream.start_sink(&sink(&server, api));
+        expect(&stream, &sink, &server);
+        sink.expect_log("operation timed out");
+    }
+}
+
+#[test]
+fn a_wrong_token_and_a_proxy_in_the_way_cost_nothing() {
+    for (status, text) in [(401, r#"{"code":"unauthorized"}"#), (400, "<html>no such host</html>"), (307, "")] {
+        for api in APIS {
+            let mut requests = 0;
+            let server = Scripted::start(move |_| {
+                requests += 1;
+                if (2..4).contains(&requests) { Reply::Refuse(status, "", text) } else { Reply::Accept }
+            });
+            let mut stream = Stream::new();
+            stream.publish_seconds(0..3);
+            let sink = stream.start_sink(&sink(&server, api));
+            expect(&stream, &sink, &server);
+            sink.expect_log("the target refuses; mend it or the sink's configuration");
+        }
     }
 }
 

@@ -12,15 +12,13 @@ pub(crate) const ALL: &str = "/.*/";
 
 pub(crate) fn start() -> Result<Server, Missing> {
     let server = Server::start("influxdb", &[])?;
-    create_database(&server);
+    create_database(server.address());
     Ok(server)
 }
 
-fn create_database(server: &Server) {
+pub(crate) fn create_database(address: &str) {
     let path = format!("/query?q={}", encode("CREATE DATABASE quipu"));
-    eventually("the database", || {
-        request("POST", server.address(), &path, "").ok().filter(|(status, _)| *status == 200)
-    });
+    eventually("the database", || request("POST", address, &path, "").ok().filter(|(status, _)| *status == 200));
 }
 
 pub(crate) fn sink(server: &Server) -> String {
@@ -29,8 +27,13 @@ pub(crate) fn sink(server: &Server) -> String {
 
 /// Everything in these measurements, by InfluxQL.
 pub(crate) fn read(server: &Server, measurements: &str) -> Points {
+    read_at(server.address(), measurements)
+}
+
+/// Likewise, of the server at this address.
+pub(crate) fn read_at(address: &str, measurements: &str) -> Points {
     let query = encode(&format!("SELECT total, instances FROM {measurements} GROUP BY *"));
-    let answer = get_json(server.address(), &format!("/query?db={DATABASE}&epoch=ms&q={query}"));
+    let answer = get_json(address, &format!("/query?db={DATABASE}&epoch=ms&q={query}"));
     let mut points = Points::new();
     for series in answer["results"][0]["series"].as_array().into_iter().flatten() {
         // InfluxQL lists the tags of all other series too, with empty values.
@@ -88,7 +91,7 @@ fn a_database_that_is_not_there_is_waited_for() {
     stream.publish_seconds(0..2);
     let sink = stream.start_sink(&sink(&server));
     sink.expect_log("the target refuses; mend it or the sink's configuration");
-    create_database(&server);
+    create_database(server.address());
     stream.expect(&sink, || read(&server, ALL));
 }
 
@@ -107,4 +110,5 @@ fn of_a_rejected_batch_the_good_lines_stay_and_the_bad_one_is_told() {
     let sink = stream.start_sink(&sink(&server));
     sink.expect_log("field type conflict");
     stream.expect(&sink, || read(&server, "records"));
+    sink.expect_status("one total rejected", |status| status["rejected"] == 1 && status["points"] == 80);
 }

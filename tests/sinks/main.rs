@@ -5,12 +5,16 @@
 
 mod aggregator;
 mod carbon;
+mod credentials;
 mod faults;
 mod hostile;
 mod http;
 mod influxdb;
+mod isolation;
 mod pipeline;
+mod position;
 mod prometheus;
+mod query;
 mod scripted;
 mod server;
 mod stdout;
@@ -18,4 +22,5 @@ mod stream;
 #[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
 #[path = "../e2e/support/mod.rs"]
 mod support;
+mod tls;
 mod victoria_metrics;

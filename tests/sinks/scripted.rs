@@ -16,13 +16,19 @@ pub(crate) enum Reply {
     Partial(&'static str),
     /// Take nothing; status, further headers, body.
     Refuse(u16, &'static str, &'static str),
+    /// Take nothing and say nothing, until whoever asked is gone.
+    Silence,
 }
 
-/// A request that came: when, how many bytes, and whether its lines were taken.
-#[derive(Debug, Clone, Copy)]
+/// A request that came.
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) at: Instant,
+    /// The line of the request and the headers.
+    pub(crate) head: String,
     pub(crate) bytes: usize,
+    pub(crate) lines: usize,
+    /// Whether its lines were taken.
     pub(crate) taken: bool,
 }
 
@@ -78,7 +84,7 @@ impl Scripted {
 /// Serves one request; whether there may be another on the connection.
 fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) -> io::Result<bool> {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -90,13 +96,14 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) 
         if line == "\r\n" {
             break;
         }
+        head.push_str(&line);
     }
     let mut body = vec![0; length / 2];
     reader.read_exact(&mut body)?;
     let at = Instant::now();
     {
         let mut state = state.lock().unwrap();
-        state.seen.push(Seen { at, bytes: length, taken: false });
+        state.seen.push(Seen { at, head, bytes: length, lines: 0, taken: false });
         if state.resets.contains(&state.seen.len()) {
             return Ok(false);
         }
@@ -109,12 +116,16 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) 
         Reply::Accept => (204, "", "", Some("\n")),
         Reply::Partial(bad) => (400, "", r#"{"error":"partial write: a bad line dropped=1"}"#, Some(bad)),
         Reply::Refuse(status, headers, text) => (status, headers, text, None),
+        Reply::Silence => return reader.read(&mut [0]).map(|_| false),
     };
+    let mut state_now = state.lock().unwrap();
+    if let Some(seen) = state_now.seen.iter_mut().find(|seen| seen.at == at) {
+        seen.lines = body.iter().filter(|byte| **byte == b'\n').count();
+        seen.taken = bad.is_some();
+    }
+    drop(state_now);
     if let Some(bad) = bad {
         let mut state = state.lock().unwrap();
-        if let Some(seen) = state.seen.iter_mut().find(|seen| seen.at == at) {
-            seen.taken = true;
-        }
         for line in String::from_utf8(body).unwrap().lines().filter(|line| !line.contains(bad)) {
             let (rest, time) = line.rsplit_once(' ').unwrap();
             let (series, fields) = rest.rsplit_once(' ').unwrap();

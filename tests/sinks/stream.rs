@@ -9,8 +9,10 @@ use quipu_broker::EmbeddedBroker;
 use quipu_record::{Aggregate, AggregateType, Series};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use crate::http::get_json;
 use crate::support::{DEADLINE, eventually};
 
 /// What a target has, or must have: for each series and time in ms, the total.
@@ -18,7 +20,9 @@ pub(crate) type Points = BTreeMap<(Series, i64), i128>;
 
 /// A broker with totals on it.
 pub(crate) struct Stream {
-    broker: EmbeddedBroker,
+    _broker: Option<EmbeddedBroker>,
+    brokers: String,
+    topic: String,
     producer: BaseProducer,
     /// For each series and time, the total that was published last.
     pub(crate) points: Points,
@@ -31,11 +35,18 @@ impl Stream {
         for topic in ["metrics", "metrics-agg"] {
             broker.create_topic(topic, 1).unwrap();
         }
-        let producer = ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().unwrap();
+        let brokers = broker.bootstrap_servers();
+        Self { _broker: Some(broker), ..Self::on(&brokers, "metrics-agg") }
+    }
+
+    /// Totals on a topic of somebody else's broker.
+    pub(crate) fn on(brokers: &str, topic: &str) -> Self {
+        let producer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         // Whole seconds of the last hour, so that every target keeps them, whatever its resolution.
         let started = (i64::try_from(now).unwrap() / 1000 - 3600) * 1000;
-        Self { broker, producer, points: Points::new(), started }
+        let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+        Self { _broker: None, brokers, topic, producer, points: Points::new(), started }
     }
 
     /// Publishes totals of these series at the second `second`.
@@ -46,7 +57,7 @@ impl Stream {
             let kind = AggregateType::Counter;
             let aggregate = Aggregate { series, kind, count, timestamp, offset: second, instances: 2 };
             let (key, value) = (aggregate.series.to_string(), aggregate.to_json());
-            let mut record = BaseRecord::to("metrics-agg").key(&key).payload(&value);
+            let mut record = BaseRecord::to(&self.topic).key(&key).payload(&value);
             while let Err((_, again)) = self.producer.send(record) {
                 self.producer.poll(std::time::Duration::from_millis(10));
                 record = again;
@@ -70,14 +81,20 @@ impl Stream {
 
     /// Starts the binary with this sink, named `test`.
     pub(crate) fn start_sink(&self, sink: &str) -> Sink {
+        self.start_sink_with(sink, &[])
+    }
+
+    /// Likewise, with variables in its environment.
+    pub(crate) fn start_sink_with(&self, sink: &str, variables: &[(&str, &str)]) -> Sink {
         let [mut config, stdout, stderr] = [(); 3].map(|()| NamedTempFile::new().unwrap());
-        write!(config, "[[sink]]\nname = 'test'\n{sink}\n").unwrap();
+        write!(config, "topics.aggregates = '{}'\n[[sink]]\nname = 'test'\n{sink}\n", self.topic).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
-        command.args(["sink", "--brokers", &self.broker.bootstrap_servers(), "--http", "off"]);
+        command.args(["sink", "--brokers", &self.brokers, "--http", "127.0.0.1:0"]);
         command.args(["--set", "kafka.properties.fetch.wait.max.ms=20", "--config"]).arg(config.path());
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
             command.env_remove(name);
         }
+        command.envs(variables.iter().copied());
         let [to_stdout, to_stderr] = [&stdout, &stderr].map(|file| file.reopen().unwrap());
         let child = command.stdin(Stdio::null()).stdout(to_stdout).stderr(to_stderr).spawn().unwrap();
         Sink { child, stdout, stderr, _config: config }
@@ -123,7 +140,10 @@ impl Sink {
     /// Waits until its log has these words.
     #[track_caller]
     pub(crate) fn expect_log(&self, words: &str) {
-        eventually(words, || self.said().contains(words).then_some(()));
+        let logged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually(words, || self.said().contains(words).then_some(()));
+        }));
+        assert!(logged.is_ok(), "the sink did not say {words:?} but:\n{}", self.said());
     }
 
     /// Ends it in order.
@@ -135,7 +155,31 @@ impl Sink {
         assert_eq!(status.code(), Some(0), "{}", self.said());
     }
 
-    fn said(&self) -> String {
+    /// Waits until what it tells of itself is so.
+    #[track_caller]
+    pub(crate) fn expect_status(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
+        let address = eventually("the HTTP address", || {
+            let said = self.said();
+            let line = said.lines().find(|line| line.contains("serving /metrics"))?;
+            Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
+        });
+        let mut status = Value::Null;
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually(what, || {
+                status = get_json(&address, "/api/v1/status")["sinks"][0].take();
+                is_so(&status).then_some(())
+            });
+        }));
+        assert!(told.is_ok(), "not {what}: {status}; the sink said:\n{}", self.said());
+    }
+
+    /// Waits until the target has taken so many points.
+    #[track_caller]
+    pub(crate) fn expect_points(&self, points: usize) {
+        self.expect_status("the points taken", |status| status["points"].as_u64() >= Some(points as u64));
+    }
+
+    pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.stderr).unwrap()
     }
 }

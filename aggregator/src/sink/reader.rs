@@ -26,7 +26,7 @@ pub(crate) struct Reader {
     consumer: BaseConsumer<Context>,
     topic: String,
     is_paused: bool,
-    /// What came although the partitions are paused: a rebalance lets some through.
+    /// What came although the partitions are paused.
     early: Batch,
     revoked: bool,
     unreadable: usize,
@@ -71,13 +71,10 @@ impl Reader {
     pub(crate) fn wait(&mut self, duration: Duration, shared: &Shared) {
         let deadline = Instant::now() + duration;
         let mut early = std::mem::take(&mut self.early);
+        self.pause(true);
         while !shared.stopping() {
-            self.pause(true);
             let left = deadline.saturating_duration_since(Instant::now());
-            if self.poll_into(&mut early, left.min(POLL)) {
-                // What was assigned meanwhile is not paused yet.
-                self.is_paused = false;
-            }
+            self.poll_into(&mut early, left.min(POLL));
             if left.is_zero() {
                 break;
             }
@@ -119,6 +116,9 @@ impl Reader {
             self.revoked = true;
             *batch = Batch::default();
         }
+        if self.consumer.context().assigned.swap(false, Ordering::Relaxed) {
+            self.apply_pause();
+        }
         let message = match polled {
             None => return false,
             Some(Ok(message)) => message,
@@ -150,15 +150,20 @@ impl Reader {
     }
 
     fn pause(&mut self, pause: bool) {
-        if self.is_paused == pause {
-            return;
+        if self.is_paused != pause {
+            self.is_paused = pause;
+            self.apply_pause();
         }
-        let assigned = self.consumer.assignment();
-        let result = assigned
-            .and_then(|assigned| if pause { self.consumer.pause(&assigned) } else { self.consumer.resume(&assigned) });
-        match result {
-            Ok(()) => self.is_paused = pause,
-            Err(error) => warn!(%error, "can't pause or resume reading"),
+    }
+
+    /// A partition stays paused when it is taken away and given back, so it is told after each assignment what it is.
+    fn apply_pause(&self) {
+        let applied = self.consumer.assignment().and_then(|assigned| {
+            if self.is_paused { self.consumer.pause(&assigned) } else { self.consumer.resume(&assigned) }
+        });
+        if let Err(error) = applied {
+            warn!(%error, "can't pause or resume reading, and tries again");
+            self.consumer.context().assigned.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -166,6 +171,7 @@ impl Reader {
 #[derive(Default)]
 struct Context {
     revoked: AtomicBool,
+    assigned: AtomicBool,
     lag: AtomicI64,
 }
 
@@ -194,6 +200,7 @@ impl ConsumerContext for Context {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 info!(partitions = partitions.count(), "the sink's group gave us partitions");
+                self.assigned.store(true, Ordering::Relaxed);
             }
             Rebalance::Revoke(_) => self.revoked.store(true, Ordering::Relaxed),
             Rebalance::Error(error) => warn!(%error, "the sink's group failed to share the partitions"),

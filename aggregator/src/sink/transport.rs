@@ -71,9 +71,9 @@ pub(crate) fn unanswered(error: &dyn Error) -> Failure {
     let mut failure = Failure::passing(describe(error));
     let remedies = [
         // The words of rustls, which are all that reqwest lets through.
-        ("UnknownIssuer", "give the certificate of its CA as the sink's ca_file"),
+        ("UnknownIssuer", "give the certificate of its CA as ca_file of the sink"),
         ("NotValidForName", "the url must have a name that the certificate is for"),
-        ("CaUsedAsEndEntity", "the server shows a CA's certificate instead of one that the CA signed"),
+        ("CaUsedAsEndEntity", "the server shows the certificate of a CA instead of one that the CA signed"),
         ("Expired", "renew it"),
         ("InvalidContentType", "the server does not speak TLS there; begin the url with http://"),
     ];
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_somebody_has_to_mend_is_a_refusal_with_its_remedy() {
         let unknown = unanswered(&io::Error::other("invalid peer certificate: UnknownIssuer"));
-        assert!(unknown.is_refusal && unknown.why.ends_with("as the sink's ca_file"), "{unknown:?}");
+        assert!(unknown.is_refusal && unknown.why.ends_with("as ca_file of the sink"), "{unknown:?}");
         assert!(!unanswered(&io::Error::other("Connection refused")).is_refusal);
     }
 

@@ -1,0 +1,101 @@
+//! A sink's position: where a new one begins, and that it moves only after acceptance, whoever is killed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use quipu_record::Series;
+use rdkafka::Message as _;
+
+use crate::faults::{APIS, expect, sink};
+use crate::scripted::{Reply, Scripted};
+use crate::server::Server;
+use crate::stream::Stream;
+use crate::support::{Cluster, Kafka, eventually, require};
+use crate::{carbon, influxdb};
+
+/// A server that says 503 for as long as it is told to.
+fn gate() -> (Arc<AtomicBool>, Scripted) {
+    let closed = Arc::new(AtomicBool::new(true));
+    let is_closed = Arc::clone(&closed);
+    let server = Scripted::start(move |_| {
+        if is_closed.load(Ordering::Relaxed) { Reply::Refuse(503, "", "closed") } else { Reply::Accept }
+    });
+    (closed, server)
+}
+
+#[test]
+fn what_was_not_accepted_is_written_by_the_next_process() {
+    for api in APIS {
+        let (closed, server) = gate();
+        let mut stream = Stream::new();
+        stream.publish_seconds(0..3);
+        let killed = stream.start_sink(&sink(&server, api));
+        killed.expect_log("HTTP 503: closed");
+        drop(killed);
+        let stopped = stream.start_sink(&sink(&server, api));
+        stopped.expect_log("HTTP 503: closed");
+        stopped.stop();
+        closed.store(false, Ordering::Relaxed);
+        let last = stream.start_sink(&sink(&server, api));
+        expect(&stream, &last, &server);
+    }
+}
+
+#[test]
+fn what_carbon_holds_unread_is_written_by_the_next_process() {
+    let Some(mut server) = require(Server::start("carbon", &[])) else { return };
+    let mut stream = Stream::new();
+    server.hang();
+    stream.publish_seconds(0..5);
+    let killed = stream.start_sink(&carbon::sink(server.address(), ""));
+    killed.expect_points(400);
+    killed.expect_log("the peer did not read all that was written");
+    drop(killed);
+    server.kill();
+    server.restart();
+    let last = stream.start_sink(&carbon::sink(server.address(), ""));
+    stream.expect(&last, || carbon::read_records(&server));
+}
+
+#[test]
+fn a_group_that_is_shared_anew_in_an_outage_loses_nothing() {
+    let (closed, server) = gate();
+    let mut stream = Stream::new();
+    let number = |number: i64| Series::new("records", [("number", number.to_string())]).unwrap();
+    stream.publish(1, (0..200).map(|at| (number(at), i128::from(at))));
+    let first = stream.start_sink(&sink(&server, APIS[0]));
+    first.expect_log("HTTP 503: closed");
+    for _ in 0..2 {
+        let other = stream.start_sink(&sink(&server, APIS[0]));
+        // The group is shared when both members have been given theirs.
+        other.expect_log("the sink's group gave us partitions");
+        other.stop();
+    }
+    closed.store(false, Ordering::Relaxed);
+    expect(&stream, &first, &server);
+}
+
+#[test]
+fn a_new_sink_begins_with_the_compacted_past() {
+    let Some(kafka) = require(Kafka::start()) else { return };
+    let Some(server) = require(influxdb::start()) else { return };
+    let cluster = Cluster::new(kafka.bootstrap());
+    // Segments end at once, and what is older than the last one is compacted as soon as the broker looks.
+    let settings = [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.001")];
+    let topic = cluster.create_topic("aggregates", 1, &settings);
+    let mut stream = Stream::on(kafka.bootstrap(), &topic);
+    stream.publish_seconds(0..5);
+    stream.points.clear();
+    stream.publish(9, (0..40_i64).map(|at| (Series::new("records", [("number", at.to_string())]).unwrap(), 9000)));
+    let last = stream.points.clone();
+    eventually("compaction", || {
+        // A segment ends when something is written after its time.
+        stream.publish(10, [(Series::new("tick", [("k", "v")]).unwrap(), 1)]);
+        let read = cluster.read_to_end(&topic);
+        let records = read.iter().filter(|record| record.key().is_some_and(|key| key.starts_with(b"records")));
+        (records.count() == last.len()).then_some(())
+    });
+    stream.points = last;
+    let sink = stream.start_sink(&influxdb::sink(&server));
+    stream.expect(&sink, || influxdb::read(&server, "records"));
+}
