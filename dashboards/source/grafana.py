@@ -113,7 +113,7 @@ def laid_out(panels, language, source):
         if x + panel.width > WIDTH:
             x, y, line_height = 0, y + line_height, 0
         position = {"x": x, "y": y, "w": panel.width, "h": panel.height}
-        placed.append(rendered(panel, len(placed) + 1, position, targets, source))
+        placed.append(rendered(panel, language, len(placed) + 1, position, targets, source))
         x, line_height = x + panel.width, max(line_height, panel.height)
     return placed
 
@@ -123,9 +123,9 @@ def row(panel, number, y):
     return {"id": number, "type": "row", "title": panel.title, "collapsed": False, "gridPos": position, "panels": []}
 
 
-def rendered(panel, number, position, targets, source):
+def rendered(panel, language, number, position, targets, source):
     letters = "ABCDEFGH"
-    return {
+    made = {
         "id": number,
         "type": {"bars": "bargauge", "events": "timeseries"}.get(panel.kind, panel.kind),
         "title": panel.title,
@@ -134,9 +134,10 @@ def rendered(panel, number, position, targets, source):
         "datasource": source,
         "targets": [{"refId": letters[index], "datasource": source, **target} for index, target in enumerate(targets)],
         "fieldConfig": {"defaults": defaults(panel), "overrides": [colored(*pair) for pair in panel.colors.items()]},
-        "options": OPTIONS[panel.kind](),
+        "options": OPTIONS[panel.kind](language),
         "transformations": TABLE if panel.kind == "table" else [],
     }
+    return made | {"interval": language.INTERVAL} if language.INTERVAL else made
 
 
 def defaults(panel):
@@ -165,7 +166,7 @@ def last(values=False):
     return {"calcs": ["lastNotNull"], "fields": "", "values": values}
 
 
-def stat():
+def stat(_):
     return {
         "reduceOptions": last(),
         "orientation": "auto",
@@ -179,16 +180,16 @@ def stat():
     }
 
 
-def timeseries():
+def timeseries(_):
     return {
         "legend": {"showLegend": True, "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
 
 
-def bars():
+def bars(language):
     return {
-        "reduceOptions": last(),
+        "reduceOptions": last(values=language.BARS_ARE_ROWS),
         "orientation": "horizontal",
         "displayMode": "basic",
         "valueMode": "color",
@@ -202,7 +203,7 @@ def bars():
     }
 
 
-def table():
+def table(_):
     return {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}
 
 

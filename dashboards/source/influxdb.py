@@ -4,6 +4,10 @@ A series has a point when it changed, and one a minute otherwise; so windows wit
 """
 
 SOURCE = "influxdb"
+# The bars of a chart are the rows of one table.
+BARS_ARE_ROWS = True
+# Shorter windows would have a report or none.
+INTERVAL = "5s"
 ALLOWANCE = "${allowance}"
 
 
@@ -68,7 +72,7 @@ def points(condition):
 
 def windows(condition):
     every = "aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: true)"
-    return f"{points(condition)}  |> {every}\n  |> fill(usePrevious: true)\n"
+    return f"{points(condition)}  |> {every}\n  |> fill(usePrevious: true)\n  |> filter(fn: (r) => exists r._value)\n"
 
 
 FIELD = 'r._measurement == "${metric}" and r._field == "total"'
@@ -76,8 +80,16 @@ MATCHES = 'r["${label}"] =~ /^${value:regex}$/'
 METRIC = f"{FIELD} and {MATCHES}"
 RATE = "  |> derivative(unit: 1s, nonNegative: true)\n"
 LAST = "  |> last()\n"
-SUM = '  |> group(columns: ["_time"])\n  |> sum()\n  |> group()\n'
-SUM_BY_LABEL = '  |> group(columns: ["_time", "${label}"])\n  |> sum()\n  |> group(columns: ["${label}"])\n'
+SORTED = '  |> group()\n  |> sort(columns: ["_time"])\n'
+SUM = '  |> group(columns: ["_time"])\n  |> sum()\n' + SORTED
+
+
+def column_for_each(label):
+    """Columns are named by what they hold; series would be called _value."""
+    return SORTED + f'  |> pivot(rowKey: ["_time"], columnKey: ["{label}"], valueColumn: "_value")\n'
+
+
+SUM_BY_LABEL = '  |> group(columns: ["_time", "${label}"])\n  |> sum()\n' + column_for_each("${label}")
 TOP = '  |> group(columns: ["${label}"])\n  |> sum()\n  |> group()\n  |> top(n: ${top})\n  |> keep(columns: ["${label}", "_value"])\n'
 
 
@@ -165,8 +177,8 @@ def audit_missing():
 
 def run_events():
     events = 'r._measurement == "quipu_run_events_total" and r._field == "total"'
-    steps = '  |> difference(nonNegative: true)\n  |> group(columns: ["event"])\n  |> keep(columns: ["_time", "_value", "event"])\n'
-    return [query(windows(events) + steps)]
+    steps = '  |> difference(nonNegative: true)\n  |> keep(columns: ["_time", "_value", "event"])\n'
+    return [query(windows(events) + steps + column_for_each("event"))]
 
 
 def instances():

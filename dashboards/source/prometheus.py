@@ -1,6 +1,9 @@
 """PromQL over what `/metrics/totals` tells (job $job) and the aggregator's own `/metrics` (job $aggregator)."""
 
 SOURCE = "prometheus"
+BARS_ARE_ROWS = False
+# The data source knows how often it scrapes.
+INTERVAL = None
 ALLOWANCE = "$allowance"
 
 
