@@ -1,0 +1,94 @@
+//! What is sent to a broker is sent to a real one, as it is printed.
+
+use std::process::Command;
+use std::{env, path::Path};
+
+use crate::book::{chapter, root};
+use crate::support::{Cluster, Finished, Kafka, Kcat, Missing, Outsider, Pipeline, Process, eventually, require};
+
+#[test]
+fn kcat_and_python_report_as_printed() {
+    let (Some(kafka), Some(_), Some(python)) = (require(Kafka::shared()), require(Kcat::find()), require(python())) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let aggregator = pipeline.start_ready(&[]);
+    let page = chapter("other-languages");
+    let here = |block: &str| {
+        let block = block.replace("localhost:9092", kafka.bootstrap()).replace("-t metrics", &format!("-t {}", pipeline.metrics));
+        block.replace("\"metrics\"", &format!("\"{}\"", pipeline.metrics))
+    };
+    let kcat = page.blocks_of("sh").into_iter().find(|block| block.contains("kcat -P")).unwrap();
+    finished(shell(&here(&kcat)));
+    let block = page.blocks_of("python").remove(0);
+    assert!(block.lines().count() <= 10, "ten lines were promised");
+    let mut command = Command::new(python);
+    command.args(["-c", &here(&block)]);
+    finished(command);
+    let block = page.blocks_of("json").remove(0).replace(",\n ", ",").replace('\n', "");
+    let full = format!("kcat -P -b {} -t {} -K '\t'", kafka.bootstrap(), pipeline.metrics);
+    let sent = Process::spawn(shell(&full), &format!("app-1/01920000-0000-7000-8000-000000000001\t{block}\n")).finish();
+    assert!(sent.status.success(), "{sent:?}");
+
+    // Python's three and the run's 250,000.
+    pipeline.outsider().until(&[("records_processed", 250_000), (r#"records_processed{topic="auth"}"#, 250_003)]);
+    let log = aggregator.stop();
+    assert!(!log.contains("bad record"), "{log}");
+}
+
+#[test]
+fn the_start_goes_as_printed() {
+    let (Some(kafka), Some(_)) = (require(Kafka::start()), require(Kcat::find())) else { return };
+    let page = chapter("start");
+    let blocks: Vec<_> = page.blocks_of("sh").into_iter().filter(|block| block.contains("localhost:9092")).collect();
+    let [aggregate, report, look] = &blocks[..] else { panic!("{blocks:?}") };
+    let here = |block: &str| block.replace("localhost:9092", kafka.bootstrap());
+    let folder = tempfile::tempdir().unwrap();
+
+    // As it is printed, but for ports and folders that are others' on this machine.
+    let mut command = shell(&format!("exec {}", here(aggregate).trim()));
+    command.env("QUIPU_HTTP_LISTEN", "127.0.0.1:0").current_dir(folder.path());
+    let aggregator = Process::spawn(command, "");
+    let log = || aggregator.stderr_so_far();
+    let topic = "metrics-agg";
+    let cluster = Cluster::new(kafka.bootstrap());
+    eventually("the topics", || {
+        assert!(!aggregator.has_ended(), "{}", log());
+        cluster.topics().contains_key(topic).then_some(())
+    });
+    finished(shell(&here(report)));
+    Outsider::new(&cluster, topic).until(&[("records_processed", 400_000)]);
+    // The aggregator counts itself, too, so the last second may not be told yet.
+    eventually("the totals to be told", || {
+        let looked = Process::spawn(shell(&here(look)), "").finish();
+        let told = looked.stdout.contains("\"count\":400000") && looked.stdout.contains("400,000");
+        (looked.status.success() && told).then_some(())
+    });
+    aggregator.signal("TERM");
+    assert_eq!(aggregator.finish().status.code(), Some(0));
+}
+
+/// A shell that finds the binary and fails with the first command that does.
+fn shell(script: &str) -> Command {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_quipu")).parent().unwrap().to_str().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-ec", script]).env("PATH", format!("{binaries}:{}", env::var("PATH").unwrap()));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[track_caller]
+fn finished(command: Command) -> Finished {
+    let finished = Process::spawn(command, "").finish();
+    assert!(finished.status.success(), "{finished:?}");
+    finished
+}
+
+/// The tests' Python, which has the client that the guide names.
+fn python() -> Result<String, Missing> {
+    let fetched = Command::new(root().join("tests/servers/python")).arg("fetch").output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if fetched.status.success() { Ok(said(&fetched.stdout) + "/python") } else { Err(Missing(said(&fetched.stderr))) }
+}

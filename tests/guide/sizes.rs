@@ -1,0 +1,83 @@
+//! The table of sizes is made of real records.
+
+use quipu_record::{
+    Aggregate, AggregateType, CounterPrefix, ReportHeader, ReportWriter, RunKey, Series, StateRow, StateRowHeader,
+    StateRowKind,
+};
+use uuid::Uuid;
+
+use crate::book::chapter;
+
+const DAY_S: u64 = 86_400;
+/// What Kafka adds to a record that is a batch of its own, and to one among others.
+const BATCH_BYTES: u64 = 61 + 12;
+const RECORD_BYTES: u64 = 12;
+/// The default commit interval.
+const COMMITS_A_DAY: u64 = DAY_S;
+
+const AT: i64 = 1_718_900_012_345;
+const INSTANCE: &str = "app-123";
+const COUNT: u64 = 9_876_543_210;
+
+#[test]
+fn the_table_of_sizes_is_what_records_take() {
+    let mut rows = 0;
+    for row in chapter("production").rows().into_iter().filter(|row| row.len() == 6) {
+        rows += 1;
+        let number = |cell: &str| cell.split(' ').next().unwrap().parse::<u64>().unwrap();
+        let (series, instances, interval) = (number(&row[0]), number(&row[1]), number(&row[2]));
+        let reports = instances * DAY_S / interval;
+        let expected = [
+            reports * (report_bytes(series) + BATCH_BYTES),
+            reports * (row_bytes(series) + RECORD_BYTES),
+            // Of many instances one reports in each second.
+            COMMITS_A_DAY.min(reports) * series * (total_bytes() + RECORD_BYTES),
+        ];
+        assert_eq!(row[3..], expected.map(rounded), "{row:?}");
+    }
+    assert!(rows >= 5, "{rows}");
+}
+
+fn series(count: u64) -> Vec<Series> {
+    let name = |index| [("topic", format!("orders-{index:04}")), ("outcome", "accepted".to_owned())];
+    (0..count).map(|index| Series::new("records_processed", name(index)).unwrap()).collect()
+}
+
+fn key_bytes() -> u64 {
+    RunKey { instance: INSTANCE.into(), run: Uuid::now_v7(), part: 0 }.to_string().len() as u64
+}
+
+fn report_bytes(count: u64) -> u64 {
+    let run = Uuid::now_v7();
+    let header =
+        ReportHeader { instance: INSTANCE, run, at: AT, seq: 100_000, interval_ms: 1000, is_final: false };
+    let mut report = ReportWriter::new(&header);
+    for series in series(count) {
+        report.push(&CounterPrefix::new(series.as_ref()), COUNT);
+    }
+    key_bytes() + report.finish().len() as u64
+}
+
+fn row_bytes(count: u64) -> u64 {
+    let kind = StateRowKind::Run { seq: 100_000 };
+    let header = StateRowHeader { offset: 100_000_000, last_seen: AT, live: true, kind };
+    let series = series(count);
+    let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), COUNT)));
+    key_bytes() + row.len() as u64
+}
+
+fn total_bytes() -> u64 {
+    let series = series(1).remove(0);
+    let key = series.to_string().len();
+    let count = i128::from(COUNT) * 100;
+    let total = Aggregate { series, kind: AggregateType::Counter, count, timestamp: AT, offset: 100_000_000, instances: 100 };
+    (key + total.to_json().len()) as u64
+}
+
+/// As people say it.
+#[expect(clippy::cast_precision_loss, reason = "it is rounded to two digits")]
+fn rounded(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    let (value, unit) = if bytes < 1e9 { (bytes / 1e6, "MB") } else { (bytes / 1e9, "GB") };
+    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
