@@ -166,7 +166,7 @@ impl Sink {
         let mut status = Value::Null;
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             eventually(what, || {
-                status = get_json(&address, "/api/v1/status")["sinks"][0].take();
+                status = get_json(&address, "/api/v1/status")["sinks"].get(0)?.clone();
                 is_so(&status).then_some(())
             });
         }));
