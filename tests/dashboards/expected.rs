@@ -1,0 +1,103 @@
+//! What each panel has to show of the counters of [`filled`](crate::filled).
+
+/// What a series of a panel has to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expect {
+    /// Its last value.
+    Is(f64),
+    /// A rate or difference that comes to so much between the two rounds of reports, and from the start at most so much:
+    /// what of the first round came first is not known.
+    Grew(f64, f64),
+    /// Its last value is so much or more.
+    AtLeast(f64),
+}
+
+use Expect::{AtLeast, Grew, Is};
+
+impl Expect {
+    pub(crate) fn holds(self, last: f64, grown: f64) -> bool {
+        match self {
+            Is(value) => (last - value).abs() < 1e-6,
+            // Prometheus extrapolates to the ends of the window, by half a scrape each.
+            Grew(least, most) => (least * 0.999..=most * 1.1).contains(&grown),
+            AtLeast(least) => last >= least,
+        }
+    }
+}
+
+/// For each series of the panel its name, in any order. The allowance for late reports is 0, the top are 1.
+pub(crate) fn of_panel(dashboard: &str, title: &str) -> Option<Vec<(&'static str, Expect)>> {
+    let (kind, source) = dashboard.rsplit_once('-')?;
+    let influxdb = source == "influxdb";
+    Some(match (kind, title) {
+        ("fleet-totals", "Total") => vec![("total", Is(3100.0))],
+        ("fleet-totals", "Throughput") => vec![("throughput", Grew(2100.0, 3100.0))],
+        ("fleet-totals", "Series") => vec![("series", Is(2.0))],
+        ("fleet-totals", "Throughput by $label") => {
+            vec![("auth", Grew(2000.0, 2700.0)), ("mail", Grew(100.0, 400.0))]
+        }
+        ("fleet-totals", "Total by $label" | "Series and their totals") => {
+            vec![("auth", Is(2700.0)), ("mail", Is(400.0))]
+        }
+        ("fleet-totals", "Top $top by throughput") => vec![("auth", Grew(2000.0, 2700.0))],
+        ("fleet-totals", "Top $top by total") => vec![("auth", Is(2700.0))],
+
+        ("duplicate-audit", "Sent") => vec![("sent", Is(3000.0))],
+        ("duplicate-audit", "Processed") => vec![("processed", Is(3100.0))],
+        // Of InfluxDB, what the panels are made from is read back.
+        ("duplicate-audit", "Not processed yet") => vec![("not processed yet", Is(if influxdb { 100.0 } else { 0.0 }))],
+        ("duplicate-audit", "Duplicates, at least") => vec![("duplicates", Is(100.0))],
+        ("duplicate-audit", "Sent against processed") => vec![("sent", Is(3000.0)), ("processed", Is(3100.0))],
+        ("duplicate-audit", "Delta") => {
+            vec![("delta", Is(100.0)), ("explained by late reports", Is(if influxdb { 3000.0 } else { 0.0 }))]
+        }
+        ("duplicate-audit", "Throughput") => vec![("sent", Grew(2000.0, 3000.0)), ("processed", Grew(2100.0, 3100.0))],
+        ("duplicate-audit", "Instances that came and went") => {
+            // The aggregator's own run may have been counted before anyone looked.
+            vec![("joined", Grew(0.0, 4.0)), ("left", Grew(1.0, 1.0)), ("silent", Grew(0.0, 0.0))]
+        }
+        // Two live runs and the aggregator's own; of the two one sends and one processes.
+        ("duplicate-audit", "Live instances") if influxdb => {
+            vec![("count sent", Is(1.0)), ("count processed", Is(1.0))]
+        }
+        ("duplicate-audit", "Live instances") => vec![("runs that report", Is(3.0))],
+        ("duplicate-audit", "annotations") => vec![("joined", Grew(3.0, 4.0)), ("left", Grew(1.0, 1.0))],
+
+        ("aggregator-health", title) => health(title)?,
+        _ => return None,
+    })
+}
+
+fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
+    let sinks = |expect| vec![("influxdb", expect), ("graphite", expect)];
+    Some(match title {
+        "Ready" | "Bad records" => vec![("", Is(1.0))],
+        "Source lag" => vec![("", Is(0.0))],
+        "Rows" => vec![("", Is(4.0))],
+        "Series" => vec![("", AtLeast(20.0))],
+        "Live runs" => vec![("", Is(3.0))],
+        "Source lag over time" => vec![("instance", Is(0.0))],
+        // Six reports, and the aggregator's own.
+        "Records by outcome" => vec![("applied", Grew(6.0, 600.0))],
+        "Bad records by reason" => vec![
+            ("invalid_json", Is(1.0)),
+            ("copied to the dead-letter topic", Is(1.0)),
+            ("copies that Kafka refused", Is(0.0)),
+        ],
+        "Rows, series and live runs" => vec![("rows", Is(4.0)), ("series", AtLeast(20.0)), ("live runs", Is(3.0))],
+        "Commit latency" => {
+            vec![("quantile 0.5", AtLeast(1e-6)), ("quantile 0.99", AtLeast(1e-6)), ("mean", AtLeast(1e-6))]
+        }
+        "Commits and totals" => vec![("commits", Grew(1.0, 6000.0)), ("totals", Grew(10.0, 60_000.0))],
+        "Sink lag" => sinks(AtLeast(0.0)),
+        "Points written" => sinks(Grew(10.0, 60_000.0)),
+        "Sink errors" => vec![
+            ("influxdb: retries", Grew(0.0, 100.0)),
+            ("graphite: retries", Grew(0.0, 100.0)),
+            ("influxdb: rejected", Is(0.0)),
+            ("graphite: rejected", Is(0.0)),
+        ],
+        "Names cleaned" => sinks(Is(0.0)),
+        _ => return None,
+    })
+}

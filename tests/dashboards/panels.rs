@@ -1,0 +1,112 @@
+//! Each panel's queries, with the variables as a person would choose them, against the servers that they are for.
+
+use serde_json::Value;
+
+use crate::expected::of_panel;
+use crate::files::{Dashboard, dashboards};
+use crate::filled::Filled;
+use crate::query::{Found, flux, graphite, prometheus};
+use crate::support::{Missing, require};
+
+const VARIABLES: [(&str, &str); 13] = [
+    ("__rate_interval", "5m"),
+    ("__interval", "5m"),
+    ("aggregator", "quipu"),
+    ("allowance", "0"),
+    ("audit", "auth"),
+    ("bucket", "quipu"),
+    ("instance", ".*"),
+    ("label", "topic"),
+    ("prefix", "quipu"),
+    ("sink", ".*"),
+    ("top", "1"),
+    ("job", "quipu-totals"),
+    ("metric", "records_processed"),
+];
+
+#[test]
+fn every_panel_shows_the_expected_numbers() {
+    let filled: Result<Filled, Missing> = Filled::start();
+    let Some(filled) = require(filled) else { return };
+    let mut problems = Vec::new();
+    for dashboard in dashboards() {
+        for panel in dashboard.panels() {
+            let title = panel["title"].as_str().unwrap();
+            check(&filled, &dashboard, title, panel["targets"].as_array().unwrap(), &mut problems);
+        }
+        let annotations = dashboard.json["annotations"]["list"].as_array().unwrap();
+        if !annotations.is_empty() {
+            let targets: Vec<_> = annotations.iter().map(annotation_target).collect();
+            check(&filled, &dashboard, "annotations", &targets, &mut problems);
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+fn annotation_target(annotation: &Value) -> Value {
+    serde_json::json!({"expr": annotation["expr"], "legendFormat": annotation["titleFormat"]})
+}
+
+fn check(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value], problems: &mut Vec<String>) {
+    let mut found = Vec::new();
+    let mut asked = Vec::new();
+    for target in targets {
+        let (query, answer) = ask(filled, dashboard, target);
+        match answer {
+            Ok(series) => found.extend(series),
+            Err(why) => problems.push(format!("{}: {title}: {query}: {why}", dashboard.name)),
+        }
+        asked.push(query);
+    }
+    let Some(expected) = of_panel(&dashboard.name, title) else {
+        problems.push(format!("{}: {title}: nobody said what to expect; it gives {found:?}", dashboard.name));
+        return;
+    };
+    // Where it runs, no one can know: it is the only series of its panel.
+    let is_named = |found: &Found, name: &str| found.name == name || name == "instance" || expected.len() == 1;
+    let holds = found.len() == expected.len()
+        && expected.iter().all(|(name, expect)| {
+            found.iter().any(|found| is_named(found, name) && expect.holds(found.last, found.grown))
+        });
+    if !holds {
+        let asked = asked.join("\n  ");
+        problems.push(format!("{}: {title}: {found:#?} instead of {expected:?}, of\n  {asked}", dashboard.name));
+    }
+}
+
+fn ask(filled: &Filled, dashboard: &Dashboard, target: &Value) -> (String, Result<Vec<Found>, String>) {
+    let text = |key: &str| chosen(dashboard, target[key].as_str().unwrap_or_default());
+    match dashboard.source() {
+        "prometheus" => {
+            let expression = text("expr");
+            let answer = prometheus(&filled.prometheus, &expression, &text("legendFormat"));
+            (expression, answer)
+        }
+        "graphite" => {
+            let target = text("target");
+            let answer = graphite(&filled.carbon, &target);
+            (target, answer)
+        }
+        _ => {
+            let query = text("query");
+            let answer = flux(&filled.influxdb, &query);
+            (query, answer)
+        }
+    }
+}
+
+/// The query with what was chosen for the variables.
+fn chosen(dashboard: &Dashboard, query: &str) -> String {
+    let all = if dashboard.source() == "graphite" { "*" } else { ".*" };
+    let mut query = query.replace("${value:regex}", all).replace("$value", all);
+    for (name, value) in VARIABLES {
+        let value = match (name, dashboard.source()) {
+            // The aggregator's own job is the only one of its health.
+            ("job", _) if dashboard.name.starts_with("aggregator-health") => "quipu",
+            ("metric", "prometheus") => "records_processed_total",
+            _ => value,
+        };
+        query = query.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
+    }
+    query
+}

@@ -1,0 +1,42 @@
+//! The checks of node packages: Grafana's types, and the parser of Flux.
+
+use std::process::{Command, Output};
+
+use crate::files::{dashboards, repository};
+use crate::support::{Missing, require};
+
+/// The exit status of `tools` when they can't be had on this machine.
+const UNAVAILABLE: i32 = 3;
+
+/// The folder of the packages.
+fn packages() -> Result<String, Missing> {
+    let found = Command::new(repository("tests/dashboards/tools")).output().unwrap();
+    let said = String::from_utf8_lossy(&found.stderr).trim().to_owned();
+    if found.status.code() == Some(UNAVAILABLE) {
+        return Err(Missing(said));
+    }
+    assert!(found.status.success(), "{said}");
+    Ok(String::from_utf8(found.stdout).unwrap().trim().to_owned())
+}
+
+/// Runs a script of this folder over the dashboards of which the name ends so.
+fn run(packages: &str, script: &str, end: &str) -> Output {
+    let files = dashboards().into_iter().filter(|dashboard| dashboard.name.ends_with(end));
+    let mut command = Command::new("node");
+    command.arg(repository("tests/dashboards").join(script)).arg(packages);
+    command.args(files.map(|dashboard| dashboard.path)).output().unwrap()
+}
+
+#[test]
+fn the_json_has_grafanas_types() {
+    let Some(packages) = require(packages()) else { return };
+    let checked = run(&packages, "schema.mjs", "");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn the_flux_is_valid() {
+    let Some(packages) = require(packages()) else { return };
+    let checked = run(&packages, "flux.mjs", "-influxdb");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
