@@ -19,6 +19,8 @@ const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, S
 pub(crate) struct Instruments {
     recorders: Recorders,
     outcomes: HashMap<&'static str, OwnCounter>,
+    /// Records applied since the counters were last told: the usual outcome is not looked up for each.
+    applied: usize,
     bad: HashMap<&'static str, OwnCounter>,
     pub(crate) published: OwnCounter,
     pub(crate) dead_letters: OwnCounter,
@@ -63,6 +65,7 @@ impl Instruments {
         let event = |event| recorders.labeled("quipu_run_events_total", "event", event);
         Self {
             outcomes: HashMap::new(),
+            applied: 0,
             bad: HashMap::new(),
             published: counter("quipu_aggregates_published_total"),
             dead_letters: counter("quipu_dead_letters_total"),
@@ -82,13 +85,30 @@ impl Instruments {
         }
     }
 
+    /// Counts a record; [`Self::records_read`] tells of it.
     pub(crate) fn record(&mut self, result: &Result<Outcome, BadRecord>) {
+        if let Ok(Outcome::Applied) = result {
+            self.applied += 1;
+        } else {
+            self.count(result, 1);
+        }
+    }
+
+    /// Tells the counters of what was applied.
+    pub(crate) fn records_read(&mut self) {
+        let applied = std::mem::take(&mut self.applied);
+        if applied > 0 {
+            self.count(&Ok(Outcome::Applied), applied);
+        }
+    }
+
+    fn count(&mut self, result: &Result<Outcome, BadRecord>, by: usize) {
         let (counters, name, label, value) = match result {
             Ok(outcome) => (&mut self.outcomes, "quipu_records_total", "outcome", outcome_name(*outcome)),
             Err(bad) => (&mut self.bad, "quipu_bad_records_total", "reason", bad.reason()),
         };
         let register = || self.recorders.labeled(name, label, value);
-        counters.entry(value).or_insert_with(register).increment(1);
+        counters.entry(value).or_insert_with(register).increment(by);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]

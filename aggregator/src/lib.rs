@@ -28,7 +28,7 @@ mod series_index;
 mod shared;
 mod sink;
 mod source;
-mod store;
+pub mod store;
 mod table;
 mod task;
 mod topics;

@@ -1,6 +1,6 @@
 //! The consumer of the source topic: a member of the aggregator's group that decides itself where it starts.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use crate::publisher::Publisher;
 
 const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How records are fetched ahead: few, so that they take little memory, but never so few that the task waits for them.
+/// By default librdkafka fetches 100,000 and then nothing for a second, which the task does not need to read them.
+const READING: [(&str, &str); 3] =
+    [("queued.min.messages", "20000"), ("queued.max.messages.kbytes", "16384"), ("fetch.queue.backoff.ms", "5")];
 
 /// Reads the source topic.
 pub(crate) struct Source {
@@ -62,6 +66,9 @@ impl Source {
             client.set("group.instance.id", &config.group_instance_id);
         }
         set_default(&mut client, "session.timeout.ms", "10000");
+        for (name, value) in READING {
+            set_default(&mut client, name, value);
+        }
         let consumer: BaseConsumer<Context> = client
             .set("group.id", &config.application_id)
             .set("enable.auto.commit", "false")
@@ -94,8 +101,9 @@ impl Source {
     }
 
     /// What happened to our assignment since the last call.
-    pub(crate) fn rebalances(&self) -> Vec<Rebalance> {
-        std::mem::take(&mut *self.consumer.context().rebalances())
+    pub(crate) fn rebalances(&self) -> Option<Vec<Rebalance>> {
+        let context = self.consumer.context();
+        context.rebalanced.swap(false, Ordering::Acquire).then(|| std::mem::take(&mut *context.rebalances()))
     }
 
     /// Asks Kafka where the log begins and ends, and for the group's offset.
@@ -155,6 +163,8 @@ impl Source {
 #[derive(Default)]
 struct Context {
     rebalances: Mutex<Vec<Rebalance>>,
+    /// Whether there are any: this is asked for every record.
+    rebalanced: AtomicBool,
     log_end: AtomicI64,
 }
 
@@ -195,5 +205,6 @@ impl ConsumerContext for Context {
             warn!(%error, "the assignment failed; the group tries again");
         }
         self.rebalances().extend(rebalance);
+        self.rebalanced.store(true, Ordering::Release);
     }
 }

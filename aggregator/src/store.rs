@@ -11,14 +11,18 @@ use crate::error::Error;
 use memory::MemoryStore;
 
 /// The store that the configuration names.
-pub(crate) struct AnyStore(Box<dyn Store<Error = Error> + Send>);
+pub struct AnyStore(Box<dyn Store<Error = Error> + Send>);
 
 impl AnyStore {
+    /// The store of `config.state`, which is opened when it is first used.
+    ///
+    /// # Errors
+    /// The build has no such store.
     #[cfg_attr(
         feature = "rocksdb",
         expect(clippy::unnecessary_wraps, reason = "a build without RocksDB may fail here")
     )]
-    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+    pub fn new(config: &Config) -> Result<Self, Error> {
         let path = config.state.dir.join(&config.application_id);
         Ok(Self(match config.state.store {
             StoreKind::Memory => Box::new(MemoryStore),

@@ -91,14 +91,16 @@ impl Task {
     fn read(&mut self) -> Result<(), Error> {
         let until_commit = self.config.commit_interval.saturating_sub(self.committed_at.elapsed());
         let mut timeout = until_commit.clamp(Duration::from_millis(1), POLL);
+        let mut clock = None;
         for _ in 0..BATCH {
             let polled = self.source.poll(timeout);
-            let rebalances = self.source.rebalances();
-            if !rebalances.is_empty() {
+            if let Some(rebalances) = self.source.rebalances() {
                 // What was fetched before the rows were restored does not count.
                 drop(polled);
                 return self.rebalance(&rebalances);
             }
+            // A batch takes a few milliseconds: the time of its first record is that of all.
+            let now = *clock.get_or_insert_with(now);
             match polled {
                 Polled::Record(message) => {
                     let record = SourceRecord {
@@ -107,7 +109,6 @@ impl Task {
                         key: message.key(),
                         value: message.payload(),
                     };
-                    let now = now();
                     if let Some(result) = self.engine.apply(&record, now) {
                         self.instruments.record(&result);
                         if let Err(bad) = result
@@ -118,7 +119,7 @@ impl Task {
                     }
                 }
                 Polled::End => self.engine.caught_up(),
-                Polled::OutOfRange => return self.engine.assigned(now()),
+                Polled::OutOfRange => return self.engine.assigned(now),
                 Polled::Nothing => break,
             }
             timeout = Duration::ZERO;
@@ -145,6 +146,7 @@ impl Task {
 
     /// Tells the rest of the process, and the log, how far the engine is.
     fn tell(&mut self) {
+        self.instruments.records_read();
         let state = self.engine.state();
         if state != State::Running {
             self.view.clear();

@@ -32,6 +32,10 @@ pub(crate) fn run(brokers: &str, topic: &str) -> Result<()> {
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
+        // As Quipu fetches. With librdkafka's defaults it reads 100,000 records and then none for a second.
+        .set("queued.min.messages", "20000")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "5")
         .create()?;
     let mut start = TopicPartitionList::new();
     start.add_partition_offset(topic, 0, Offset::Beginning)?;

@@ -1,0 +1,33 @@
+//! Records to measure with: what the benchmarks of the parts have in common.
+
+use std::fmt::Write as _;
+
+/// A record: key and value.
+pub type Record = (String, String);
+
+/// A plain counter in the origin's JSON. The row's number decides key and metric (one of 200), and the count grows with
+/// `times`.
+#[must_use]
+pub fn plain(row: u64, times: u64) -> Record {
+    let (instance, metric) = (row / 200, row % 200);
+    let count = 1_000_000 + times;
+    let value = format!(r#"{{"type":"COUNTER","name":"metric_{metric}","count":{count},"timestamp":"1718900012"}}"#);
+    (format!("app-{instance}:metric_{metric}"), value)
+}
+
+/// The `seq`th report of a run: so many counters, each with a label, every one larger than in the report before.
+#[must_use]
+pub fn report(run: u64, counters: u64, seq: u64) -> Record {
+    let id = format!("01920000-0000-7000-8000-{run:012}");
+    let mut value = format!(
+        r#"{{"v":1,"instance":"app-{run}","run":"{id}","at":1718900012345,"seq":{seq},"interval_ms":1000,"final":false,"counters":["#
+    );
+    for counter in 0..counters {
+        let comma = if counter > 0 { "," } else { "" };
+        let count = 1_000_000 + seq;
+        // Writing to a string can't fail.
+        _ = write!(value, r#"{comma}{{"name":"records_processed","labels":{{"topic":"t{counter}"}},"value":{count}}}"#);
+    }
+    value.push_str("]}");
+    (format!("app-{run}/{id}"), value)
+}
