@@ -1,10 +1,18 @@
 //! What a package is made of: the version, completions, manual pages, the health check, the unit of systemd.
+//!
+//! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+
+#[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
+#[path = "e2e/support/mod.rs"]
+mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::thread;
+use std::{fs, thread};
+
+use support::{Missing, require};
 
 fn quipu(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
@@ -121,4 +129,57 @@ fn nobody_and_nonsense_are_not_healthy() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("nobody answers"), "{output:?}");
     assert_eq!(quipu(&["health", "--http", "off"]).status.code(), Some(2));
+}
+
+/// The unit with the binary of this build, in a folder of its own.
+fn unit(folder: &Path) -> PathBuf {
+    let unit = fs::read_to_string(root("packaging/quipu-aggregate.service")).unwrap();
+    let path = folder.join("quipu-aggregate.service");
+    fs::write(&path, unit.replace("/usr/local/bin/quipu", env!("CARGO_BIN_EXE_quipu"))).unwrap();
+    path
+}
+
+fn systemd_analyze() -> Result<Command, Missing> {
+    let missing = |_| Missing("no systemd-analyze: install it (Debian: apt-get install systemd)".to_owned());
+    Command::new("systemd-analyze").arg("--version").output().map_err(missing)?;
+    Ok(Command::new("systemd-analyze"))
+}
+
+#[test]
+fn systemd_accepts_the_unit_and_finds_little_to_restrict() {
+    let (Some(mut verify), Some(mut security)) = (require(systemd_analyze()), require(systemd_analyze())) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let unit = unit(folder.path());
+    let verified = verify.args(["verify", "--man=no"]).arg(&unit).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr);
+    // It looks at other units of this machine, too.
+    let of_ours: Vec<_> = said.lines().filter(|line| line.contains("quipu-aggregate")).collect();
+    assert!(verified.status.success() && of_ours.is_empty(), "{said}");
+    // The scale is from 0 to 100, where 96 is what a unit without any restriction has.
+    let rated = security.args(["security", "--offline=true", "--threshold=15"]).arg(&unit).output().unwrap();
+    assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
+}
+
+#[test]
+fn the_units_commands_are_commands_of_the_binary() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = fs::read_to_string(root("quipu.example.toml")).unwrap();
+    fs::write(folder.path().join("quipu.toml"), configuration).unwrap();
+    let unit = fs::read_to_string(unit(folder.path())).unwrap();
+    let here = folder.path().to_str().unwrap();
+    let command = |key: &str| {
+        let line =
+            unit.lines().find_map(|line| line.strip_prefix(key)).unwrap().replace("%d", here).replace("%S", here);
+        line.split(' ').skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let check = command("ExecStartPre=");
+    assert_eq!(quipu(&check.iter().map(String::as_str).collect::<Vec<_>>()).status.code(), Some(0), "{check:?}");
+    // It is not started: the flags are taken, and the last one is refused.
+    let mut run = command("ExecStart=");
+    run.push("--http=nowhere".to_owned());
+    let refused = quipu(&run.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("--http") && said.lines().count() == 1, "{said}");
 }

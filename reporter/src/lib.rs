@@ -75,3 +75,8 @@ pub use error::Error;
 pub use recorder::KafkaRecorder;
 pub use reporter::KafkaReporter;
 pub use stats::{LastError, Stats};
+
+/// The examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reporter.md")]
+struct Guide;

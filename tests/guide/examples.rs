@@ -4,27 +4,30 @@ use std::process::Command;
 use std::{env, path::Path};
 
 use crate::book::{chapter, root};
-use crate::support::{Cluster, Finished, Kafka, Kcat, Missing, Outsider, Pipeline, Process, eventually, require};
+use crate::support::{Cluster, Kafka, Kcat, Missing, Outsider, Pipeline, Process, eventually, require};
 
 #[test]
 fn kcat_and_python_report_as_printed() {
-    let (Some(kafka), Some(_), Some(python)) = (require(Kafka::shared()), require(Kcat::find()), require(python())) else {
+    let (Some(kafka), Some(_), Some(python)) = (require(Kafka::shared()), require(Kcat::find()), require(python()))
+    else {
         return;
     };
     let pipeline = Pipeline::new(kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let page = chapter("other-languages");
     let here = |block: &str| {
-        let block = block.replace("localhost:9092", kafka.bootstrap()).replace("-t metrics", &format!("-t {}", pipeline.metrics));
+        let block = block
+            .replace("localhost:9092", kafka.bootstrap())
+            .replace("-t metrics", &format!("-t {}", pipeline.metrics));
         block.replace("\"metrics\"", &format!("\"{}\"", pipeline.metrics))
     };
     let kcat = page.blocks_of("sh").into_iter().find(|block| block.contains("kcat -P")).unwrap();
-    finished(shell(&here(&kcat)));
+    succeed(shell(&here(&kcat)));
     let block = page.blocks_of("python").remove(0);
     assert!(block.lines().count() <= 10, "ten lines were promised");
     let mut command = Command::new(python);
     command.args(["-c", &here(&block)]);
-    finished(command);
+    succeed(command);
     let block = page.blocks_of("json").remove(0).replace(",\n ", ",").replace('\n', "");
     let full = format!("kcat -P -b {} -t {} -K '\t'", kafka.bootstrap(), pipeline.metrics);
     let sent = Process::spawn(shell(&full), &format!("app-1/01920000-0000-7000-8000-000000000001\t{block}\n")).finish();
@@ -56,7 +59,7 @@ fn the_start_goes_as_printed() {
         assert!(!aggregator.has_ended(), "{}", log());
         cluster.topics().contains_key(topic).then_some(())
     });
-    finished(shell(&here(report)));
+    succeed(shell(&here(report)));
     Outsider::new(&cluster, topic).until(&[("records_processed", 400_000)]);
     // The aggregator counts itself, too, so the last second may not be told yet.
     eventually("the totals to be told", || {
@@ -80,10 +83,9 @@ fn shell(script: &str) -> Command {
 }
 
 #[track_caller]
-fn finished(command: Command) -> Finished {
+fn succeed(command: Command) {
     let finished = Process::spawn(command, "").finish();
     assert!(finished.status.success(), "{finished:?}");
-    finished
 }
 
 /// The tests' Python, which has the client that the guide names.

@@ -41,7 +41,8 @@ fn the_index_has_every_chapter() {
 
 #[test]
 fn an_anchor_is_made_of_a_heading_as_forges_do() {
-    let page = Page { path: String::new(), text: "# A b\n## `GET /api/v1/x`\n## A b\n### What's *so*, _then_?\n".to_owned() };
+    let page =
+        Page { path: String::new(), text: "# A b\n## `GET /api/v1/x`\n## A b\n### What's *so*, _then_?\n".to_owned() };
     let expected = ["a-b", "a-b-1", "get-apiv1x", "whats-so-_then_"].map(str::to_owned);
     assert_eq!(anchors(&page), BTreeSet::from(expected));
 }
