@@ -22,6 +22,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use crate::visible::push_visible;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "so are the options called")]
 pub(crate) struct LogOptions {
     /// What is logged: error, warn, info, debug, trace or off; also by module, such as `info,quipu_aggregator=debug`
     /// [default: info for aggregate and sink, for top off, or info with --log-file, else warn]

@@ -71,7 +71,7 @@ mod tests {
     fn what_waits_is_bounded_and_what_is_left_out_is_said() {
         let mut held = Held { bytes: Vec::new(), left_out: 0 };
         held.push(b"first\n");
-        held.push(&[b'x'; LIMIT]);
+        held.push(&vec![b'x'; LIMIT]);
         held.push(b"late\n");
         assert_eq!(
             String::from_utf8(held.take()).unwrap(),

@@ -322,12 +322,12 @@ fn a_wrong_clock_here_does_not_make_the_fleet_silent() {
 fn duplicates_are_an_event_each_time_the_delta_becomes_positive() {
     let mut observed = Observed::new();
     let delta = series(r#"quipu_audit_delta{audit="records"}"#);
-    for (second, count) in (0..).zip([-10, -1, 0, 3, 5, -2, 4]) {
+    for (second, count) in (0..).zip([-10, -1, 0, 3, 5, -2, 4, 4]) {
         observed.total(aggregate(&delta, AggregateType::Gauge, count, START + second * SECOND, 1));
         observed.wait(1);
     }
     let times: Vec<i64> = observed.events().iter().map(|(at, ..)| at / SECOND).collect();
-    assert_eq!(times, [3, 6]);
+    assert_eq!(times, [4, 7]);
     let audit = observed.fleet.audits().next().expect("an audit");
     assert_eq!((audit.name, audit.delta_count(), audit.duplicates()), ("records", Some(4), 4));
     assert!(audit.sent.is_none());
@@ -346,20 +346,21 @@ fn while_records_are_processed_a_small_delta_proves_nothing() {
         observed.wait(1);
     };
     let found = |observed: &Observed| observed.fleet.audits().next().map(|audit| (audit.jitter, audit.duplicates()));
-    step(&mut observed, 0, 0, 900);
-    assert_eq!(found(&observed), Some((900, 0)), "what was processed before is not known");
-    for second in 1..10 {
+    for second in 0..10 {
         step(&mut observed, second, i128::from(second) * 1_000, i128::from(second) * 1_000 + 900);
     }
-    assert_eq!(found(&observed), Some((3_000, 0)), "of so much the senders may not have told");
-    for (second, processed) in [(10, 13_100), (11, 14_100), (12, 15_100)] {
-        step(&mut observed, second, i128::from(second) * 1_000, processed);
-        assert_eq!(found(&observed).unwrap().1, 0, "it may have been sent since");
+    assert_eq!(found(&observed), Some((1_250, 0)), "so much may have been sent since the last report");
+    step(&mut observed, 10, 9_000, 11_000);
+    assert_eq!(found(&observed).unwrap().1, 0, "the sender is held up");
+    step(&mut observed, 11, 11_000, 11_900);
+    for second in 12..=14 {
+        step(&mut observed, second, i128::from(second) * 1_000, i128::from(second) * 1_000 + 2_900);
+        assert_eq!(found(&observed).unwrap().1, 0, "a peak looks the same as yet");
     }
-    step(&mut observed, 13, 13_000, 16_100);
-    assert_eq!(found(&observed), Some((3_000, 3_100)), "up to three seconds ago 13,100 were processed");
-    for second in 14..20 {
-        step(&mut observed, second, 13_000, 13_900);
+    step(&mut observed, 15, 15_000, 17_900);
+    assert_eq!(found(&observed).unwrap().1, 2_900, "it is a step");
+    for second in 16..30 {
+        step(&mut observed, second, 17_000, 17_900);
     }
     assert_eq!(found(&observed), Some((0, 900)), "nothing goes on any more, so the delta is exact");
     let kinds: Vec<EventKind> = observed.events().iter().map(|(_, kind, _)| *kind).collect();

@@ -13,9 +13,11 @@ pub struct Audit<'a> {
     pub processed: Option<&'a ObservedSeries>,
     /// Processed less sent: negative is behind.
     pub delta: Option<&'a ObservedSeries>,
-    /// How much was processed in the last moments, of which the senders' reports may not tell yet: a positive delta up to
-    /// this proves nothing. Beyond it, more was processed up to a moment than is reported as sent well after it.
+    /// How much may have been processed since the senders' last reports: a positive delta up to this proves nothing, as
+    /// the consumers' reports may just be the newer ones.
     pub jitter: i128,
+    /// The lowest delta of the last moments: a sender's report that comes late makes a peak, duplicates make a step.
+    pub lowest: i128,
 }
 
 impl Audit<'_> {
@@ -28,7 +30,7 @@ impl Audit<'_> {
     /// The delta if it proves that records were processed twice; else 0.
     #[must_use]
     pub fn duplicates(&self) -> i128 {
-        self.delta_count().filter(|delta| *delta > self.jitter).unwrap_or(0)
+        self.delta_count().filter(|delta| *delta.min(&self.lowest) > self.jitter).unwrap_or(0)
     }
 }
 

@@ -7,8 +7,11 @@ use super::run::{Run, RunState};
 use super::series::ObservedSeries;
 use super::timeline::EventKind;
 
-/// How much later than others a report may come here, beside the interval of its own.
-const LATENCY_MS: i64 = 1_000;
+/// How much later than others a report may come here.
+const LATENCY_MS: i64 = 250;
+
+/// A program that is held up so long reports late, but is not taken to have sent nothing meanwhile.
+const STALL_MS: i64 = 1_000;
 
 /// A run that claims a longer interval would hide the duplicates of all others.
 const LONGEST_INTERVAL_MS: i64 = 60_000;
@@ -16,8 +19,10 @@ const LONGEST_INTERVAL_MS: i64 = 60_000;
 /// What was last found out about an audit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finding {
-    /// How much was processed of which the senders' reports may not tell yet.
+    /// How much may have been processed since the senders' last reports.
     pub(super) jitter: i128,
+    /// The lowest delta of the last moments.
+    pub(super) lowest: i128,
     /// Whether duplicates were found since the delta was last below zero.
     has_duplicates: bool,
 }
@@ -25,18 +30,21 @@ pub(super) struct Finding {
 impl Fleet {
     /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
     pub(super) fn tick_audits(&mut self) {
-        // What was processed before this moment is in the senders' reports by now, if it was sent at all. As long as
-        // nothing new comes, things stand as they did when the newest aggregate was published.
-        let window = 2 * self.longest_interval() + LATENCY_MS;
-        let certain = self.pipeline.newest_aggregate().unwrap_or(0) - window;
+        let interval = self.longest_interval();
+        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
+        let newest = self.pipeline.newest_aggregate().unwrap_or(0);
+        let moments_ago = newest - 2 * interval - STALL_MS;
         let mut findings = BTreeMap::new();
         let mut found = Vec::new();
         for mut audit in self.audits() {
-            let jitter = audit.processed.map_or(0, |processed| processed.history().change_since(certain));
-            audit.jitter = jitter;
+            let rate = audit.processed.map_or(0.0, |processed| processed.history().highest_rate(moments_ago, newest));
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
+            let jitter = (rate * (interval + LATENCY_MS) as f64 / 1000.0).ceil() as i128;
+            let lowest = audit.delta.and_then(|delta| delta.history().lowest_since(moments_ago)).unwrap_or(0);
+            (audit.jitter, audit.lowest) = (jitter, lowest);
             let before = self.findings.get(audit.name).is_some_and(|finding| finding.has_duplicates);
             let has_duplicates = audit.duplicates() > 0 || (before && audit.delta_count() > Some(0));
-            findings.insert(audit.name.to_owned(), Finding { jitter, has_duplicates });
+            findings.insert(audit.name.to_owned(), Finding { jitter, lowest, has_duplicates });
             if let Some(delta) = audit.delta.and_then(ObservedSeries::total).filter(|_| has_duplicates && !before) {
                 found.push((delta.timestamp, audit.name.to_owned()));
             }

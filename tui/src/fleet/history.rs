@@ -65,14 +65,21 @@ impl History {
         self.interpolated(to).zip(self.interpolated(from)).map_or(0.0, |(to, from)| to - from)
     }
 
-    /// By how much the last value differs from the one that stood at a time; from 0 if what stood then is not known.
+    /// The change per second over the usual time or since `from`, whichever is more; 0 if it is not known, or negative.
+    #[must_use]
+    pub fn highest_rate(&self, from: i64, now: i64) -> f64 {
+        let known = self.known_until(now).zip(self.start());
+        let lately = known.and_then(|(end, start)| self.slope(from.max(start), end));
+        lately.into_iter().chain(self.rate(now)).fold(0.0, f64::max)
+    }
+
+    /// The lowest value from a time on, as far as it is known.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a float that came from an i128 fits into one")]
-    pub fn change_since(&self, at: i64) -> i128 {
+    pub fn lowest_since(&self, at: i64) -> Option<i128> {
         let after = self.samples.partition_point(|sample| sample.at <= at);
-        let before = after.checked_sub(1).and_then(|index| self.samples.get(index));
-        let then = before.map_or(to_f64(-self.base), |sample| sample.value);
-        self.samples.back().map_or(0, |last| (last.value - then).ceil() as i128)
+        let lowest = self.samples.iter().skip(after.saturating_sub(1)).map(|sample| sample.value).reduce(f64::min)?;
+        Some(self.base + lowest.floor() as i128)
     }
 
     /// The change per second in each of `buckets` equal parts of a time span; none where it is not known.
@@ -217,12 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn the_change_since_a_moment_counts_from_what_stood_then() {
-        let history = history(&[(1_000, 50), (3_000, 80), (4_000, 95)]);
-        let changes = [4_000, 3_999, 3_000, 1_000].map(|at| history.change_since(at));
-        assert_eq!(changes, [0, 15, 15, 45]);
-        assert_eq!(history.change_since(999), 95, "what stood before is not known");
-        assert_eq!(History::new(16).change_since(0), 0);
+    fn the_lowest_value_counts_from_what_stood_at_the_moment() {
+        let history = history(&[(1_000, 50), (3_000, -80), (4_000, 95), (5_000, 90)]);
+        let lowest = [0, 3_999, 4_000, 9_000].map(|at| history.lowest_since(at));
+        assert_eq!(lowest, [Some(-80), Some(-80), Some(90), Some(90)]);
+        assert_eq!(History::new(16).lowest_since(0), None);
+    }
+
+    #[test]
+    fn the_highest_rate_sees_a_burst() {
+        let history = history(&[(0, 0), (4_000, 0), (5_000, 1_000)]);
+        assert_eq!(history.rate(5_000), Some(200.0));
+        assert_eq!(history.highest_rate(4_000, 5_000).to_bits(), 1_000_f64.to_bits());
+        assert_eq!(history.highest_rate(50_000, 60_000).to_bits(), 0_f64.to_bits());
     }
 
     #[test]

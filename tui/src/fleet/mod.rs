@@ -147,7 +147,7 @@ impl Fleet {
 
     /// The audits by their names.
     pub fn audits(&self) -> impl Iterator<Item = Audit<'_>> {
-        self.series.audits(|name| self.findings.get(name).map_or(0, |finding| finding.jitter))
+        self.series.audits(|name| self.findings.get(name).copied().unwrap_or_default())
     }
 
     /// The newest events, oldest first.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use quipu_record::{Aggregate, AggregateType, Series, SeriesRef};
 
 use super::audit::{Audit, AuditPart};
+use super::findings::Finding;
 use super::history::History;
 
 /// Samples that each series keeps of its total.
@@ -162,11 +163,12 @@ impl SeriesTable {
         self.entries.iter()
     }
 
-    /// The audits by their names; `jitter` tells that of each.
-    pub(super) fn audits(&self, jitter: impl Fn(&str) -> i128) -> impl Iterator<Item = Audit<'_>> {
+    /// The audits by their names; `finding` tells what was last found out about each.
+    pub(super) fn audits(&self, finding: impl Fn(&str) -> Finding) -> impl Iterator<Item = Audit<'_>> {
         self.audits.iter().map(move |(name, parts)| {
             let [sent, processed, delta] = parts.map(|id| id.map(|id| self.get(id)));
-            Audit { name, sent, processed, delta, jitter: jitter(name) }
+            let Finding { jitter, lowest, .. } = finding(name);
+            Audit { name, sent, processed, delta, jitter, lowest }
         })
     }
 
