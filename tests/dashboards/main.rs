@@ -23,3 +23,4 @@ mod server;
 #[path = "../e2e/support/mod.rs"]
 mod support;
 mod tools;
+mod variables;

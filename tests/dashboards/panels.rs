@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use crate::expected::of_panel;
+use crate::expected::{ANY, of_panel};
 use crate::files::{Dashboard, dashboards};
 use crate::filled::Filled;
 use crate::query::{Found, flux, graphite, prometheus};
 use crate::support::{Missing, require};
+use crate::variables;
 
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("__rate_interval", "5m"),
     ("__interval", "5m"),
     ("aggregator", "quipu"),
@@ -20,6 +21,7 @@ const VARIABLES: [(&str, &str); 13] = [
     ("prefix", "quipu"),
     ("sink", ".*"),
     ("top", "1"),
+    ("value", ".*"),
     ("job", "quipu-totals"),
     ("metric", "records_processed"),
 ];
@@ -30,6 +32,7 @@ fn every_panel_shows_the_expected_numbers() {
     let Some(filled) = require(filled) else { return };
     let mut problems = Vec::new();
     for dashboard in dashboards() {
+        variables::check(&filled, &dashboard, &mut problems);
         for panel in dashboard.panels() {
             let title = panel["title"].as_str().unwrap();
             check(&filled, &dashboard, title, panel["targets"].as_array().unwrap(), &mut problems);
@@ -62,8 +65,7 @@ fn check(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value],
         problems.push(format!("{}: {title}: nobody said what to expect; it gives {found:?}", dashboard.name));
         return;
     };
-    // Where it runs, no one can know: it is the only series of its panel.
-    let is_named = |found: &Found, name: &str| found.name == name || name == "instance" || expected.len() == 1;
+    let is_named = |found: &Found, name: &str| found.name == name || name == ANY;
     let holds = found.len() == expected.len()
         && expected.iter().all(|(name, expect)| {
             found.iter().any(|found| is_named(found, name) && expect.holds(found.last, found.grown))
@@ -96,17 +98,22 @@ fn ask(filled: &Filled, dashboard: &Dashboard, target: &Value) -> (String, Resul
 }
 
 /// The query with what was chosen for the variables.
-fn chosen(dashboard: &Dashboard, query: &str) -> String {
-    let all = if dashboard.source() == "graphite" { "*" } else { ".*" };
-    let mut query = query.replace("${value:regex}", all).replace("$value", all);
-    for (name, value) in VARIABLES {
-        let value = match (name, dashboard.source()) {
-            // The aggregator's own job is the only one of its health.
-            ("job", _) if dashboard.name.starts_with("aggregator-health") => "quipu",
-            ("metric", "prometheus") => "records_processed_total",
-            _ => value,
-        };
+pub(crate) fn chosen(dashboard: &Dashboard, query: &str) -> String {
+    let mut query = query.replace("${value:regex}", value_of(dashboard, "value"));
+    for (name, _) in VARIABLES {
+        let value = value_of(dashboard, name);
         query = query.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
     }
     query
+}
+
+/// What was chosen for a variable.
+pub(crate) fn value_of(dashboard: &Dashboard, name: &str) -> &'static str {
+    match (name, dashboard.source()) {
+        // The aggregator's own job is the only one of its health.
+        ("job", _) if dashboard.name.starts_with("aggregator-health") => "quipu",
+        ("metric", "prometheus") => "records_processed_total",
+        ("value", "graphite") => "*",
+        _ => VARIABLES.iter().find(|(known, _)| *known == name).unwrap().1,
+    }
 }
