@@ -120,7 +120,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) 
     };
     let mut state_now = state.lock().unwrap();
     if let Some(seen) = state_now.seen.iter_mut().find(|seen| seen.at == at) {
-        seen.lines = body.iter().filter(|byte| **byte == b'\n').count();
+        seen.lines = String::from_utf8_lossy(&body).lines().count();
         seen.taken = bad.is_some();
     }
     drop(state_now);
