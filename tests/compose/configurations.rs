@@ -91,9 +91,7 @@ fn carbon_accepts_the_schemas_of_its_files() {
 }
 
 #[test]
-fn the_scripts_are_shell() {
-    for script in ["docker/demo.sh"] {
-        let checked = Command::new("sh").arg("-n").arg(root(script)).output().unwrap();
-        assert!(checked.status.success(), "{checked:?}");
-    }
+fn the_script_of_the_experiment_is_shell() {
+    let checked = Command::new("sh").arg("-n").arg(root("docker/demo.sh")).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
 }
