@@ -20,23 +20,30 @@ fn packages() -> Result<String, Missing> {
 }
 
 /// Runs a script of this folder over the dashboards of which the name ends so.
-fn run(packages: &str, script: &str, end: &str) -> Output {
+fn run(script: &str, packages: Option<&str>, end: &str) -> Output {
     let files = dashboards().into_iter().filter(|dashboard| dashboard.name.ends_with(end));
     let mut command = Command::new("node");
-    command.arg(repository("tests/dashboards").join(script)).arg(packages);
+    command.arg(repository("tests/dashboards").join(script)).args(packages);
     command.args(files.map(|dashboard| dashboard.path)).output().unwrap()
 }
 
 #[test]
 fn the_json_has_grafanas_types() {
     let Some(packages) = require(packages()) else { return };
-    let checked = run(&packages, "schema.mjs", "");
+    let checked = run("schema.mjs", Some(&packages), "");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 #[test]
 fn the_flux_is_valid() {
     let Some(packages) = require(packages()) else { return };
-    let checked = run(&packages, "flux.mjs", "-influxdb");
+    let checked = run("flux.mjs", Some(&packages), "-influxdb");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn the_variables_offer_what_they_should_of_what_a_server_has() {
+    let Some(_) = require(packages()) else { return };
+    let checked = run("regexes.mjs", None, "");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
