@@ -80,6 +80,46 @@ fn prometheus_accepts_its_configuration_and_the_rules() {
 }
 
 #[test]
+fn grafana_finds_its_sources_and_its_first_page() {
+    let Some(compose) = require(Compose::read()) else { return };
+    let environment = compose.environment("grafana");
+    let mounts: Vec<_> = compose.service("grafana")["volumes"].as_array().unwrap().iter().map(text).collect();
+    let on_this_machine = |path: &str| {
+        mounts.iter().find_map(|mount| {
+            let (source, target) = mount.trim_end_matches(":ro").split_once(':')?;
+            Some(root(&path.replacen(target, source, 1)))
+                .filter(|_| path.starts_with(target) && source.starts_with('.'))
+        })
+    };
+    let (_, home) = environment.iter().find(|(name, _)| name.ends_with("HOME_DASHBOARD_PATH")).unwrap();
+    assert!(on_this_machine(home).unwrap().is_file(), "{home}");
+
+    let provisioning = on_this_machine("/etc/grafana/provisioning").unwrap();
+    let (mut sources, mut folders) = (0, 0);
+    for folder in fs::read_dir(provisioning).unwrap() {
+        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
+            for line in fs::read_to_string(file.unwrap().path()).unwrap().lines().map(str::trim) {
+                let Some((key, value)) = line.split_once(": ").filter(|_| !line.starts_with('#')) else { continue };
+                if let Some(name) = value.strip_prefix('$') {
+                    assert!(environment.iter().any(|(variable, _)| variable == name), "{name} is not set");
+                }
+                if let Some(address) = value.strip_prefix("http://") {
+                    let (host, port) = address.split_once(':').unwrap();
+                    let published = text(&compose.service(host)["ports"][0]);
+                    assert!(published.ends_with(&format!(":{port}")), "{address}: {published}");
+                    sources += 1;
+                }
+                if key == "path" {
+                    assert!(on_this_machine(value).unwrap().is_dir(), "{value}");
+                    folders += 1;
+                }
+            }
+        }
+    }
+    assert_eq!((sources, folders), (3, 1));
+}
+
+#[test]
 fn carbon_accepts_the_schemas_of_its_files() {
     let Some(mut command) = require(program("validate-storage-schemas", "graphite-carbon", "/dev/null")) else {
         return;
