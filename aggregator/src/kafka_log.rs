@@ -14,7 +14,7 @@ use crate::client::{Logged, client_config};
 use crate::config::{Config, ProcessingGuarantee};
 use crate::engine::{Assigned, Batch, Failure, Log, Output, RowSink};
 use crate::error::Error;
-use crate::publisher::Publisher;
+use crate::publisher::{Publisher, TRANSACTION_TIMEOUT};
 use crate::shared::Shared;
 use crate::source::{Source, SourceEnds};
 
@@ -32,6 +32,8 @@ pub(crate) struct KafkaLog {
     source: Arc<Source>,
     /// Totals and rows; made at each assignment, so that those of every process before are fenced.
     outputs: Option<Publisher>,
+    /// When the last transaction began.
+    began: Instant,
     dead_letters: Publisher,
     stopping_since: Option<Instant>,
 }
@@ -46,6 +48,7 @@ impl KafkaLog {
             shared,
             source,
             outputs: None,
+            began: Instant::now(),
             stopping_since: None,
         })
     }
@@ -58,11 +61,22 @@ impl KafkaLog {
         self.outputs.as_mut().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
     }
 
+    /// The brokers end a transaction that is open for too long, because they were away, say. To its producer that looks as
+    /// if another one had taken its place; whether one did is then for the group to tell.
+    fn within_transaction(&self, failure: Failure<Error>) -> Failure<Error> {
+        match failure {
+            Failure::Fatal(Error::Fenced) if self.began.elapsed() >= TRANSACTION_TIMEOUT => {
+                Failure::Lost("the transaction took too long, and the brokers ended it".to_owned())
+            }
+            failure => failure,
+        }
+    }
+
     /// Gives where the topic ends after the batch.
     fn publish_to(&mut self, topic: &str, batch: &[Output]) -> Step<Option<i64>> {
         let published = self.outputs()?.publish(topic, batch);
         match published.rejected.into_iter().next() {
-            Some(error) => Err(rejection(topic, error)),
+            Some(error) => Err(self.within_transaction(rejection(topic, error))),
             None => Ok(published.next_offset),
         }
     }
@@ -89,6 +103,7 @@ impl Log for KafkaLog {
         self.outputs = None;
         let outputs = Publisher::new(&self.config, self.config.processing_guarantee)
             .map_err(|error| Failure::Fatal(Error::Client(error)))?;
+        outputs.connect(&self.config).map_err(|error| Failure::Again(error.to_string()))?;
         if self.exactly_once() {
             outputs.init_transactions().map_err(|error| transaction(&error))?;
         }
@@ -107,8 +122,12 @@ impl Log for KafkaLog {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
+            // The end is known when the broker has nothing more to give, which it is not to wait for.
+            .set("fetch.wait.max.ms", "10")
             .create_with_context(Logged)
             .map_err(|error| Failure::Fatal(Error::Client(error)))?;
+        // A client that does not know the topic's broker yet when it is to read begins a second later.
+        consumer.fetch_metadata(Some(&self.config.topics.state), TIMEOUT).map_err(again)?;
         let mut partition = TopicPartitionList::new();
         partition
             .add_partition_offset(&self.config.topics.state, PARTITION, Offset::Offset(from))
@@ -144,6 +163,7 @@ impl Log for KafkaLog {
     fn begin(&mut self) -> Step<()> {
         if self.exactly_once() {
             self.outputs()?.begin_transaction().map_err(|error| transaction(&error))?;
+            self.began = Instant::now();
         }
         Ok(())
     }
@@ -161,7 +181,8 @@ impl Log for KafkaLog {
         if self.exactly_once() {
             let source = Arc::clone(&self.source);
             let outputs = self.outputs()?;
-            return source.commit_with(position, outputs).map_err(|error| transaction(&error));
+            let result = source.commit_with(position, outputs);
+            return result.map_err(|error| self.within_transaction(transaction(&error)));
         }
         self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
             Some(code) if of_the_group(code) => Failure::Lost(error.to_string()),
@@ -171,14 +192,16 @@ impl Log for KafkaLog {
 
     fn end(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.outputs()?.commit_transaction().map_err(|error| transaction(&error))?;
+            let result = self.outputs()?.commit_transaction();
+            result.map_err(|error| self.within_transaction(transaction(&error)))?;
         }
         Ok(())
     }
 
     fn abort(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.outputs()?.abort_transaction().map_err(|error| transaction(&error))?;
+            let result = self.outputs()?.abort_transaction();
+            result.map_err(|error| self.within_transaction(transaction(&error)))?;
         }
         Ok(())
     }

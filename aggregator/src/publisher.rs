@@ -1,7 +1,7 @@
 //! The producer: publishes a batch and knows what of it Kafka accepted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -16,6 +16,8 @@ use crate::config::{Config, ProcessingGuarantee};
 use crate::engine::Output;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The brokers end a transaction that is open for longer.
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A row is about as large as the report it came from, which is at most 1 MiB.
 const MAX_MESSAGE_BYTES: &str = "4194304";
 
@@ -30,15 +32,24 @@ impl Publisher {
         let mut client = client_config(config);
         client.set("enable.idempotence", "true").set("acks", "all").set("message.max.bytes", MAX_MESSAGE_BYTES);
         set_default(&mut client, "compression.type", "lz4");
-        set_default(&mut client, "linger.ms", "2");
+        // A commit sends all that it has at once; what does not fit the requests under way makes the next batch.
+        set_default(&mut client, "linger.ms", "0");
         match guarantee {
             ProcessingGuarantee::ExactlyOnce => client
                 .set("transactional.id", format!("{}-0", config.application_id))
                 // A hung transaction holds back every reader of committed records.
-                .set("transaction.timeout.ms", "10000"),
+                .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string()),
             ProcessingGuarantee::AtLeastOnce => client.set("message.timeout.ms", "10000"),
         };
         Ok(Self { producer: client.create_with_context(Deliveries::default())? })
+    }
+
+    /// Connects to Kafka, so that the first commit need not wait for it.
+    pub(crate) fn connect(&self, config: &Config) -> KafkaResult<()> {
+        for topic in [&config.topics.aggregates, &config.topics.state] {
+            self.producer.client().fetch_metadata(Some(topic), TIMEOUT)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn init_transactions(&self) -> KafkaResult<()> {
@@ -69,8 +80,14 @@ impl Publisher {
             self.send(topic, output);
         }
         // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
-        if let Err(error) = self.producer.flush(Duration::from_secs(30)) {
-            self.producer.context().reject(error);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // Not `flush`, which sleeps for 100 ms at a time, and consumption with it.
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() > deadline {
+                self.producer.context().reject(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
+                break;
+            }
+            self.producer.poll(Duration::from_millis(1));
         }
         self.producer.context().take()
     }

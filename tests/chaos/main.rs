@@ -27,6 +27,8 @@ use fold::{Oracle, SERIES};
 use reader::Reader;
 
 const DEFAULT_CYCLES: u64 = 30;
+/// The aggregator's `transaction.timeout.ms`.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -57,7 +59,9 @@ fn run(kafka: &Kafka, cycles: u64) {
             4 => site.lose_disk(),
             8 => {
                 kafka.kill();
-                pause(Duration::from_millis((random >> 40) % 500));
+                // Every other time it is away for longer than a transaction may take.
+                let longer = if cycle % 2 == 1 { TRANSACTION_TIMEOUT } else { Duration::ZERO };
+                pause(longer + Duration::from_millis((random >> 40) % 500));
                 kafka.restart();
                 "the broker was killed"
             }

@@ -9,6 +9,8 @@ mod ends;
 mod http;
 mod reporter;
 mod servers;
+#[cfg(feature = "rocksdb")]
+mod state;
 mod support;
 mod topics;
 mod totals;

@@ -36,7 +36,7 @@ impl RocksStore {
         let text = error.to_string();
         let remedy = if text.contains("lock") {
             "another process uses this folder: give each its own state.dir"
-        } else if text.contains("No space left") {
+        } else if ["No space left", "Disk quota exceeded", "File too large"].iter().any(|full| text.contains(full)) {
             "the disk is full: make room and start again; nothing is lost, what the store lacks is in the changelog"
         } else {
             "check the folder and its rights; if it is damaged, delete it: the changelog has the rows"

@@ -1,6 +1,6 @@
 //! `quipu aggregate` on topics of the test's own.
 
-use super::process::{Finished, Process, quipu};
+use super::process::{Finished, Process, quipu, quipu_on_a_small_disk};
 use super::{Cluster, Outsider, eventually, get};
 
 /// The topics and the application that a test has for itself.
@@ -28,21 +28,45 @@ impl Pipeline {
 
     /// Starts an aggregator with these arguments besides; the first one creates the topics.
     pub(crate) fn start(&self, arguments: &[&str]) -> Aggregator {
-        let settings = [
-            // Every start reads the changelog, which any build can do.
-            "state.store=memory".to_owned(),
-            format!("topics.metrics={}", self.metrics),
-            format!("topics.aggregates={}", self.aggregates),
-            format!("topics.dead_letters={}", self.dead_letters),
-            format!("topics.state={}", self.state),
-        ];
+        self.start_by(quipu, arguments)
+    }
+
+    /// The same where no file can grow beyond so many blocks of 512 bytes.
+    pub(crate) fn start_on_a_small_disk(&self, blocks: u32, arguments: &[&str]) -> Aggregator {
+        self.start_by(|all| quipu_on_a_small_disk(blocks, all), arguments)
+    }
+
+    fn start_by(&self, start: impl FnOnce(&[&str]) -> Process, arguments: &[&str]) -> Aggregator {
+        // Every start reads the changelog, which any build can do.
+        let settings = [&["state.store=memory".to_owned()][..], &self.topics()].concat();
         let mut all = vec!["aggregate", "--brokers", self.cluster.bootstrap(), "--http", "127.0.0.1:0"];
         all.extend(["--application-id", &self.application_id, "--commit-interval", "100ms"]);
         for setting in &settings {
             all.extend(["--set", setting]);
         }
         all.extend(arguments);
-        Aggregator { process: quipu(&all) }
+        Aggregator { process: start(&all) }
+    }
+
+    /// The independent fold finds the same totals as the aggregator.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        let settings = self.topics();
+        let mut all = vec!["verify", "--brokers", self.cluster.bootstrap()];
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        let verified = quipu(&all).finish();
+        assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    }
+
+    fn topics(&self) -> [String; 4] {
+        [
+            format!("topics.metrics={}", self.metrics),
+            format!("topics.aggregates={}", self.aggregates),
+            format!("topics.dead_letters={}", self.dead_letters),
+            format!("topics.state={}", self.state),
+        ]
     }
 
     /// Starts an aggregator and waits until it has read the log.

@@ -9,7 +9,18 @@ use super::eventually;
 
 /// Starts this workspace's `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
 pub(crate) fn quipu(arguments: &[&str]) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    quipu_from(Command::new(env!("CARGO_BIN_EXE_quipu")), arguments)
+}
+
+/// The same where no file can grow beyond so many blocks of 512 bytes, which is to a program as if the disk were full.
+pub(crate) fn quipu_on_a_small_disk(blocks: u32, arguments: &[&str]) -> Process {
+    let mut shell = Command::new("sh");
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_quipu")]);
+    quipu_from(shell, arguments)
+}
+
+fn quipu_from(mut command: Command, arguments: &[&str]) -> Process {
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("QUIPU_") {

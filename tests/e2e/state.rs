@@ -1,0 +1,100 @@
+//! The state on disk, and who may write: a full disk, a folder for two, a process that was taken for dead.
+
+use std::path::Path;
+
+use rdkafka::producer::Producer as _;
+
+use crate::support::{DEADLINE, Kafka, Pipeline, plain, require};
+
+/// The options of an aggregator that keeps its rows in this folder.
+fn on(folder: &Path) -> [String; 2] {
+    ["state.store=rocksdb".to_owned(), format!("state.dir={}", folder.display())]
+}
+
+fn set(settings: &[String; 2]) -> [&str; 4] {
+    ["--set", &settings[0], "--set", &settings[1]]
+}
+
+#[test]
+fn a_full_disk_ends_it_in_order_and_costs_nothing() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let disk = tempfile::tempdir().unwrap();
+    let (settings, rows) = (on(disk.path()), 20_000);
+    let aggregator = pipeline.start_on_a_small_disk(1_000, &set(&settings));
+    aggregator.until_ready();
+    pipeline.send((0..rows).map(|row| (format!("app-{row}:done"), plain("done", 7))));
+    let finished = aggregator.finish();
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("the disk is full: make room and start again"), "{}", finished.stderr);
+
+    // With room it goes on, from its own disk.
+    let aggregator = pipeline.start_ready(&set(&settings));
+    assert!(!aggregator.log().contains("moved"), "nothing is damaged: {}", aggregator.log());
+    pipeline.outsider().until(&[("done", 7 * i128::from(rows))]);
+    aggregator.stop();
+    pipeline.verify();
+}
+
+#[test]
+fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let disks = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let settings = [on(disks[0].path()), on(disks[1].path())];
+    let first = pipeline.start_ready(&set(&settings[0]));
+    pipeline.send([("app-1:done", plain("done", 10))]);
+    let mut outsider = pipeline.outsider();
+    outsider.until(&[("done", 10)]);
+    first.signal("STOP");
+
+    // The one who takes over on the same folder finds it in use.
+    let finished = pipeline.start(&set(&settings[0])).finish();
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("another process uses this folder: give each its own"), "{}", finished.stderr);
+
+    let second = pipeline.start_ready(&set(&settings[1]));
+    pipeline.send([("app-1:done", plain("done", 11))]);
+    outsider.until(&[("done", 11)]);
+    first.signal("CONT");
+    first.until_logged(&["the partition is no longer ours"]);
+    pipeline.send([("app-2:done", plain("done", 100))]);
+    outsider.until(&[("done", 111)]);
+    // Whoever has the partition now goes on.
+    first.stop();
+    pipeline.send([("app-2:done", plain("done", 101))]);
+    outsider.until(&[("done", 112)]);
+    second.stop();
+    assert_eq!(outsider.went_back(), [""; 0]);
+    pipeline.verify();
+}
+
+#[test]
+fn a_fenced_process_ends_and_what_it_had_not_committed_is_not_seen() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let fenced = pipeline.start_ready(&[]);
+    pipeline.send([("app-1:done", plain("done", 10))]);
+    let mut outsider = pipeline.outsider();
+    outsider.until(&[("done", 10)]);
+    // Somebody else begins to commit as this application.
+    let transactional_id = format!("{}-0", pipeline.application_id);
+    let other = pipeline.cluster.producer(&[("transactional.id", &transactional_id)]);
+    other.init_transactions(DEADLINE).unwrap();
+    pipeline.send([("app-1:done", plain("done", 11))]);
+    let finished = fenced.finish();
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("fenced: another process with the same application_id"), "{}", finished.stderr);
+    outsider.read_to_end();
+    assert_eq!(outsider.total("done"), Some(10));
+
+    let next = pipeline.start_ready(&[]);
+    outsider.until(&[("done", 11)]);
+    next.stop();
+}
