@@ -118,7 +118,14 @@ fn push_tagged(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool 
             Node::Text(text) => push_separated(out, start, text.as_bytes()),
             Node::Name => {
                 push_separated(out, start, b"");
-                cleaned |= push_cleaned(out, series.name(), |_, byte| is_of_tag(byte));
+                let name = series.name().as_bytes();
+                let is_node_at =
+                    |at: Option<usize>| at.and_then(|at| name.get(at)).is_some_and(|byte| is_of_node(*byte));
+                // Without tags it is a path, of which an empty node would be lost.
+                cleaned |= push_cleaned(out, series.name(), |at, byte| match byte {
+                    b'.' => is_node_at(at.checked_sub(1)) && is_node_at(at.checked_add(1)),
+                    byte => is_of_tag(byte),
+                });
             }
             Node::Labels => {}
         }
@@ -225,6 +232,7 @@ mod tests {
             "quipu.a_x2Eb.k._x2E_x2E_x2Fx_x3By_x3Dz",
             "quipu.a.b;k=.._x2Fx_x3By_x3Dz",
         );
+        check(r#"{"a..b."}"#, &default, "quipu.a_x2E_x2Eb_x2E", "quipu.a_x2E_x2Eb_x2E");
         check(r#"a{name="n"}"#, "{labels}.x.{name}", "name.n.x.a", "x.a;_x6Eame=n");
     }
 
