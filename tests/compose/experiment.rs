@@ -67,6 +67,11 @@ fn aggregator(compose: &Compose, bootstrap: &str) -> Process {
         .envs(compose.environment("aggregator").into_iter().filter(|(name, _)| name != "QUIPU_CONFIG"));
     let aggregator = Process::spawn(command, "");
     eventually("the aggregator to be ready", || get(&aggregator, "/readyz"));
+    // What the engine would ask.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command.args(["health", "--ready", "--http", &address(&aggregator).unwrap()]).env_clear();
+    let health = Process::spawn(command, "").finish();
+    assert_eq!((health.status.code(), health.stdout.as_str()), (Some(0), "ready\n"), "{}", health.stderr);
     aggregator
 }
 
@@ -99,10 +104,15 @@ fn audit(aggregator: &Process) -> Option<i64> {
 
 fn get(aggregator: &Process, path: &str) -> Option<String> {
     assert!(!aggregator.has_ended(), "{}", aggregator.stderr_so_far());
+    let (status, body) = crate::support::get(&address(aggregator)?, path)?;
+    (status == 200).then_some(body)
+}
+
+/// Where it serves HTTP, as it logs.
+fn address(aggregator: &Process) -> Option<String> {
     let log = aggregator.stderr_so_far();
     let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
-    let (status, body) = crate::support::get(address.split_whitespace().next()?, path)?;
-    (status == 200).then_some(body)
+    Some(address.split_whitespace().next()?.to_owned())
 }
 
 /// The ids that the consumers wrote down so far, 8 bytes each.

@@ -3,6 +3,7 @@
 //!
 //! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
 
+mod broker;
 mod configurations;
 mod experiment;
 mod file;
