@@ -16,12 +16,12 @@ fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
     let (Some(compose), Some(_)) = (require(Compose::read()), require(Kafka::shared())) else { return };
     let folder = tempfile::tempdir().unwrap();
     let [stack, controller, host] = free_ports();
-    let mut settings = String::new();
+    let mut settings = Vec::new();
     let mut cluster_id = String::new();
     for (name, value) in compose.environment("kafka") {
         match name.strip_prefix("KAFKA_") {
             Some("HEAP_OPTS") => {}
-            Some("LOG_DIRS") => settings += &format!("log.dirs={}\n", folder.path().join("data").display()),
+            Some("LOG_DIRS") => settings.push(format!("log.dirs={}", folder.path().join("data").display())),
             // As the image translates them.
             Some(name) => {
                 let value = value
@@ -32,7 +32,7 @@ fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
                     .replace("kafka:9093", &format!("127.0.0.1:{controller}"))
                     .replace(&format!("localhost:{}", compose.variables["KAFKA_PORT"]), &format!("127.0.0.1:{host}"));
                 assert!(!value.contains("kafka"), "{name}: {value}");
-                settings += &format!("{}={value}\n", name.to_lowercase().replace('_', "."));
+                settings.push(format!("{}={value}", name.to_lowercase().replace('_', ".")));
             }
             None => {
                 assert_eq!(name, "CLUSTER_ID");
@@ -41,7 +41,7 @@ fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
         }
     }
     let file = folder.path().join("server.properties");
-    fs::write(&file, settings).unwrap();
+    fs::write(&file, settings.join("\n")).unwrap();
     let file = file.to_str().unwrap();
     let formatted =
         java(&["kafka.tools.StorageTool", "format", "--cluster-id", &cluster_id, "--config", file]).finish();
