@@ -32,8 +32,8 @@ pub(crate) struct KafkaLog {
     source: Arc<Source>,
     /// Totals and rows; made at each assignment, so that those of every process before are fenced.
     outputs: Option<Publisher>,
-    /// When the last transaction began.
-    began: Instant,
+    /// When the first transaction began of those that came to no end yet, or were undone.
+    began: Option<Instant>,
     dead_letters: Publisher,
     stopping_since: Option<Instant>,
 }
@@ -48,7 +48,7 @@ impl KafkaLog {
             shared,
             source,
             outputs: None,
-            began: Instant::now(),
+            began: None,
             stopping_since: None,
         })
     }
@@ -65,7 +65,7 @@ impl KafkaLog {
     /// if another one had taken its place; whether one did is then for the group to tell.
     fn within_transaction(&self, failure: Failure<Error>) -> Failure<Error> {
         match failure {
-            Failure::Fatal(Error::Fenced) if self.began.elapsed() >= TRANSACTION_TIMEOUT => {
+            Failure::Fatal(Error::Fenced) if self.began.is_some_and(|began| began.elapsed() >= TRANSACTION_TIMEOUT) => {
                 Failure::Lost("the transaction took too long, and the brokers ended it".to_owned())
             }
             failure => failure,
@@ -108,6 +108,7 @@ impl Log for KafkaLog {
             outputs.init_transactions().map_err(|error| transaction(&error))?;
         }
         self.outputs = Some(outputs);
+        self.began = None;
         let again = |error: KafkaError| Failure::Again(error.to_string());
         let SourceEnds { begin, end, committed } = self.source.ends().map_err(again)?;
         let (_, changelog_end) = self.source.watermarks(&self.config.topics.state).map_err(again)?;
@@ -162,8 +163,9 @@ impl Log for KafkaLog {
 
     fn begin(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.outputs()?.begin_transaction().map_err(|error| transaction(&error))?;
-            self.began = Instant::now();
+            let result = self.outputs()?.begin_transaction();
+            result.map_err(|error| self.within_transaction(transaction(&error)))?;
+            self.began.get_or_insert_with(Instant::now);
         }
         Ok(())
     }
@@ -194,6 +196,7 @@ impl Log for KafkaLog {
         if self.exactly_once() {
             let result = self.outputs()?.commit_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
+            self.began = None;
         }
         Ok(())
     }

@@ -21,8 +21,14 @@ const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How records are fetched ahead: few, so that they take little memory, but never so few that the task waits for them.
 /// By default librdkafka fetches 100,000 and then nothing for a second, which the task does not need to read them.
-const READING: [(&str, &str); 3] =
-    [("queued.min.messages", "20000"), ("queued.max.messages.kbytes", "16384"), ("fetch.queue.backoff.ms", "5")];
+///
+/// While there is nothing to read, a fetch waits at the broker, and [`Source::seek`] waits for it: not for half a second.
+const READING: [(&str, &str); 4] = [
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.wait.max.ms", "50"),
+];
 
 /// Reads the source topic.
 pub(crate) struct Source {
@@ -79,6 +85,8 @@ impl Source {
             .set("partition.assignment.strategy", "range")
             .set("statistics.interval.ms", "1000")
             .create_with_context(Context::default())?;
+        // A client that has no connection yet when it is to look for the group's coordinator looks again a second later.
+        _ = consumer.fetch_metadata(Some(&topic), TIMEOUT);
         consumer.subscribe(&[&topic])?;
         Ok(Self { consumer, topic })
     }

@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --bench pipeline               # all of it, about 20 minutes
 //! cargo bench --bench pipeline -- --rounds 1
+//! cargo bench --bench pipeline -- latency    # from a counter to its total
 //! cargo bench --bench pipeline -- heaps      # which JVM serves Kafka Streams best
 //! cargo test --bench pipeline                # a small one, which only shows that it works
 //! ```
@@ -12,6 +13,7 @@ mod bare;
 mod contender;
 mod guarantee;
 mod heaps;
+mod latency;
 mod live;
 mod load;
 mod measure;
@@ -53,28 +55,42 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures the time from a counter to its total
+    Latency,
     /// Finds the JVM's settings for Kafka Streams
     Heaps,
     #[command(hide = true)]
     BareConsumer { brokers: String, topic: String },
+    #[command(hide = true)]
+    Relay { brokers: String, input: String, output: String },
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
-    if let Some(Command::BareConsumer { brokers, topic }) = &options.command {
-        return bare::run(brokers, topic);
+    let Options { command, counters, rounds, without_streams, bench } = Options::parse();
+    match &command {
+        Some(Command::BareConsumer { brokers, topic }) => return bare::run(brokers, topic),
+        Some(Command::Relay { brokers, input, output }) => return latency::relay(brokers, input, output),
+        _ => {}
     }
-    let (counters, rounds) = if options.bench { (5_000_000, 3) } else { (40_000, 1) };
-    let counters = options.counters.unwrap_or(counters);
+    let counters = counters.unwrap_or(if bench { 5_000_000 } else { 40_000 });
+    let rounds = rounds.unwrap_or(if bench { 3 } else { 1 });
     let Some(kafka) = require(Kafka::start()) else { return Ok(()) };
     let cluster = Cluster::new(kafka.bootstrap());
-    let built = if options.without_streams { None } else { require(streams::build()) };
+    if let Some(Command::Latency) = command {
+        return latency::measure(&cluster, rounds, 1000);
+    }
+    let built = if without_streams { None } else { require(streams::build()) };
     let streams = match built {
         Some(built) => Some(Streams::new(built, Jvm::BEST, Load::plain(&cluster, "warm-up", counters / 4)?)),
         None => None,
     };
-    match (options.command, streams) {
-        (Some(Command::Heaps), Some(streams)) => heaps::find(&cluster, streams, counters),
-        (_, streams) => rounds::run(&cluster, streams, counters, options.rounds.unwrap_or(rounds), options.bench),
+    let streams = match (command, streams) {
+        (Some(Command::Heaps), Some(streams)) => return heaps::find(&cluster, streams, counters),
+        (_, streams) => streams,
+    };
+    rounds::run(&cluster, streams, counters, rounds, if bench { 10 } else { 1 })?;
+    if !bench {
+        latency::measure(&cluster, 1, 20)?;
     }
+    Ok(())
 }

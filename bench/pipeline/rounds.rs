@@ -15,8 +15,8 @@ use crate::report::Report;
 use crate::streams::Streams;
 use crate::support::Cluster;
 
-/// Runs all rounds and prints the results.
-pub(crate) fn run(cluster: &Cluster, streams: Option<Streams>, counters: u64, rounds: u32, whole: bool) -> Result<()> {
+/// Runs all rounds and prints the results; `live` is for how many seconds a live load is followed.
+pub(crate) fn run(cluster: &Cluster, streams: Option<Streams>, counters: u64, rounds: u32, live: u64) -> Result<()> {
     let mut plain = Load::plain(cluster, "plain", counters)?;
     let reports = Load::reports(cluster, "reports", counters)?;
     let small = Load::plain(cluster, "small", counters.min(20_000))?;
@@ -55,7 +55,7 @@ pub(crate) fn run(cluster: &Cluster, streams: Option<Streams>, counters: u64, ro
                 report.seconds(&format!("{name}: restart to caught up"), restart);
                 report.seconds(&format!("{name}: exec to first total"), first);
             }
-            live::measure(&site(&Quipu, "live"), if whole { 10 } else { 1 }, &mut report)?;
+            live::measure(&site(&Quipu, "live"), live, &mut report)?;
         }
     }
     report.print();

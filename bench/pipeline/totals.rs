@@ -32,7 +32,7 @@ impl Totals {
     pub(crate) fn next(&mut self) -> Result<Instant> {
         let began = Instant::now();
         loop {
-            if let Some(at) = self.poll()? {
+            if let Some(at) = self.poll(Duration::from_secs(1))? {
                 return Ok(at);
             }
             ensure!(began.elapsed() < DEADLINE, "no total for {DEADLINE:?}");
@@ -52,8 +52,13 @@ impl Totals {
 
     /// Reads what is there now.
     pub(crate) fn to_end(&mut self) -> Result<()> {
-        while self.poll()?.is_some() {}
+        while self.poll(Duration::from_secs(1))?.is_some() {}
         Ok(())
+    }
+
+    /// The latest total of a series.
+    pub(crate) fn get(&self, name: &str) -> u64 {
+        self.latest.get(name).copied().unwrap_or_default()
     }
 
     /// The latest totals of these series.
@@ -65,9 +70,9 @@ impl Totals {
             .collect()
     }
 
-    /// Reads one total; nothing at the end.
-    fn poll(&mut self) -> Result<Option<Instant>> {
-        match self.consumer.poll(Duration::from_secs(1)) {
+    /// Reads one total, if there is one within this time.
+    pub(crate) fn poll(&mut self, timeout: Duration) -> Result<Option<Instant>> {
+        match self.consumer.poll(timeout) {
             Some(Ok(message)) => {
                 let at = Instant::now();
                 let value: Value = serde_json::from_slice(message.payload().context("a total without a value")?)?;

@@ -2,6 +2,13 @@
 
 use std::fmt::Write as _;
 
+/// Whether time matters. Otherwise this is a test, which only shows that the benchmark works: cargo says `--bench`
+/// where it is none.
+#[must_use]
+pub fn is_whole() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 /// A record: key and value.
 pub type Record = (String, String);
 

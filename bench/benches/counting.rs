@@ -1,0 +1,102 @@
+//! Counting through the `metrics` facade: a counter that is held, and `counter!` that looks it up each time; by Quipu's
+//! recorder, by metrics-exporter-prometheus' and, as far as that can be compared, by an atomic number.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use metrics::{Recorder, counter, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use quipu_reporter::KafkaReporter;
+
+fn main() {
+    // Reports go nowhere: nobody listens there.
+    let (quipu, _reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
+    let prometheus = PrometheusBuilder::new().build_recorder();
+    let recorders: [(&str, &(dyn Recorder + Sync)); 2] = [("quipu", &quipu), ("prometheus", &prometheus)];
+
+    let mut criterion = Criterion::default().configure_from_args();
+    for threads in [1, 2, 8] {
+        let mut group = criterion.benchmark_group(format!("counting/held, threads: {threads}"));
+        let atomic = AtomicU64::new(0);
+        group.bench_function("atomic", |bencher| {
+            bencher.iter_custom(|iterations| {
+                run(threads, |barrier| {
+                    barrier.wait();
+                    for _ in 0..iterations {
+                        black_box(&atomic).fetch_add(black_box(1), Ordering::Relaxed);
+                    }
+                })
+            });
+        });
+        for (name, recorder) in recorders {
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|iterations| {
+                    run(threads, |barrier| {
+                        let held = with_local_recorder(&recorder, || counter!("held", "topic" => "auth"));
+                        barrier.wait();
+                        for _ in 0..iterations {
+                            black_box(&held).increment(black_box(1));
+                        }
+                    })
+                });
+            });
+        }
+        group.finish();
+        macros(&mut criterion, threads, &recorders);
+    }
+    criterion.final_summary();
+}
+
+/// `counter!` with and without labels.
+fn macros(criterion: &mut Criterion, threads: usize, recorders: &[(&str, &(dyn Recorder + Sync)); 2]) {
+    let mut group = criterion.benchmark_group(format!("counting/counter!, threads: {threads}"));
+    for (name, recorder) in recorders {
+        group.bench_function(*name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                looked_up(threads, recorder, || (0..iterations).for_each(|_| counter!("plain").increment(black_box(1))))
+            });
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group(format!("counting/counter! with labels, threads: {threads}"));
+    for (name, recorder) in recorders {
+        group.bench_function(*name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                looked_up(threads, recorder, || {
+                    for _ in 0..iterations {
+                        counter!("labeled", "topic" => "auth", "status" => "ok").increment(black_box(1));
+                    }
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Runs it on every thread with the recorder in place.
+fn looked_up(threads: usize, recorder: &(dyn Recorder + Sync), count: impl Fn() + Sync) -> Duration {
+    run(threads, |barrier| {
+        with_local_recorder(&recorder, || {
+            barrier.wait();
+            count();
+        });
+    })
+}
+
+/// How long all threads take together from the moment when all are ready.
+fn run(threads: usize, work: impl Fn(&Barrier) + Sync) -> Duration {
+    let barrier = Barrier::new(threads + 1);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&barrier))).collect();
+        barrier.wait();
+        let began = Instant::now();
+        for thread in running {
+            thread.join().expect("a thread that counts");
+        }
+        began.elapsed()
+    })
+}

@@ -1,0 +1,61 @@
+//! Bytes of memory for each row and each series of the table, and allocations for each count: no clock is involved.
+
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use metrics::{counter, with_local_recorder};
+use quipu_aggregator::{Settings, SourceRecord, Topology};
+use quipu_bench::{Record, is_whole, plain, report};
+use quipu_reporter::KafkaReporter;
+
+const NOW: i64 = 1_718_900_000_000;
+
+fn main() {
+    let rows = if is_whole() { 100_000 } else { 1_000 };
+    println!("allocations for each of 1,000 counts:");
+    counting();
+    println!("bytes of the table and the sums:");
+    table(&format!("a row of a plain counter, {rows} rows, 200 series"), rows, |row| plain(row, 0));
+    table("a plain counter with a series of its own", rows, |row| {
+        (format!("app-1:metric_{row}"), format!(r#"{{"name":"metric_{row}","count":1}}"#))
+    });
+    table("a row of a report of 100 counters, 100 series in all", rows / 100, |row| report(row, 100, 0));
+}
+
+fn counting() {
+    // Reports go nowhere: nobody listens there.
+    let (recorder, _reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
+    with_local_recorder(&recorder, || {
+        let held = counter!("held");
+        let count = || counter!("labeled", "topic" => "auth", "status" => "ok").increment(1);
+        count();
+        let held = measure(|| (0..1000).for_each(|_| black_box(&held).increment(1)));
+        let labeled = measure(|| (0..1000).for_each(|_| count()));
+        println!("  a held counter: {}", held.count_total);
+        println!("  counter! with labels: {}", labeled.count_total);
+        assert_eq!((held.count_total, labeled.count_total), (0, 0), "counting allocates");
+    });
+}
+
+fn table(what: &str, rows: u64, record: impl Fn(u64) -> Record) {
+    let settings = Settings {
+        instance_timeout_ms: 30_000,
+        refresh_interval_ms: 60_000,
+        max_rows: 5_000_000,
+        max_series: 1_000_000,
+        audits: Vec::new(),
+    };
+    let mut topology = None;
+    let allocated = measure(|| {
+        let topology = topology.insert(Topology::new(settings));
+        for row in 0..rows {
+            let (key, value) = record(row);
+            let offset = i64::try_from(row).expect("few rows");
+            let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+            topology.process(&SourceRecord { offset, timestamp: Some(NOW), key, value }, NOW).expect("a good record");
+        }
+        topology.take_aggregates(NOW);
+        topology.take_rows(|_, _| {});
+    });
+    println!("  {what}: {}", allocated.bytes_current / i64::try_from(rows).expect("few rows"));
+}
