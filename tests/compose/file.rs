@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::Value;
 
+use crate::python::python;
 use crate::support::{Missing, Process};
 
 /// The compose file with the variables of `.env` put in.
@@ -24,17 +24,6 @@ pub(crate) fn root(path: &str) -> PathBuf {
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// A program of the tests' Python.
-pub(crate) fn python(program: &str) -> Result<Command, Missing> {
-    let fetched = Command::new(root("tests/servers/python")).arg("fetch").output().unwrap();
-    if !fetched.status.success() {
-        let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
-        assert_eq!(fetched.status.code(), Some(3), "{why}");
-        return Err(Missing(why));
-    }
-    Ok(Command::new(PathBuf::from(String::from_utf8(fetched.stdout).unwrap().trim()).join(program)))
 }
 
 impl Compose {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::file::{Compose, python, read, root, text};
+use crate::file::{Compose, read, root, text};
+use crate::python::python;
 use crate::support::{Process, require};
 
 /// Services that run to their end, and those of the experiment, which nobody depends on.

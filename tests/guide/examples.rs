@@ -3,12 +3,14 @@
 use std::process::Command;
 use std::{env, path::Path};
 
-use crate::book::{chapter, root};
-use crate::support::{Cluster, Kafka, Kcat, Missing, Outsider, Pipeline, Process, eventually, require};
+use crate::book::chapter;
+use crate::python::python;
+use crate::support::{Cluster, Kafka, Kcat, Outsider, Pipeline, Process, eventually, require};
 
 #[test]
 fn kcat_and_python_report_as_printed() {
-    let (Some(kafka), Some(_), Some(python)) = (require(Kafka::shared()), require(Kcat::find()), require(python()))
+    let (Some(kafka), Some(_), Some(mut python)) =
+        (require(Kafka::shared()), require(Kcat::find()), require(python("python")))
     else {
         return;
     };
@@ -25,9 +27,8 @@ fn kcat_and_python_report_as_printed() {
     succeed(shell(&here(&kcat)));
     let block = page.blocks_of("python").remove(0);
     assert!(block.lines().count() <= 10, "ten lines were promised");
-    let mut command = Command::new(python);
-    command.args(["-c", &here(&block)]);
-    succeed(command);
+    python.args(["-c", &here(&block)]);
+    succeed(python);
     let block = page.blocks_of("json").remove(0).replace(",\n ", ",").replace('\n', "");
     let full = format!("kcat -P -b {} -t {} -K '\t'", kafka.bootstrap(), pipeline.metrics);
     let sent = Process::spawn(shell(&full), &format!("app-1/01920000-0000-7000-8000-000000000001\t{block}\n")).finish();
@@ -86,11 +87,4 @@ fn shell(script: &str) -> Command {
 fn succeed(command: Command) {
     let finished = Process::spawn(command, "").finish();
     assert!(finished.status.success(), "{finished:?}");
-}
-
-/// The tests' Python, which has the client that the guide names.
-fn python() -> Result<String, Missing> {
-    let fetched = Command::new(root().join("tests/servers/python")).arg("fetch").output().unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if fetched.status.success() { Ok(said(&fetched.stdout) + "/python") } else { Err(Missing(said(&fetched.stderr))) }
 }

@@ -6,6 +6,8 @@ mod book;
 mod commands;
 mod examples;
 mod links;
+#[path = "../compose/python.rs"]
+mod python;
 mod reference;
 mod sizes;
 #[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
