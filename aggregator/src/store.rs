@@ -18,10 +18,6 @@ impl AnyStore {
     ///
     /// # Errors
     /// The build has no such store.
-    #[cfg_attr(
-        feature = "rocksdb",
-        expect(clippy::unnecessary_wraps, reason = "a build without RocksDB may fail here")
-    )]
     pub fn new(config: &Config) -> Result<Self, Error> {
         let path = config.state.dir.join(&config.application_id);
         Ok(Self(match config.state.store {
