@@ -7,12 +7,13 @@ use quipu_demo::{DemoChild, DemoOptions};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu demo                                    a million records in about a minute
+  quipu demo                                    a million records in about a minute, with the dashboard until q
+  quipu demo --no-screen                        progress in a few lines instead
   quipu demo --records 100000 --chart demo.svg
   quipu demo --brokers kafka:9092               the same on a real cluster
   quipu demo --quiet --output json | tail -n 1
 
-The exit code is 1 if the totals differ from the truth.";
+The exit code is 1 if the totals differ from the truth, 130 if it was left before it was over.";
 
 pub(crate) fn run(options: DemoOptions) -> Result<ExitCode> {
     quipu_demo::run(options)
