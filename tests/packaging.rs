@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::SystemTime;
 use std::{fs, thread};
 
 use support::{Missing, require};
@@ -33,16 +34,25 @@ fn root(path: &str) -> PathBuf {
 }
 
 #[test]
-fn the_version_names_the_commit_that_is_checked_out() {
+fn the_version_names_the_commit_that_was_checked_out() {
     let version = stdout(&["--version"]);
-    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root("")).output();
-    match head.ok().filter(|head| head.status.success() && root(".git").exists()) {
-        Some(head) => {
-            let head = String::from_utf8(head.stdout).unwrap();
-            assert_eq!(version, format!("quipu {} ({})\n", env!("CARGO_PKG_VERSION"), &head[..12]));
-        }
-        None => assert!(version.starts_with(&format!("quipu {}", env!("CARGO_PKG_VERSION"))), "{version}"),
+    let Some(commit) = version.split(['(', ')']).nth(1) else {
+        assert_eq!(version, format!("quipu {}\n", env!("CARGO_PKG_VERSION")));
+        assert!(!root(".git").exists(), "there is a commit, and the version does not name it");
+        return;
+    };
+    assert_eq!(version, format!("quipu {} ({commit})\n", env!("CARGO_PKG_VERSION")));
+    if !root(".git").exists() {
+        return;
     }
+    // Whoever commits while this is built or run moves HEAD, so what is newer than the binary, less the time to build it,
+    // does not count.
+    let built = fs::metadata(env!("CARGO_BIN_EXE_quipu")).unwrap().modified().unwrap();
+    let begun = built.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 600;
+    let mut missed = Command::new("git");
+    missed.current_dir(root("")).args(["rev-list", &format!("--before=@{begun}"), &format!("{commit}..HEAD")]);
+    let missed = missed.output().unwrap();
+    assert!(missed.status.success() && missed.stdout.is_empty(), "{version}{missed:?}");
 }
 
 #[test]
@@ -182,4 +192,42 @@ fn the_units_commands_are_commands_of_the_binary() {
     let refused = quipu(&run.iter().map(String::as_str).collect::<Vec<_>>());
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(2) && said.contains("--http") && said.lines().count() == 1, "{said}");
+}
+
+/// The package of this build's binary, unpacked; without compression, which takes most of the time.
+fn unpacked_deb(folder: &Path) -> Result<PathBuf, Missing> {
+    let mut command = Command::new(root("packaging/deb"));
+    command.arg(env!("CARGO_BIN_EXE_quipu")).arg(folder).env("DPKG_DEB_COMPRESSOR_TYPE", "none");
+    let made = command.output().unwrap();
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    if made.status.code() == Some(3) {
+        return Err(Missing(said));
+    }
+    assert!(made.status.success(), "{said}");
+    let package = String::from_utf8(made.stdout).unwrap();
+    assert!(package.contains(&format!("/quipu_{}_", env!("CARGO_PKG_VERSION"))), "{package}");
+    let unpacked = folder.join("unpacked");
+    let status = Command::new("dpkg-deb").arg("-R").args([package.trim(), unpacked.to_str().unwrap()]).status();
+    assert!(status.unwrap().success());
+    Ok(unpacked)
+}
+
+#[test]
+fn the_package_of_debian_has_what_works_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(unpacked) = require(unpacked_deb(folder.path())) else { return };
+    let has = |path: &str| assert!(unpacked.join(path).is_file(), "{path}");
+    has("usr/share/man/man1/quipu-aggregate.1.gz");
+    has("usr/share/zsh/vendor-completions/_quipu");
+    has("usr/share/doc/quipu/docs/start.md");
+    let control = fs::read_to_string(unpacked.join("DEBIAN/control")).unwrap();
+    assert!(control.contains("Depends: libc6") && control.contains("libstdc++6"), "{control}");
+    assert_eq!(fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap(), "/etc/quipu/quipu.toml\n");
+
+    let binary = unpacked.join("usr/bin/quipu");
+    let mut check = Command::new(&binary);
+    check.args(["config", "check"]).arg(unpacked.join("etc/quipu/quipu.toml")).env_clear();
+    assert!(check.status().unwrap().success());
+    let unit = fs::read_to_string(unpacked.join("usr/lib/systemd/system/quipu-aggregate.service")).unwrap();
+    assert!(unit.contains("ExecStart=/usr/bin/quipu aggregate "), "{unit}");
 }
