@@ -1,3 +1,6 @@
+use std::ops::{Deref, DerefMut};
+use std::slice;
+
 use crate::change::Change;
 use crate::group::Contribution;
 use crate::reduce::GroupId;
@@ -7,7 +10,15 @@ use crate::reduce::GroupId;
 pub(crate) struct Row {
     pub(crate) meta: RowMeta,
     /// Each series once, in the order of the record.
-    pub(crate) counters: Box<[Counter]>,
+    pub(crate) counters: Counters,
+}
+
+/// The counters of a row, as a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Counters {
+    /// That of a plain counter stands in the row itself, which spares every record a look at memory elsewhere.
+    One(Counter),
+    Many(Box<[Counter]>),
 }
 
 /// A series and what the record says was counted.
@@ -43,6 +54,35 @@ pub(crate) struct RowView<'a> {
 
 /// A change of one row.
 pub(crate) type RowChange<'a> = Change<RowView<'a>>;
+
+impl From<&[Counter]> for Counters {
+    fn from(counters: &[Counter]) -> Self {
+        match counters {
+            [counter] => Self::One(*counter),
+            counters => Self::Many(counters.into()),
+        }
+    }
+}
+
+impl Deref for Counters {
+    type Target = [Counter];
+
+    fn deref(&self) -> &[Counter] {
+        match self {
+            Self::One(counter) => slice::from_ref(counter),
+            Self::Many(counters) => counters,
+        }
+    }
+}
+
+impl DerefMut for Counters {
+    fn deref_mut(&mut self) -> &mut [Counter] {
+        match self {
+            Self::One(counter) => slice::from_mut(counter),
+            Self::Many(counters) => counters,
+        }
+    }
+}
 
 impl Row {
     pub(crate) fn view(&self) -> RowView<'_> {

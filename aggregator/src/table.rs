@@ -40,7 +40,7 @@ impl Table {
         Some((id, &self.slots[id].as_ref()?.row))
     }
 
-    /// Replaces the row `id` and forwards the change.
+    /// Replaces the row `id`, whose time does not go back, and forwards the change.
     pub(crate) fn replace(
         &mut self,
         id: usize,
@@ -49,6 +49,7 @@ impl Table {
         forward: impl FnOnce(&RowChange<'_>),
     ) {
         if let Some(Slot { row, changed, .. }) = &mut self.slots[id] {
+            let meta = RowMeta { last_seen: meta.last_seen.max(row.meta.last_seen), ..meta };
             forward(&Change { old: Some(row.view()), new: Some(RowView::new(&meta, counters)) });
             row.set(meta, counters);
             if !std::mem::replace(changed, true) {

@@ -206,7 +206,8 @@ impl Topology {
             StateRowKind::Plain { base, timestamp } => RowKind::Plain { base, timestamp },
         };
         self.resolved.fill(&mut self.series, self.settings.max_series, &[], stored.counters())?;
-        self.put(key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
+        let slot = self.table.find(key).map(|(slot, _)| slot);
+        self.put(slot, key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
         self.restored();
         self.position = self.position.max(offset + 1);
         Ok(())
@@ -273,6 +274,7 @@ impl Topology {
 
     fn report(&mut self, key: &[u8], report: &Report<'_>, at: At) -> Result<Outcome, BadRecord> {
         let before = self.table.find(key);
+        let slot = before.map(|(slot, _)| slot);
         if let Some((_, row)) = before {
             if at.offset <= row.meta.offset {
                 return Ok(Outcome::Replayed);
@@ -281,7 +283,7 @@ impl Topology {
                 return Ok(Outcome::Stale);
             }
         }
-        let counters = before.map_or(&[][..], |(_, row)| &row.counters);
+        let counters = before.map_or(&[][..], |(_, row)| &*row.counters);
         self.resolved.fill(&mut self.series, self.settings.max_series, counters, report.counters())?;
         let meta = RowMeta {
             kind: RowKind::Run { seq: report.seq },
@@ -289,14 +291,15 @@ impl Topology {
             last_seen: at.timestamp,
             offset: at.offset,
         };
-        self.put(key, meta, at)?;
+        self.put(slot, key, meta, at)?;
         Ok(Outcome::Applied)
     }
 
     fn plain(&mut self, key: &[u8], counter: &PlainCounter<'_>, at: At) -> Result<Outcome, BadRecord> {
-        let before = self.table.find(key).map(|(_, row)| row);
+        let before = self.table.find(key);
+        let slot = before.map(|(slot, _)| slot);
         let (mut base, mut outcome, mut known) = (0, Outcome::Applied, &[][..]);
-        if let Some(Row { meta, counters }) = before {
+        if let Some((_, Row { meta, counters })) = before {
             if at.offset <= meta.offset {
                 return Ok(Outcome::Replayed);
             }
@@ -320,7 +323,7 @@ impl Topology {
         let counters = std::iter::once((counter.series(), counter.count));
         self.resolved.fill(&mut self.series, self.settings.max_series, known, counters)?;
         let kind = RowKind::Plain { base, timestamp: counter.timestamp };
-        self.put(key, RowMeta { kind, live: true, last_seen: at.timestamp, offset: at.offset }, at)?;
+        self.put(slot, key, RowMeta { kind, live: true, last_seen: at.timestamp, offset: at.offset }, at)?;
         Ok(outcome)
     }
 
@@ -334,8 +337,8 @@ impl Topology {
         Outcome::Removed
     }
 
-    /// Makes the resolved counters the row of `key`.
-    fn put(&mut self, key: &[u8], meta: RowMeta, at: At) -> Result<(), BadRecord> {
+    /// Makes the resolved counters the row of `key`, which has the slot given if it is there.
+    fn put(&mut self, slot: Option<usize>, key: &[u8], meta: RowMeta, at: At) -> Result<(), BadRecord> {
         let limit = self.settings.max_rows;
         if meta.live {
             self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout_ms));
@@ -349,11 +352,8 @@ impl Topology {
             }
             sums.forward(change, series, at.timestamp);
         };
-        match table.find(key).map(|(id, row)| (id, row.meta.last_seen)) {
-            Some((id, last_seen)) => {
-                let meta = RowMeta { last_seen: meta.last_seen.max(last_seen), ..meta };
-                table.replace(id, meta, &resolved.counters, forward);
-            }
+        match slot {
+            Some(slot) => table.replace(slot, meta, &resolved.counters, forward),
             None if table.len() >= limit => {
                 resolved.undo(series);
                 return Err(BadRecord::OverCapacity { what: "rows", limit, option: "limits.max_rows" });

@@ -40,13 +40,13 @@ struct Options {
     #[command(subcommand)]
     command: Option<Command>,
     /// How many counters [default: 5,000,000; in a test 40,000]
-    #[arg(long)]
+    #[arg(long, global = true)]
     counters: Option<u64>,
     /// How often each is measured [default: 3; in a test 1]
-    #[arg(long)]
+    #[arg(long, global = true)]
     rounds: Option<u32>,
     /// Leaves out Kafka Streams
-    #[arg(long)]
+    #[arg(long, global = true)]
     without_streams: bool,
     /// Cargo says it where time matters; without it this is a test
     #[arg(long, hide = true, global = true)]

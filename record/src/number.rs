@@ -110,6 +110,10 @@ impl Visitor<'_> for TimestampVisitor {
 
     /// A string that is no number becomes NaN, which [`Timestamp::millis`] refuses.
     fn visit_str<E: Error>(self, time: &str) -> Result<Timestamp, E> {
-        Ok(Timestamp(time.parse().unwrap_or(f64::NAN)))
+        // Whole numbers, which are usual, are read several times as fast.
+        Ok(Timestamp(match time.parse::<u64>() {
+            Ok(whole) => whole as f64,
+            Err(_) => time.parse().unwrap_or(f64::NAN),
+        }))
     }
 }

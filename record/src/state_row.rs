@@ -1,4 +1,6 @@
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::BadRecord;
 use crate::counters::{Counters, RawCounters};
@@ -9,7 +11,7 @@ use crate::series::SeriesRef;
 const VERSION: u64 = 1;
 
 /// What is known of a row beside its counters, as it stands on `metrics-state` and in the state store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StateRowHeader {
     /// The offset on `metrics` that the row reflects.
     pub offset: i64,
@@ -23,7 +25,7 @@ pub struct StateRowHeader {
 }
 
 /// The kind of a row, and what only that kind has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum StateRowKind {
     /// (A part of) a run.
@@ -34,7 +36,7 @@ pub enum StateRowKind {
     /// A plain counter.
     Plain {
         /// What was counted before its restarts, in decimal: JSON's numbers end at 2^64.
-        #[serde(with = "decimal")]
+        #[serde(serialize_with = "decimal")]
         base: u128,
         /// Its payload's timestamp in ms since 1970.
         timestamp: Option<i64>,
@@ -76,7 +78,8 @@ impl<'a> StateRow<'a> {
         #[derive(Deserialize)]
         struct Raw<'a> {
             v: u64,
-            row: StateRowHeader,
+            #[serde(borrow)]
+            row: RawHeader<'a>,
             #[serde(borrow)]
             counters: RawCounters<'a>,
         }
@@ -85,7 +88,7 @@ impl<'a> StateRow<'a> {
         if raw.v != VERSION {
             return Err(StateRowError::UnknownVersion(raw.v));
         }
-        Ok(Self { header: raw.row, counters: raw.counters.check()? })
+        Ok(Self { header: raw.row.check()?, counters: raw.counters.check()? })
     }
 
     /// Writes a row.
@@ -108,15 +111,43 @@ impl<'a> StateRow<'a> {
     }
 }
 
-mod decimal {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+/// A header as it is read: without `flatten`, which would copy all of it first, in every row that a start restores.
+#[derive(Deserialize)]
+struct RawHeader<'a> {
+    offset: i64,
+    last_seen: i64,
+    live: bool,
+    kind: RawKind,
+    seq: Option<u64>,
+    #[serde(borrow)]
+    base: Option<Cow<'a, str>>,
+    timestamp: Option<i64>,
+}
 
-    pub(super) fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(number)
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawKind {
+    Run,
+    Plain,
+}
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+impl RawHeader<'_> {
+    fn check(self) -> Result<StateRowHeader, StateRowError> {
+        let Self { offset, last_seen, live, kind, seq, base, timestamp } = self;
+        let lacks = |field: &str| StateRowError::Shape(format!("missing field `{field}`"));
+        let kind = match kind {
+            RawKind::Run => StateRowKind::Run { seq: seq.ok_or_else(|| lacks("seq"))? },
+            RawKind::Plain => {
+                let base = base.ok_or_else(|| lacks("base"))?;
+                let base = base.parse().map_err(|_| StateRowError::Shape(format!("no number: {}", excerpt(&base))))?;
+                StateRowKind::Plain { base, timestamp }
+            }
+        };
+        Ok(StateRowHeader { offset, last_seen, live, kind })
     }
+}
+
+/// JSON's numbers end at 2^64.
+fn decimal<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }
