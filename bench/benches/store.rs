@@ -71,17 +71,17 @@ struct Folder {
     store: AnyStore,
     config: Config,
     // Removed last.
-    _folder: TempDir,
+    _dir: TempDir,
 }
 
 impl Folder {
     fn new() -> Self {
-        let folder = TempDir::new().expect("a folder");
+        let dir = TempDir::new().expect("a folder");
         let mut config = Config::default();
-        config.state.dir = folder.path().to_owned();
+        config.state.dir = dir.path().into();
         let mut store = AnyStore::new(&config).expect("a store");
         store.clear().expect("a folder that can be written");
-        Self { store, config, _folder: folder }
+        Self { store, config, _dir: dir }
     }
 
     /// How long it takes to open the store and to have all rows in a table.

@@ -73,7 +73,7 @@ impl Contender for Quipu {
 
     fn restart(&self, site: &Site<'_>, load: &Load) -> Result<Duration> {
         let mut totals = Totals::read(site.cluster, &site.output())?;
-        totals.to_end()?;
+        totals.catch_up()?;
         let process = Self::start(site, &load.topic, &[])?;
         let took = totals.until(&load.totals)? - process.began;
         process.stop()?;

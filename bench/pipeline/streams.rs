@@ -111,7 +111,7 @@ impl Contender for Streams {
 
     fn restart(&self, site: &Site<'_>, load: &Load) -> Result<Duration> {
         let mut totals = Totals::read(site.cluster, &site.output())?;
-        totals.to_end()?;
+        totals.catch_up()?;
         let mut jvm = self.jvm(site)?;
         start(&mut jvm, site, &load.topic)?;
         let took = totals.until(&load.totals)? - jvm.began;

@@ -51,7 +51,7 @@ impl Totals {
     }
 
     /// Reads what is there now.
-    pub(crate) fn to_end(&mut self) -> Result<()> {
+    pub(crate) fn catch_up(&mut self) -> Result<()> {
         while self.poll(Duration::from_secs(1))?.is_some() {}
         Ok(())
     }
