@@ -75,7 +75,7 @@ fn a_signal_gives_the_terminal_back_and_the_log_is_in_its_file() {
     terminal.enter(&format!("sh -c 'echo $$ > pid; exec {command}'; echo \"exit $?\""));
     let screen = terminal.wait_for("the trouble in words", |screen| screen.contains("CONNECTING"));
     assert!(!screen.contains("ERROR") && !screen.contains("rdkafka"), "{screen}");
-    wait("the log", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("127.0.0.1:9")).then_some(()));
+    assert!(eventually(|| std::fs::read_to_string(&log).is_ok_and(|log| log.contains("127.0.0.1:9"))), "no log");
     let pid = std::fs::read_to_string(terminal.folder().join("pid")).unwrap();
     assert!(Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap().success());
     terminal.wait_for("the end", |screen| screen.contains("exit 0"));
@@ -132,17 +132,15 @@ impl Terminal {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
     }
 
+    #[track_caller]
     fn wait_for(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
+        let found = eventually(|| {
             last = self.screen();
-            if condition(&last) {
-                return last;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("no sign of {what}:\n{last}");
+            condition(&last)
+        });
+        assert!(found, "no sign of {what}:\n{last}");
+        last
     }
 
     /// Whether the alternate screen and the cursor are there.
@@ -175,10 +173,17 @@ impl Drop for Terminal {
     }
 }
 
-fn wait(what: &str, mut condition: impl FnMut() -> Option<()>) {
+/// Whether this becomes true in time.
+#[expect(clippy::disallowed_methods, reason = "nothing tells when a screen or a file changed")]
+fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
-    while condition().is_none() {
-        assert!(Instant::now() < deadline, "no sign of {what}");
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
         thread::sleep(Duration::from_millis(50));
     }
 }
