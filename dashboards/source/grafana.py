@@ -82,6 +82,24 @@ def data_source(language):
     }
 
 
+def query_variable(source, name, label, description, query, regex="", multi=False, sort=1, every=".*"):
+    """A variable whose values the data source is asked for; `every` is what stands for all of them."""
+    found = {
+        "name": name,
+        "label": label,
+        "description": description,
+        "type": "query",
+        "datasource": {"type": source, "uid": "${datasource}"},
+        "query": query,
+        "refresh": 2,
+        "regex": regex,
+        "sort": sort,
+        "multi": multi,
+        "includeAll": multi,
+    }
+    return found | {"allValue": every} if multi else found
+
+
 def choice(name, label, description, values):
     """A variable whose values are written here; the first is the default."""
     options = [{"text": value, "value": value, "selected": value == values[0]} for value in values]

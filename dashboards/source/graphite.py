@@ -3,6 +3,8 @@
 A series has a point when it changed, and one a minute otherwise; so seconds without a point have the value before them.
 """
 
+from .grafana import query_variable
+
 SOURCE = "graphite"
 BARS_ARE_ROWS = False
 INTERVAL = "1s"
@@ -13,21 +15,8 @@ def query(target):
     return {"target": target, "textEditor": True}
 
 
-def variable(name, label, description, definition, regex="", multi=False):
-    found = {
-        "name": name,
-        "label": label,
-        "description": description,
-        "type": "query",
-        "datasource": {"type": SOURCE, "uid": "${datasource}"},
-        "query": definition,
-        "refresh": 2,
-        "regex": regex,
-        "sort": 1,
-        "multi": multi,
-        "includeAll": multi,
-    }
-    return found | {"allValue": "*"} if multi else found
+def variable(name, label, description, definition, **options):
+    return query_variable(SOURCE, name, label, description, definition, every="*", **options)
 
 
 PREFIX = {

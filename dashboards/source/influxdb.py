@@ -3,6 +3,8 @@
 A series has a point when it changed, and one a minute otherwise; so windows without a point have the value before them.
 """
 
+from .grafana import query_variable
+
 SOURCE = "influxdb"
 # The bars of a chart are the rows of one table.
 BARS_ARE_ROWS = True
@@ -15,21 +17,8 @@ def query(flux):
     return {"query": flux}
 
 
-def variable(name, label, description, flux, regex="", multi=False, sort=1):
-    found = {
-        "name": name,
-        "label": label,
-        "description": description,
-        "type": "query",
-        "datasource": {"type": SOURCE, "uid": "${datasource}"},
-        "query": {"query": flux, "refId": name},
-        "refresh": 2,
-        "regex": regex,
-        "sort": sort,
-        "multi": multi,
-        "includeAll": multi,
-    }
-    return found | {"allValue": ".*"} if multi else found
+def variable(name, label, description, flux, **options):
+    return query_variable(SOURCE, name, label, description, {"query": flux, "refId": name}, **options)
 
 
 SCHEMA = 'import "influxdata/influxdb/schema"\n\n'

@@ -1,5 +1,7 @@
 """PromQL over what `/metrics/totals` tells (job $job) and the aggregator's own `/metrics` (job $aggregator)."""
 
+from .grafana import query_variable
+
 SOURCE = "prometheus"
 BARS_ARE_ROWS = False
 # The data source knows how often it scrapes.
@@ -13,21 +15,8 @@ def query(expression, legend="__auto", instant=False, table=False):
     return target | {"format": "table" if table else "time_series"}
 
 
-def variable(name, label, description, definition, regex="", multi=False, sort=1):
-    found = {
-        "name": name,
-        "label": label,
-        "description": description,
-        "type": "query",
-        "datasource": {"type": SOURCE, "uid": "${datasource}"},
-        "query": {"query": definition, "refId": name},
-        "refresh": 2,
-        "regex": regex,
-        "sort": sort,
-        "multi": multi,
-        "includeAll": multi,
-    }
-    return found | {"allValue": ".*"} if multi else found
+def variable(name, label, description, definition, **options):
+    return query_variable(SOURCE, name, label, description, {"query": definition, "refId": name}, **options)
 
 
 # The totals' job, and the aggregator's own: only the latter has the gauge quipu_ready.
