@@ -90,8 +90,10 @@ fn what_is_logged_while_the_dashboard_is_there_comes_after_it() {
     assert!(!screen.contains("ERROR"), "{screen}");
     terminal.wait_for("the trouble", |screen| screen.contains("DISCONNECTED"));
     terminal.press(&["q"]);
-    let after = terminal.wait_for("the end", |screen| screen.contains("exit 0"));
+    terminal.wait_for("the end", |screen| screen.contains("exit 0"));
+    let after = terminal.capture(&["-S", "-"]);
     assert!(after.contains("librdkafka") && after.contains("refused"), "{after}");
+    assert!(after.lines().count() < 100, "one trouble floods the log: {after}");
     terminal.assert_restored();
 }
 
@@ -129,7 +131,13 @@ impl Terminal {
 
     /// What it shows.
     fn screen(&self) -> String {
-        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
+        self.capture(&[])
+    }
+
+    /// What it shows; with `-S -` after all that has left it at its top.
+    fn capture(&self, arguments: &[&str]) -> String {
+        let captured = self.tmux(&[&["capture-pane", "-p"], arguments].concat());
+        String::from_utf8_lossy(&captured.stdout).into_owned()
     }
 
     #[track_caller]

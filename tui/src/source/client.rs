@@ -49,9 +49,10 @@ impl ClientContext for Context {
         }
     }
 
+    /// That no broker can be reached comes here dozens of times a second; why that is was said once, to `log`.
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(target: "librdkafka", %error, "{reason}");
+            tracing::debug!(target: "librdkafka", %error, "{reason}");
         }
     }
 }
