@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use quipu_aggregator::{Settings, SourceRecord, Topology};
-use quipu_bench::{Record, is_whole, plain, report};
+use quipu_aggregator::{SourceRecord, Topology};
+use quipu_bench::{Record, is_whole, plain, report, topology};
 use quipu_record::decode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -78,15 +78,8 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(rows: u64, counters: u64, record: &'a dyn Fn(u64, u64) -> Record) -> Self {
-        let settings = Settings {
-            instance_timeout_ms: 30_000,
-            refresh_interval_ms: 60_000,
-            max_rows: 5_000_000,
-            max_series: 1_000_000,
-            audits: Vec::new(),
-        };
         let chunk = (1000 / counters).max(1);
-        let mut table = Self { topology: Topology::new(settings), rows, chunk, offset: 0, record };
+        let mut table = Self { topology: topology(), rows, chunk, offset: 0, record };
         for row in 0..rows {
             table.apply(&record(row, 0));
         }

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use metrics::{counter, with_local_recorder};
-use quipu_aggregator::{Settings, SourceRecord, Topology};
-use quipu_bench::{Record, is_whole, plain, report};
+use quipu_aggregator::SourceRecord;
+use quipu_bench::{Record, is_whole, plain, report, topology};
 use quipu_reporter::KafkaReporter;
 
 const NOW: i64 = 1_718_900_000_000;
@@ -38,16 +38,9 @@ fn counting() {
 }
 
 fn table(what: &str, rows: u64, record: impl Fn(u64) -> Record) {
-    let settings = Settings {
-        instance_timeout_ms: 30_000,
-        refresh_interval_ms: 60_000,
-        max_rows: 5_000_000,
-        max_series: 1_000_000,
-        audits: Vec::new(),
-    };
-    let mut topology = None;
+    let mut kept = None;
     let allocated = measure(|| {
-        let topology = topology.insert(Topology::new(settings));
+        let topology = kept.insert(topology());
         for row in 0..rows {
             let (key, value) = record(row);
             let offset = i64::try_from(row).expect("few rows");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use quipu_aggregator::engine::{Checkpoint, Output, Store as _};
 use quipu_aggregator::store::AnyStore;
-use quipu_aggregator::{Config, Settings, SourceRecord, Topology};
-use quipu_bench::{is_whole, plain};
+use quipu_aggregator::{Config, SourceRecord};
+use quipu_bench::{is_whole, plain, topology};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_718_900_000_000;
@@ -96,16 +96,6 @@ impl Folder {
         assert_eq!(topology.rows() as u64, rows);
         took
     }
-}
-
-fn topology() -> Topology {
-    Topology::new(Settings {
-        instance_timeout_ms: 30_000,
-        refresh_interval_ms: 60_000,
-        max_rows: 5_000_000,
-        max_series: 1_000_000,
-        audits: Vec::new(),
-    })
 }
 
 fn checkpoint(rows: u64) -> Checkpoint {

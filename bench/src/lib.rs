@@ -1,6 +1,8 @@
-//! Records to measure with: what the benchmarks of the parts have in common.
+//! Records to measure with, and the topology that takes them: what the benchmarks of the parts have in common.
 
 use std::fmt::Write as _;
+
+use quipu_aggregator::{Settings, Topology};
 
 /// Whether time matters. Otherwise this is a test, which only shows that the benchmark works: cargo says `--bench`
 /// where it is none.
@@ -37,4 +39,16 @@ pub fn report(run: u64, counters: u64, seq: u64) -> Record {
     }
     value.push_str("]}");
     (format!("app-{run}/{id}"), value)
+}
+
+/// An empty topology whose limits no benchmark reaches.
+#[must_use]
+pub fn topology() -> Topology {
+    Topology::new(Settings {
+        instance_timeout_ms: 30_000,
+        refresh_interval_ms: 60_000,
+        max_rows: 5_000_000,
+        max_series: 1_000_000,
+        audits: Vec::new(),
+    })
 }
