@@ -1,71 +1,23 @@
 //! Verifying and forgetting beside a real aggregator, on the embedded broker.
 
-use std::thread::JoinHandle;
+#[path = "../../aggregator/tests/embedded/fleet.rs"]
+mod fleet;
+#[path = "../../aggregator/tests/embedded/running.rs"]
+mod running;
+
 use std::time::{Duration, Instant, SystemTime};
 
-use quipu_aggregator::config::{Audit, StoreKind};
-use quipu_aggregator::{Config, Error as AggregatorError, run};
+use quipu_aggregator::Config;
 use quipu_broker::EmbeddedBroker;
 use quipu_record::{Aggregate, AggregateType};
 use quipu_verify::{Error, Forgetting, Liveness, Problem, Report, Target, verify};
-use rdkafka::config::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use tokio::sync::oneshot;
 
-const RUN: &str = "01920000-0000-7000-8000-000000000001";
-const RESTARTED: &str = "01920000-0000-7000-8000-000000000002";
+use fleet::{Fleet, RESTARTED, RUN};
+use running::Running;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Fleet {
-    broker: EmbeddedBroker,
-    producer: BaseProducer,
-}
-
 impl Fleet {
-    fn start() -> Self {
-        let broker = EmbeddedBroker::start().expect("a broker");
-        for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
-            broker.create_topic(topic, 1).expect("a topic");
-        }
-        let producer =
-            ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().expect("a producer");
-        Self { broker, producer }
-    }
-
-    fn config(&self) -> Config {
-        let mut config = Config { commit_interval: Duration::from_millis(50), ..Config::default() };
-        config.kafka.brokers = self.broker.bootstrap_servers();
-        config.kafka.properties.insert("fetch.wait.max.ms", "10");
-        config.http.listen = None;
-        config.state.store = StoreKind::Memory;
-        config.audits = vec![Audit {
-            name: "all".to_owned(),
-            sent: "sent".parse().expect("a selector"),
-            processed: "done".parse().expect("a selector"),
-        }];
-        config
-    }
-
-    fn send(&self, topic: &str, key: &str, value: Option<&[u8]>) {
-        let mut record = BaseRecord::<str, [u8]>::to(topic).key(key);
-        if let Some(value) = value {
-            record = record.payload(value);
-        }
-        self.producer.send(record).map_err(|(error, _)| error).expect("sent");
-        self.producer.flush(Duration::from_secs(10)).expect("delivered");
-    }
-
-    fn count(&self, key: &str, name: &str, count: u64) {
-        self.send("metrics", key, Some(format!(r#"{{"name":"{name}","count":{count}}}"#).as_bytes()));
-    }
-
-    fn report(&self, instance: &str, run: &str, seq: u64, is_final: bool, counters: &str) {
-        let value = format!(
-            r#"{{"v":1,"instance":"{instance}","run":"{run}","at":1,"seq":{seq},"interval_ms":1000,"final":{is_final},"counters":[{counters}]}}"#
-        );
-        self.send("metrics", &format!("{instance}/{run}"), Some(value.as_bytes()));
-    }
-
     /// Two instances, one of which was restarted, plain counters, and what is bad, stale and gone.
     fn lives(&self) {
         self.count("app-9:sent", "sent", 100);
@@ -74,10 +26,10 @@ impl Fleet {
         self.report("app-1", RUN, 1, false, r#"{"name":"done","value":20}"#);
         self.report("app-1", RESTARTED, 0, true, r#"{"name":"done","value":7}"#);
         self.report("app-2", RUN, 0, false, r#"{"name":"done","labels":{"topic":"a"},"value":50}"#);
-        self.send("metrics", "app-9:sent", Some(b"{}"));
+        self.send("metrics", Some("app-9:sent"), Some(b"{}"));
         self.count("app-9:sent", "sent", 3);
         self.count("app-8:gone", "gone", 3);
-        self.send("metrics", "app-8:gone", None);
+        self.send("metrics", Some("app-8:gone"), None);
     }
 }
 
@@ -95,30 +47,6 @@ fn verified(config: &Config, series: usize) -> Report {
     }
 }
 
-/// An aggregator on a thread of its own.
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<Result<(), AggregatorError>>,
-}
-
-impl Running {
-    fn start(config: Config) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(run(config, async {
-                let _ = stopped.await;
-            }))
-        });
-        Self { stop, thread }
-    }
-
-    fn stop(self) {
-        let _ = self.stop.send(());
-        self.thread.join().expect("no panic").expect("a clean stop");
-    }
-}
-
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     i64::try_from(since.as_millis()).expect("not so far ahead")
@@ -127,14 +55,14 @@ fn now() -> i64 {
 #[test]
 fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     let fleet = Fleet::start();
-    let config = fleet.config();
+    let config = fleet.audited();
     let aggregator = Running::start(config.clone());
     fleet.lives();
     // sent, done, done by topic, seen, gone, and the audit's three
     let report = verified(&config, 8);
     assert_eq!(report.differences, []);
     assert_eq!((report.by_log, report.with_changelog, report.unanswered.len()), (report.aggregates, 0, 0));
-    aggregator.stop();
+    aggregator.stop().expect("a clean stop");
     let report = verified(&config, 8);
     assert_eq!(report.differences, []);
     // app-1 twice, app-2, app-9 and the aggregator itself
@@ -144,7 +72,7 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     let kind = AggregateType::Counter;
     let offset = report.log_end - 1;
     let falsified = Aggregate { series, kind, count: 48, timestamp: now(), offset, instances: 1 };
-    fleet.send("metrics-agg", "done", Some(&falsified.to_json()));
+    fleet.send("metrics-agg", Some("done"), Some(&falsified.to_json()));
     let report = verify(&config, &mut |_| {}).expect("an answer");
     let [difference] = &*report.differences else { panic!("{report:#?}") };
     assert_eq!((difference.problem, &*difference.name, difference.offset), (Problem::Total, "done", Some(offset)));
@@ -154,7 +82,7 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
 #[test]
 fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
     let fleet = Fleet::start();
-    let config = fleet.config();
+    let config = fleet.audited();
     let aggregator = Running::start(config.clone());
     fleet.lives();
     verified(&config, 8);
@@ -183,14 +111,14 @@ fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
     assert_eq!(found.subtractions().first().map(|part| part.count), Some(103));
     found.forget(PATIENCE, &mut |_| {}).expect("it shows");
     assert_eq!(verified(&config, 8).differences, []);
-    aggregator.stop();
+    aggregator.stop().expect("a clean stop");
 }
 
 #[test]
 fn without_an_aggregator_forgetting_says_that_nothing_shows_it() {
     let fleet = Fleet::start();
     fleet.lives();
-    let config = fleet.config();
+    let config = fleet.audited();
     let found = Forgetting::find(&config, Target::Instance("app-1".to_owned()), &mut |_| {}).expect("the log");
     let error = found.forget(Duration::from_millis(200), &mut |_| {}).expect_err("nobody subtracts");
     assert!(error.to_string().contains("is the aggregator running?"), "{error}");

@@ -1,71 +1,24 @@
 //! The whole aggregator against the embedded broker.
 
+mod fleet;
+mod running;
+
 use std::collections::BTreeMap;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::config::{Audit, StoreKind};
-use quipu_aggregator::{Config, Error, run};
+use quipu_aggregator::Config;
 use quipu_broker::EmbeddedBroker;
 use quipu_record::Aggregate;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::BaseRecord;
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::oneshot;
 
-const RUN: &str = "01920000-0000-7000-8000-000000000001";
-const RESTARTED: &str = "01920000-0000-7000-8000-000000000002";
-
-struct Fleet {
-    broker: EmbeddedBroker,
-    producer: BaseProducer,
-}
+use fleet::{Fleet, RESTARTED, RUN};
+use running::Running;
 
 impl Fleet {
-    fn start() -> Self {
-        let broker = EmbeddedBroker::start().expect("a broker");
-        for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
-            broker.create_topic(topic, 1).expect("a topic");
-        }
-        let producer =
-            ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().expect("a producer");
-        Self { broker, producer }
-    }
-
-    fn config(&self) -> Config {
-        let mut config = Config { commit_interval: Duration::from_millis(50), ..Config::default() };
-        config.kafka.brokers = self.broker.bootstrap_servers();
-        config.kafka.properties.insert("fetch.wait.max.ms", "10");
-        config.http.listen = None;
-        config.state.store = StoreKind::Memory;
-        config
-    }
-
-    fn send(&self, key: Option<&str>, value: Option<&[u8]>) {
-        let mut record = BaseRecord::<str, [u8]>::to("metrics");
-        if let Some(key) = key {
-            record = record.key(key);
-        }
-        if let Some(value) = value {
-            record = record.payload(value);
-        }
-        self.producer.send(record).map_err(|(error, _)| error).expect("sent");
-        self.producer.flush(Duration::from_secs(10)).expect("delivered");
-    }
-
-    fn count(&self, key: &str, name: &str, count: u64) {
-        self.send(Some(key), Some(format!(r#"{{"name":"{name}","count":{count}}}"#).as_bytes()));
-    }
-
-    fn report(&self, run: &str, seq: u64, counters: &str) {
-        let value = format!(
-            r#"{{"v":1,"instance":"app-1","run":"{run}","at":1,"seq":{seq},"interval_ms":1000,"final":false,"counters":[{counters}]}}"#
-        );
-        self.send(Some(&format!("app-1/{run}")), Some(value.as_bytes()));
-    }
-
     fn reader(&self, topic: &str) -> BaseConsumer {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.broker.bootstrap_servers())
@@ -109,48 +62,25 @@ impl Outsider {
     }
 }
 
-/// An aggregator on a thread of its own.
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<Result<(), Error>>,
-}
-
-impl Running {
-    fn start(config: Config) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(run(config, async {
-                let _ = stopped.await;
-            }))
-        });
-        Self { stop, thread }
-    }
-
-    fn stop(self) -> Result<(), Error> {
-        let _ = self.stop.send(());
-        self.thread.join().expect("no panic")
-    }
-}
-
 #[test]
 fn totals_are_the_sums_of_the_latest_reports_and_survive_a_restart() {
     let fleet = Fleet::start();
-    let mut config = fleet.config();
-    config.audits = vec![Audit {
-        name: "all".to_owned(),
-        sent: "sent".parse().expect("a selector"),
-        processed: "done".parse().expect("a selector"),
-    }];
+    let config = fleet.audited();
     let mut outsider = Outsider::new(&fleet);
     let aggregator = Running::start(config.clone());
     fleet.count("app-2:done", "done", 5);
-    fleet.report(RUN, 1, r#"{"name":"done","value":10},{"name":"sent","labels":{"topic":"auth"},"value":30}"#);
+    fleet.report(
+        "app-1",
+        RUN,
+        1,
+        false,
+        r#"{"name":"done","value":10},{"name":"sent","labels":{"topic":"auth"},"value":30}"#,
+    );
     outsider.until("done", 15);
     outsider.until(r#"sent{topic="auth"}"#, 30);
     outsider.until(r#"quipu_audit_delta{audit="all"}"#, -15);
     // The same instance starts again: its earlier run keeps counting.
-    fleet.report(RESTARTED, 1, r#"{"name":"done","value":1}"#);
+    fleet.report("app-1", RESTARTED, 1, false, r#"{"name":"done","value":1}"#);
     outsider.until("done", 16);
     aggregator.stop().expect("a clean stop");
     fleet.count("app-2:done", "done", 25);
@@ -182,7 +112,7 @@ fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
     ];
     fleet.count("app-1:done", "done", 7);
     for (key, value, _) in bad {
-        fleet.send(key, Some(value));
+        fleet.send("metrics", key, Some(value));
     }
     fleet.count("app-2:done", "done", 1);
     outsider.until("done", 8);
@@ -192,7 +122,7 @@ fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
     let aggregator = Running::start(fleet.config());
     fleet.count("app-2:done", "done", 2);
     outsider.until("done", 9);
-    fleet.send(Some("k"), Some(b"last"));
+    fleet.send("metrics", Some("k"), Some(b"last"));
     fleet.count("app-2:done", "done", 3);
     outsider.until("done", 10);
     aggregator.stop().expect("a clean stop");
