@@ -2,17 +2,22 @@
 //!
 //! It is written against two traits, so that the same code runs on Kafka and RocksDB and in the simulation.
 //!
-//! A commit is: the totals, the changelog and the dead letters, then the group's offset, made visible together by
-//! [`Log::end`] (one transaction with exactly-once; with at-least-once each step is durable by itself, in this order);
-//! and only after that the local store. So the store is never ahead of the changelog, and whatever it lacks, the
-//! changelog has.
+//! A commit is a cut of what changed, and many small steps that make it durable, with records applied between them: the
+//! copies of bad records; the totals and the changelog, then the group's offset, made visible together by [`Log::end`]
+//! (one transaction with exactly-once; with at-least-once each is durable by itself, the offset last); and only after
+//! that the local store. So the store is never ahead of the changelog, and whatever it lacks, the changelog has.
 
+mod commit;
 mod ports;
 
-use quipu_record::{Aggregate, BadRecord};
+use std::time::Duration;
+
+use quipu_record::BadRecord;
 use tracing::{error, info, warn};
 
-pub use ports::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
+use commit::Commit;
+pub use commit::Committed;
+pub use ports::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Output, RowSink, Store};
 
 use crate::dead_letter::dead_letter;
 use crate::presence::Events;
@@ -25,6 +30,8 @@ const OLDEST_STORE_MS: i64 = 12 * 60 * 60 * 1000;
 const DEAD_LETTERS: usize = 1000;
 /// How many restored rows are written to the store at once.
 const RESTORE_ROWS: usize = 10_000;
+/// How many records of a commit are handed over in one step: a millisecond or two.
+const RECORDS_PER_STEP: usize = 1000;
 
 /// The topology, the log it reads from and writes to, and the store of its rows.
 pub struct Engine<L, S> {
@@ -32,11 +39,15 @@ pub struct Engine<L, S> {
     pub log: L,
     /// The local store.
     pub store: S,
+    /// How many records of a commit are handed over in one step; 1000 unless it is set.
+    pub records_per_step: usize,
     settings: Settings,
     source_topic: String,
     topology: Topology,
     state: State,
     dead_letters: Vec<Output>,
+    /// The commit under way.
+    commit: Option<Commit>,
     /// The group's offset.
     committed: i64,
     /// The next changelog offset.
@@ -54,19 +65,6 @@ pub enum State {
     Running,
 }
 
-/// What a commit contained.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// The next source offset.
-    pub position: i64,
-    /// The totals that changed or were said again.
-    pub totals: Vec<Aggregate>,
-    /// How many rows.
-    pub rows: usize,
-    /// How many bad records.
-    pub dead_letters: usize,
-}
-
 impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     /// An engine that waits for the partition.
     #[must_use]
@@ -74,11 +72,13 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Self {
             log,
             store,
+            records_per_step: RECORDS_PER_STEP,
             topology: Topology::new(settings.clone()),
             settings,
             source_topic: source_topic.into(),
             state: State::Waiting,
             dead_letters: Vec::new(),
+            commit: None,
             committed: 0,
             changelog: 0,
         }
@@ -126,6 +126,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
 
     /// The partition is another process's: forgets everything.
     pub fn revoked(&mut self) {
+        self.log.release();
         self.forget();
         self.store.close();
     }
@@ -133,14 +134,16 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     /// Leaves it to the group who has the partition; nothing of the last commit counts unless Kafka has it.
     fn rejoin(&mut self, why: &str) {
         warn!(why, "the partition or the commit is lost; joining the group again");
-        self.revoked();
         self.log.rejoin();
+        self.forget();
+        self.store.close();
     }
 
     fn forget(&mut self) {
         self.state = State::Waiting;
         self.topology = Topology::new(self.settings.clone());
         self.dead_letters.clear();
+        self.commit = None;
     }
 
     fn restore(&mut self, now: i64) -> Result<(), Failure<L::Error>> {
@@ -222,8 +225,9 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             return None;
         }
         let result = self.topology.process(record, now);
+        // The rows may be ahead of what was read again, but not all of them: a commit may have been cut short.
         if let State::CatchingUp(end) = self.state
-            && self.topology.position() >= end
+            && record.offset + 1 >= end
         {
             self.caught_up();
         }
@@ -251,96 +255,77 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.dead_letters.len() >= DEAD_LETTERS
     }
 
-    /// Commits what changed, if anything did.
+    /// Whether every record that was applied is committed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.topology.position() == self.committed
+    }
+
+    /// Whether a commit is under way.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.commit.is_some()
+    }
+
+    /// Begins a commit of what changed, if anything did and none is under way. [`Self::advance`] makes its steps.
+    pub fn begin_commit(&mut self, now: i64) {
+        if self.commit.is_some() {
+            return;
+        }
+        let commit = match self.state {
+            // Nothing may be said yet, but bad records must not pile up.
+            State::CatchingUp(_) if self.is_full() => {
+                Commit::of_dead_letters(std::mem::take(&mut self.dead_letters), now)
+            }
+            State::Waiting | State::CatchingUp(_) => return,
+            State::Running => Commit::cut(&mut self.topology, std::mem::take(&mut self.dead_letters), now),
+        };
+        if !commit.is_empty(self.committed) {
+            self.commit = Some(commit);
+        }
+    }
+
+    /// Makes the next step of the commit under way, and gives what it contained when that was the last. Where there is
+    /// nothing to do but to wait for Kafka, it waits for no longer than `patience`.
     ///
     /// # Errors
     /// What nothing mends. What was not committed is computed again at the next start.
-    pub fn commit(&mut self, now: i64) -> Result<Option<Committed>, L::Error> {
-        let batch = match self.state {
-            State::Running => self.take_batch(now),
-            // Nothing may be said yet, but bad records must not pile up.
-            State::CatchingUp(_) if self.is_full() => {
-                Batch { dead_letters: std::mem::take(&mut self.dead_letters), ..Batch::default() }
+    pub fn advance(&mut self, patience: Duration) -> Result<Option<Committed>, L::Error> {
+        let Some(mut commit) = self.commit.take() else { return Ok(None) };
+        match commit.step(&mut self.log, self.records_per_step, patience) {
+            Ok(false) => {}
+            Ok(true) => return self.committed(commit).map(Some),
+            Err(Failure::Fatal(error)) => return Err(error),
+            Err(Failure::Lost(why)) => {
+                self.rejoin(&why);
+                return Ok(None);
             }
-            _ => return Ok(None),
-        };
-        let Batch { dead_letters, aggregates, rows, position, .. } = &batch;
-        if dead_letters.is_empty() && aggregates.is_empty() && rows.is_empty() && *position == Some(self.committed) {
-            return Ok(None);
-        }
-        loop {
-            match self.attempt(&batch) {
-                Ok(changelog) => {
-                    self.changelog = changelog.unwrap_or(self.changelog);
-                    break;
-                }
-                Err(Failure::Fatal(error)) => return Err(error),
-                Err(Failure::Lost(why)) => {
-                    self.rejoin(&why);
-                    return Ok(None);
-                }
-                Err(Failure::Again(why) | Failure::Undone(why)) => {
-                    warn!(why, "the commit was undone, and is made again");
-                    if !self.log.pause() {
-                        return Err(self.log.gave_up());
-                    }
-                    match self.log.abort() {
-                        Err(Failure::Fatal(error)) => return Err(error),
-                        Err(Failure::Lost(why)) => {
-                            self.rejoin(&why);
-                            return Ok(None);
-                        }
-                        // If it is not undone yet, the next attempt says so.
-                        Ok(()) | Err(Failure::Again(_) | Failure::Undone(_)) => {}
-                    }
-                }
+            Err(Failure::Undone(why)) => {
+                warn!(why, "the commit was undone, and is made again");
+                commit.undo();
+                self.pause()?;
+            }
+            Err(Failure::Again(why)) => {
+                warn!(why, "a step of the commit is made again");
+                self.pause()?;
             }
         }
-        if let Some(position) = *position {
+        self.commit = Some(commit);
+        Ok(None)
+    }
+
+    fn pause(&mut self) -> Result<(), L::Error> {
+        if self.log.pause() { Ok(()) } else { Err(self.log.gave_up()) }
+    }
+
+    /// Kafka has it: so may the store.
+    fn committed(&mut self, commit: Commit) -> Result<Committed, L::Error> {
+        self.changelog = commit.changelog.unwrap_or(self.changelog);
+        if let Some(position) = commit.position {
             self.committed = position;
-            let checkpoint = Checkpoint { position, changelog: self.changelog, written_at: now };
-            self.store.write(rows, Some(checkpoint))?;
+            let checkpoint = Checkpoint { position, changelog: self.changelog, written_at: commit.at };
+            self.store.write(&commit.rows, Some(checkpoint))?;
         }
-        let position = self.committed;
-        let (rows, dead_letters) = (rows.len(), dead_letters.len());
-        Ok(Some(Committed { position, totals: batch.totals, rows, dead_letters }))
-    }
-
-    fn take_batch(&mut self, now: i64) -> Batch {
-        let totals = self.topology.take_aggregates(now);
-        let aggregates = totals.iter().map(|aggregate| {
-            let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
-            Output { key: Some(key), value: Some(value), headers: Vec::new() }
-        });
-        let aggregates = aggregates.collect();
-        let mut rows = Vec::new();
-        self.topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
-        let dead_letters = std::mem::take(&mut self.dead_letters);
-        Batch { dead_letters, aggregates, totals, rows, position: Some(self.topology.position()) }
-    }
-
-    fn attempt(&mut self, batch: &Batch) -> Result<Option<i64>, Failure<L::Error>> {
-        self.step(Log::begin)?;
-        let changelog = self.log.publish(batch)?;
-        if let Some(position) = batch.position {
-            self.step(|log| log.offset(position))?;
-        }
-        self.step(Log::end)?;
-        Ok(changelog)
-    }
-
-    /// Makes one step until it is known whether it was done.
-    fn step(&mut self, mut step: impl FnMut(&mut L) -> Result<(), Failure<L::Error>>) -> Result<(), Failure<L::Error>> {
-        loop {
-            match step(&mut self.log) {
-                Err(Failure::Again(why)) => {
-                    warn!(why, "a step of the commit is made again");
-                    if !self.log.pause() {
-                        return Err(Failure::Fatal(self.log.gave_up()));
-                    }
-                }
-                done => return done,
-            }
-        }
+        Ok(commit.into_committed(self.committed))
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Instruments {
     series: Gauge,
     ready: Gauge,
     commit_seconds: Histogram,
+    commit_pause_seconds: Histogram,
 }
 
 impl Instruments {
@@ -51,6 +52,8 @@ impl Instruments {
         let series = gauge("quipu_series", "Series that have a total");
         let ready = gauge("quipu_ready", "1 once the log was read to the end that it had at assignment");
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
+        let longest_step = "The longest step of each commit: so long no record was applied";
+        let commit_pause_seconds = described.histogram("quipu_commit_pause_seconds", longest_step);
         for (name, help) in [
             ("quipu_aggregates_published_total", "Aggregates that Kafka accepted"),
             ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
@@ -82,6 +85,7 @@ impl Instruments {
             series,
             ready,
             commit_seconds,
+            commit_pause_seconds,
         }
     }
 
@@ -131,9 +135,10 @@ impl Instruments {
         self.silent.increment(silent);
     }
 
-    pub(crate) fn committed(&self, took: Duration) {
+    pub(crate) fn committed(&self, took: Duration, longest_step: Duration) {
         self.commits.increment(1);
         self.commit_seconds.record(took.as_secs_f64());
+        self.commit_pause_seconds.record(longest_step.as_secs_f64());
     }
 }
 

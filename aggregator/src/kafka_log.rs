@@ -11,10 +11,10 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tracing::{error, warn};
 
 use crate::client::{Logged, client_config};
-use crate::config::{Config, ProcessingGuarantee};
-use crate::engine::{Assigned, Batch, Failure, Log, Output, RowSink};
+use crate::config::{Config, ProcessingGuarantee, Topics};
+use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
-use crate::publisher::{Publisher, TRANSACTION_TIMEOUT};
+use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
 use crate::shared::Shared;
 use crate::source::{Source, SourceEnds};
 
@@ -34,6 +34,8 @@ pub(crate) struct KafkaLog {
     outputs: Option<Publisher>,
     /// When the first transaction began of those that came to no end yet, or were undone.
     began: Option<Instant>,
+    /// When records were last handed over.
+    sent: Instant,
     dead_letters: Publisher,
     stopping_since: Option<Instant>,
 }
@@ -49,6 +51,7 @@ impl KafkaLog {
             source,
             outputs: None,
             began: None,
+            sent: Instant::now(),
             stopping_since: None,
         })
     }
@@ -57,8 +60,8 @@ impl KafkaLog {
         self.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
     }
 
-    fn outputs(&mut self) -> Step<&mut Publisher> {
-        self.outputs.as_mut().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
+    fn outputs(&self) -> Step<&Publisher> {
+        self.outputs.as_ref().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
     }
 
     /// The brokers end a transaction that is open for too long, because they were away, say. To its producer that looks as
@@ -70,29 +73,6 @@ impl KafkaLog {
             }
             failure => failure,
         }
-    }
-
-    /// Gives where the topic ends after the batch.
-    fn publish_to(&mut self, topic: &str, batch: &[Output]) -> Step<Option<i64>> {
-        let published = self.outputs()?.publish(topic, batch);
-        match published.rejected.into_iter().next() {
-            Some(error) => Err(self.within_transaction(rejection(topic, error))),
-            None => Ok(published.next_offset),
-        }
-    }
-
-    fn publish_dead_letters(&mut self, batch: &[Output]) -> Step<()> {
-        let topic = &self.config.topics.dead_letters;
-        let rejected = self.dead_letters.publish(topic, batch).rejected;
-        if let Some(error) = rejected.iter().find(|error| may_heal(error)) {
-            return Err(Failure::Undone(format!("dead letters to {topic}: {error}")));
-        }
-        self.shared.lose_dead_letters(rejected.len());
-        if let Some(error) = rejected.first() {
-            let lost = rejected.len();
-            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
-        }
-        Ok(())
     }
 }
 
@@ -161,6 +141,20 @@ impl Log for KafkaLog {
         self.source.seek(position).map_err(|error| Failure::Again(error.to_string()))
     }
 
+    fn dead_letters(&mut self, copies: &[Output]) -> Step<()> {
+        let topic = &self.config.topics.dead_letters;
+        let rejected = self.dead_letters.publish(topic, copies).rejected;
+        if let Some((_, error)) = rejected.iter().find(|(_, error)| may_heal(error)) {
+            return Err(Failure::Again(format!("copies of bad records to {topic}: {error}")));
+        }
+        self.shared.lose_dead_letters(rejected.len());
+        if let Some((_, error)) = rejected.first() {
+            let lost = rejected.len();
+            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+        }
+        Ok(())
+    }
+
     fn begin(&mut self) -> Step<()> {
         if self.exactly_once() {
             let result = self.outputs()?.begin_transaction();
@@ -170,20 +164,29 @@ impl Log for KafkaLog {
         Ok(())
     }
 
-    fn publish(&mut self, batch: &Batch) -> Step<Option<i64>> {
-        if !batch.dead_letters.is_empty() {
-            self.publish_dead_letters(&batch.dead_letters)?;
+    fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
+        self.sent = Instant::now();
+        let Topics { aggregates, state, .. } = &self.config.topics;
+        self.outputs()?.send(if to == Destination::Totals { aggregates } else { state }, records);
+        Ok(())
+    }
+
+    fn deliveries(&mut self, patience: Duration) -> Step<Delivery> {
+        let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
+            if self.sent.elapsed() > DELIVERY_TIMEOUT {
+                return Err(Failure::Lost("the client does not say what became of records".to_owned()));
+            }
+            return Ok(Delivery::Waiting);
+        };
+        match rejected.into_iter().next() {
+            Some((topic, error)) => Err(self.within_transaction(rejection(&topic, error))),
+            None => Ok(Delivery::All { changelog: next_offsets.remove(&self.config.topics.state) }),
         }
-        let (aggregates, state) = (self.config.topics.aggregates.clone(), self.config.topics.state.clone());
-        self.publish_to(&aggregates, &batch.aggregates)?;
-        self.publish_to(&state, &batch.rows)
     }
 
     fn offset(&mut self, position: i64) -> Step<()> {
         if self.exactly_once() {
-            let source = Arc::clone(&self.source);
-            let outputs = self.outputs()?;
-            let result = source.commit_with(position, outputs);
+            let result = self.source.commit_with(position, self.outputs()?);
             return result.map_err(|error| self.within_transaction(transaction(&error)));
         }
         self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
@@ -209,11 +212,15 @@ impl Log for KafkaLog {
         Ok(())
     }
 
+    fn release(&mut self) {
+        self.outputs = None;
+    }
+
     fn rejoin(&mut self) {
         if let Err(Failure::Again(why) | Failure::Undone(why) | Failure::Lost(why)) = self.abort() {
             warn!(why, "the transaction is left to its timeout");
         }
-        self.outputs = None;
+        self.release();
         if let Err(error) = self.source.rejoin() {
             warn!(%error, "can't join the group again");
         }

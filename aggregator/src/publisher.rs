@@ -1,14 +1,15 @@
 //! The producer: publishes a batch and knows what of it Kafka accepted.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{Message as _, TopicPartitionList};
 
 use crate::client::{client_config, log, report, set_default};
@@ -18,12 +19,16 @@ use crate::engine::Output;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The brokers end a transaction that is open for longer.
 pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than a record waits for its delivery, so that every one of them was reported when it ends.
+pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A row is about as large as the report it came from, which is at most 1 MiB.
 const MAX_MESSAGE_BYTES: &str = "4194304";
 
 /// Publishes batches.
 pub(crate) struct Publisher {
-    producer: BaseProducer<Deliveries>,
+    /// With a thread that hears what Kafka says: to poll for it for less than a millisecond is to spin, and `flush` sleeps
+    /// for 100 ms at a time.
+    producer: ThreadedProducer<Deliveries>,
 }
 
 impl Publisher {
@@ -72,27 +77,26 @@ impl Publisher {
         self.producer.abort_transaction(TIMEOUT)
     }
 
-    /// Publishes `batch` to `topic`, waits for Kafka's word on every record, and gives what was not accepted.
-    ///
-    /// The wait ends by itself: a record that can't be delivered within 10 s is rejected.
-    pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
+    /// Hands `batch` over, to be published to `topic`. What is not accepted is told by [`Self::deliveries`].
+    pub(crate) fn send(&self, topic: &str, batch: &[Output]) {
         for output in batch {
-            self.send(topic, output);
+            self.send_one(topic, output);
         }
-        // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
-        let deadline = Instant::now() + Duration::from_secs(30);
-        // Not `flush`, which sleeps for 100 ms at a time, and consumption with it.
-        while self.producer.in_flight_count() > 0 {
-            if Instant::now() > deadline {
-                self.producer.context().reject(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
-                break;
-            }
-            self.producer.poll(Duration::from_millis(1));
-        }
-        self.producer.context().take()
     }
 
-    fn send(&self, topic: &str, output: &Output) {
+    /// Kafka's word on all that was handed over since this last gave it; none if some of it is still to come after
+    /// `patience`.
+    pub(crate) fn deliveries(&self, patience: Duration) -> Option<Published> {
+        self.producer.context().take(patience)
+    }
+
+    /// Hands `batch` over and waits until nothing more is to come.
+    pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
+        self.send(topic, batch);
+        self.deliveries(DELIVERY_TIMEOUT).unwrap_or_else(|| Published::unknown(topic))
+    }
+
+    fn send_one(&self, topic: &str, output: &Output) {
         let mut record = BaseRecord::to(topic);
         if let Some(key) = &output.key {
             record = record.key(key.as_slice());
@@ -107,43 +111,82 @@ impl Publisher {
             };
             record = record.headers(output.headers.iter().fold(headers, insert));
         }
+        let deliveries = self.producer.context();
+        deliveries.expect_one();
         while let Err((error, again)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                self.producer.context().reject(error);
+                deliveries.reject(topic, error);
                 return;
             }
-            self.producer.poll(Duration::from_millis(100));
+            deliveries.wait_for_room();
             record = again;
         }
     }
 }
 
-/// What became of a batch.
+/// What became of what was handed over.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    /// Why records were not accepted: one for each of them.
-    pub(crate) rejected: Vec<KafkaError>,
-    /// The offset behind the last record that was accepted.
-    pub(crate) next_offset: Option<i64>,
+    /// What was not accepted: its topic, and why.
+    pub(crate) rejected: Vec<(String, KafkaError)>,
+    /// For each topic, the offset behind the last record that was accepted.
+    pub(crate) next_offsets: HashMap<String, i64>,
 }
 
-/// Collects Kafka's word on each record.
+impl Published {
+    fn unknown(topic: &str) -> Self {
+        let timed_out = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+        Self { rejected: vec![(topic.to_owned(), timed_out)], ..Self::default() }
+    }
+}
+
+/// Collects Kafka's word on each record, on the producer's own thread.
 #[derive(Default)]
 struct Deliveries {
-    published: Mutex<Published>,
+    state: Mutex<State>,
+    /// Something was said.
+    said: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// On how many records Kafka's word is still to come.
+    expected: usize,
+    published: Published,
 }
 
 impl Deliveries {
-    fn reject(&self, error: KafkaError) {
-        self.lock().rejected.push(error);
+    fn expect_one(&self) {
+        self.lock().expected += 1;
     }
 
-    fn take(&self) -> Published {
-        std::mem::take(&mut *self.lock())
+    fn reject(&self, topic: &str, error: KafkaError) {
+        self.said(|published| published.rejected.push((topic.to_owned(), error)));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Published> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One record less is expected.
+    fn said(&self, note: impl FnOnce(&mut Published)) {
+        let mut state = self.lock();
+        note(&mut state.published);
+        state.expected -= 1;
+        if state.expected == 0 {
+            self.said.notify_all();
+        }
+    }
+
+    fn take(&self, patience: Duration) -> Option<Published> {
+        let waited = self.said.wait_timeout_while(self.lock(), patience, |state| state.expected > 0);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        (state.expected == 0).then(|| std::mem::take(&mut state.published))
+    }
+
+    /// Waits until librdkafka's queue may have room again.
+    fn wait_for_room(&self) {
+        drop(self.said.wait_timeout(self.lock(), Duration::from_millis(10)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,11 +205,14 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(message) => {
-                let mut published = self.lock();
-                published.next_offset = published.next_offset.max(Some(message.offset() + 1));
-            }
-            Err((error, _)) => self.reject(error.clone()),
+            Ok(message) => self.said(|published| {
+                let next = message.offset() + 1;
+                match published.next_offsets.get_mut(message.topic()) {
+                    Some(offset) => *offset = next.max(*offset),
+                    None => _ = published.next_offsets.insert(message.topic().to_owned(), next),
+                }
+            }),
+            Err((error, message)) => self.reject(message.topic(), error.clone()),
         }
     }
 }

@@ -3,22 +3,19 @@ use crate::group::AbelianGroup;
 
 /// A group of a [`Reduce`]: a small number, so that sums live in a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(pub(crate) u32);
+pub struct GroupId(usize);
 
 impl GroupId {
     /// The group with this number; numbers should be dense.
-    ///
-    /// # Panics
-    /// If there are more than 2^32 groups, more than memory could hold.
     #[must_use]
     pub fn new(index: usize) -> Self {
-        Self(u32::try_from(index).expect("fewer than 2^32 groups"))
+        Self(index)
     }
 
     /// Its number.
     #[must_use]
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.0
     }
 }
 

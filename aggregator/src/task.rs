@@ -22,6 +22,8 @@ use crate::topology::{Settings, SourceRecord};
 /// The most records that are applied before the clock is looked at again.
 const BATCH: usize = 1000;
 const POLL: Duration = Duration::from_millis(100);
+/// How long a commit under way is waited for before it is looked for records again.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// One task for the one partition.
 pub(crate) struct Task {
@@ -32,7 +34,12 @@ pub(crate) struct Task {
     instruments: Instruments,
     view: View,
     questions: Questions,
-    committed_at: Instant,
+    /// When the last commit began.
+    commit_began: Instant,
+    /// The longest step of the commit under way.
+    longest_step: Duration,
+    /// Whether the totals were not said yet since the table was built.
+    is_silent: bool,
     bad_lines: RateLimit,
     progress_lines: RateLimit,
 }
@@ -63,7 +70,9 @@ impl Task {
             instruments,
             view,
             questions,
-            committed_at: Instant::now(),
+            commit_began: Instant::now(),
+            longest_step: Duration::ZERO,
+            is_silent: true,
             bad_lines: RateLimit::new(5, 10_000),
             progress_lines: RateLimit::new(1, 5_000),
         })
@@ -74,35 +83,46 @@ impl Task {
         let Config { application_id, topics, .. } = &self.config;
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
-            let before = self.engine.state();
-            self.read()?;
-            let may_speak = before != State::Running && self.engine.state() == State::Running;
-            let due = self.committed_at.elapsed() >= self.config.commit_interval;
-            if due || may_speak || self.engine.is_full() {
-                self.commit()?;
+            let patience = if self.read()? > 0 { Duration::ZERO } else { PATIENCE };
+            let may_speak = self.is_silent && self.engine.state() == State::Running;
+            let is_due = self.commit_began.elapsed() >= self.config.commit_interval;
+            if !self.engine.is_committing() && (is_due || may_speak || self.engine.is_full()) {
+                self.begin_commit();
             }
+            self.advance(patience)?;
         }
-        self.commit()?;
+        // What is under way was cut before the last records came.
+        self.finish_commit()?;
+        self.begin_commit();
+        self.finish_commit()?;
         info!(position = self.engine.topology().position(), "stopped");
         Ok(())
     }
 
-    /// Applies what there is to read, up to a batch.
-    fn read(&mut self) -> Result<(), Error> {
-        let until_commit = self.config.commit_interval.saturating_sub(self.committed_at.elapsed());
-        let mut timeout = until_commit.clamp(Duration::from_millis(1), POLL);
+    /// Applies what there is to read, up to a batch, and says how many records that was.
+    fn read(&mut self) -> Result<usize, Error> {
+        let mut timeout = match self.engine.is_committing() {
+            // No more bad records can be kept.
+            true if self.engine.is_full() => return Ok(0),
+            true => Duration::ZERO,
+            false if self.engine.is_clean() => POLL,
+            false => self.config.commit_interval.saturating_sub(self.commit_began.elapsed()).min(POLL),
+        };
         let mut clock = None;
-        for _ in 0..BATCH {
+        let mut records = 0;
+        while records < BATCH {
             let polled = self.source.poll(timeout);
             if let Some(rebalances) = self.source.rebalances() {
                 // What was fetched before the rows were restored does not count.
                 drop(polled);
-                return self.rebalance(&rebalances);
+                self.rebalance(&rebalances)?;
+                break;
             }
             // A batch takes a few milliseconds: the time of its first record is that of all.
             let now = *clock.get_or_insert_with(now);
             match polled {
                 Polled::Record(message) => {
+                    records += 1;
                     let record = SourceRecord {
                         offset: message.offset(),
                         timestamp: message.timestamp().to_millis(),
@@ -119,13 +139,16 @@ impl Task {
                     }
                 }
                 Polled::End => self.engine.caught_up(),
-                Polled::OutOfRange => return self.engine.assigned(now),
+                Polled::OutOfRange => {
+                    self.engine.assigned(now)?;
+                    break;
+                }
                 Polled::Nothing => break,
             }
             timeout = Duration::ZERO;
         }
         self.tell();
-        Ok(())
+        Ok(records)
     }
 
     fn rebalance(&mut self, rebalances: &[Rebalance]) -> Result<(), Error> {
@@ -140,7 +163,6 @@ impl Task {
                 }
             }
         }
-        self.tell();
         Ok(())
     }
 
@@ -149,6 +171,7 @@ impl Task {
         self.instruments.records_read();
         let state = self.engine.state();
         if state != State::Running {
+            self.is_silent = true;
             self.view.clear();
         }
         self.questions.answer(self.engine.topology());
@@ -161,23 +184,45 @@ impl Task {
         }
     }
 
-    fn commit(&mut self) -> Result<(), Error> {
-        let began = Instant::now();
-        self.committed_at = began;
-        self.instruments.table(self.engine.topology(), self.source.log_end());
-        let committed = self.engine.commit(now())?;
+    fn begin_commit(&mut self) {
+        self.commit_began = Instant::now();
+        let topology = self.engine.topology();
+        self.instruments.table(topology, self.source.log_end());
+        self.engine.begin_commit(now());
+        self.longest_step = self.commit_began.elapsed();
         self.instruments.came_and_went(self.engine.take_events());
+        if self.engine.state() == State::Running {
+            self.is_silent = false;
+            if !self.engine.is_committing() {
+                // There is nothing to say; the first time, because there is nothing at all.
+                self.view.update(self.engine.topology().position(), &[]);
+            }
+        }
+    }
+
+    fn finish_commit(&mut self) -> Result<(), Error> {
+        while self.engine.is_committing() {
+            self.advance(POLL)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a step of the commit under way, if there is one.
+    fn advance(&mut self, patience: Duration) -> Result<(), Error> {
+        if !self.engine.is_committing() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let committed = self.engine.advance(patience)?;
+        self.longest_step = self.longest_step.max(began.elapsed());
         self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
         if let Some(Committed { position, totals, rows, dead_letters }) = committed {
             self.view.update(position, &totals);
             let aggregates = totals.len();
-            self.instruments.committed(began.elapsed());
+            self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
             self.instruments.published.increment(aggregates);
             self.instruments.dead_letters.increment(dead_letters);
             debug!(position, aggregates, rows, dead_letters, "committed");
-        } else if self.engine.state() == State::Running {
-            // There was nothing to say; the first time, because there is nothing at all.
-            self.view.update(self.engine.topology().position(), &[]);
         }
         Ok(())
     }

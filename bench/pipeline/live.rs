@@ -28,7 +28,7 @@ pub(crate) fn measure(site: &Site<'_>, seconds: u64, report: &mut Report) -> Res
     totals.until(&load.totals)?;
     let (_, metrics) = get(address, "/metrics").context("no answer from /metrics")?;
     for (quantile, label) in [("0.5", "median"), ("1", "longest")] {
-        let line = format!("quipu_commit_seconds{{quantile=\"{quantile}\"}} ");
+        let line = format!("quipu_commit_pause_seconds{{quantile=\"{quantile}\"}} ");
         let seconds =
             metrics.lines().find_map(|metric| metric.strip_prefix(&line)).context("no commit was measured")?;
         let pause = Duration::from_secs_f64(seconds.parse()?);

@@ -1,6 +1,8 @@
 //! What the engine works on, and what it needs of Kafka and of a store.
 
-use quipu_record::{Aggregate, StateRowError};
+use std::time::Duration;
+
+use quipu_record::StateRowError;
 
 /// A record to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,19 +15,25 @@ pub struct Output {
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// All that one commit makes durable.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
-    /// Copies of bad records.
-    pub dead_letters: Vec<Output>,
-    /// Totals.
-    pub aggregates: Vec<Output>,
-    /// The same, for who asks this process.
-    pub totals: Vec<Aggregate>,
-    /// Rows, for the changelog and the store.
-    pub rows: Vec<Output>,
-    /// The next source offset, if it is a part of the commit.
-    pub position: Option<i64>,
+/// Where a record of a commit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The topic of the totals.
+    Totals,
+    /// The topic of the rows.
+    Changelog,
+}
+
+/// What became of the records that were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// That is not known of all of them yet.
+    Waiting,
+    /// Kafka has all of them.
+    All {
+        /// Where the changelog ends behind them, if any went there.
+        changelog: Option<i64>,
+    },
 }
 
 /// The log as it was when the partition was assigned.
@@ -66,16 +74,22 @@ pub trait Log {
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Self::Error>) -> Result<(), Failure<Self::Error>>;
     /// Reads on from `position`.
     fn seek(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
+    /// Publishes copies of bad records. They are not a part of the commit, and what is refused for good is left out.
+    fn dead_letters(&mut self, copies: &[Output]) -> Result<(), Failure<Self::Error>>;
     /// Begins a commit.
     fn begin(&mut self) -> Result<(), Failure<Self::Error>>;
-    /// Publishes the records of a commit, and gives where the changelog ends after them (if it was written to).
-    fn publish(&mut self, batch: &Batch) -> Result<Option<i64>, Failure<Self::Error>>;
+    /// Hands over records of the commit, to be published.
+    fn send(&mut self, to: Destination, records: &[Output]) -> Result<(), Failure<Self::Error>>;
+    /// Asks what became of them; waits for no longer than `patience`.
+    fn deliveries(&mut self, patience: Duration) -> Result<Delivery, Failure<Self::Error>>;
     /// Makes the position a part of the commit.
     fn offset(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
     /// Makes the commit visible.
     fn end(&mut self) -> Result<(), Failure<Self::Error>>;
     /// Undoes a commit that was begun.
     fn abort(&mut self) -> Result<(), Failure<Self::Error>>;
+    /// Lets go of what was begun, without waiting: it is undone by whoever is assigned next, or by its timeout.
+    fn release(&mut self);
     /// Undoes what was begun, leaves the group and joins it again.
     fn rejoin(&mut self);
     /// Waits a little before a step is tried again; `false` if the process is to stop and has tried long enough.

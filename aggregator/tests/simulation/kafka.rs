@@ -1,10 +1,11 @@
 //! Kafka and a disk, as the engine sees them, with faults.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
-use quipu_aggregator::engine::{Assigned, Batch, Checkpoint, Failure, Log, Output, RowSink, Store};
+use quipu_aggregator::engine::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Output, RowSink, Store};
 use quipu_record::{Aggregate, StateRowError};
 
 use crate::fold::Logged;
@@ -101,6 +102,24 @@ impl World {
         }
     }
 
+    /// A record of a commit arrives.
+    fn receive(&mut self, epoch: u64, to: Destination, Output { key, value, .. }: Output) {
+        match (to, &mut self.transaction) {
+            (Destination::Totals, transaction) => {
+                let total = Aggregate::decode(&value.expect("a value")).expect("an aggregate");
+                match transaction {
+                    Some(transaction) if self.exactly_once => transaction.aggregates.push(total),
+                    _ => self.visible.push(total),
+                }
+            }
+            (Destination::Changelog, _) => {
+                let visible = if self.exactly_once { Visible::Pending(epoch) } else { Visible::Yes };
+                let (key, written_at) = (key.expect("a key"), self.now);
+                self.changelog.push(Row { key, value, visible, written_at, compacted: false });
+            }
+        }
+    }
+
     fn changelog_end(&self) -> i64 {
         i64::try_from(self.changelog.len()).expect("an offset")
     }
@@ -153,13 +172,45 @@ pub(crate) struct SimLog {
     pub(crate) left_group: bool,
     /// Where reading goes on.
     pub(crate) next: i64,
+    /// Records on their way, of which those of one topic arrive in order; they are lost with the process.
+    totals: VecDeque<Output>,
+    rows: VecDeque<Output>,
+    /// Where the changelog ends behind the last row that arrived.
+    changelog_end: Option<i64>,
 }
 
 type Step<T> = Result<T, Failure<End>>;
 
 impl SimLog {
     pub(crate) fn new(world: &Rc<RefCell<World>>) -> Self {
-        Self { world: Rc::clone(world), epoch: 0, left_group: false, next: 0 }
+        Self {
+            world: Rc::clone(world),
+            epoch: 0,
+            left_group: false,
+            next: 0,
+            totals: VecDeque::new(),
+            rows: VecDeque::new(),
+            changelog_end: None,
+        }
+    }
+
+    /// Some of what is on its way arrives, in any order of the topics.
+    fn arrive(&mut self, mut records: usize) {
+        let world = &mut *self.world.borrow_mut();
+        while records > 0 && !(self.totals.is_empty() && self.rows.is_empty()) {
+            let (to, queue) = if world.random.once_in(2) {
+                (Destination::Totals, &mut self.totals)
+            } else {
+                (Destination::Changelog, &mut self.rows)
+            };
+            if let Some(record) = queue.pop_front() {
+                world.receive(self.epoch, to, record);
+                if to == Destination::Changelog {
+                    self.changelog_end = Some(world.changelog_end());
+                }
+                records -= 1;
+            }
+        }
     }
 
     /// Does a step, or what fate has instead.
@@ -238,25 +289,29 @@ impl Log for SimLog {
         })
     }
 
-    fn publish(&mut self, batch: &Batch) -> Step<Option<i64>> {
-        let epoch = self.epoch;
-        let visible = |world: &World| if world.exactly_once { Visible::Pending(epoch) } else { Visible::Yes };
-        self.step(|world| {
-            let totals = batch
-                .aggregates
-                .iter()
-                .map(|output| Aggregate::decode(output.value.as_deref().expect("a value")).expect("an aggregate"));
-            match &mut world.transaction {
-                Some(transaction) if world.exactly_once => transaction.aggregates.extend(totals),
-                _ => world.visible.extend(totals),
-            }
-            let (visible, written_at) = (visible(world), world.now);
-            for Output { key, value, .. } in &batch.rows {
-                let key = key.clone().expect("a key");
-                world.changelog.push(Row { key, value: value.clone(), visible, written_at, compacted: false });
-            }
-            Ok((!batch.rows.is_empty()).then(|| world.changelog_end()))
-        })
+    fn dead_letters(&mut self, _: &[Output]) -> Step<()> {
+        self.step(|_| Ok(()))
+    }
+
+    fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
+        self.step(|_| Ok(()))?;
+        match to {
+            Destination::Totals => self.totals.extend(records.iter().cloned()),
+            Destination::Changelog => self.rows.extend(records.iter().cloned()),
+        }
+        let some = self.world.borrow_mut().random.below(4);
+        self.arrive(some);
+        Ok(())
+    }
+
+    fn deliveries(&mut self, _: Duration) -> Step<Delivery> {
+        self.step(|_| Ok(()))?;
+        if self.world.borrow_mut().random.once_in(2) {
+            self.arrive(2);
+            return Ok(Delivery::Waiting);
+        }
+        self.arrive(usize::MAX);
+        Ok(Delivery::All { changelog: self.changelog_end.take() })
     }
 
     fn offset(&mut self, position: i64) -> Step<()> {
@@ -286,6 +341,7 @@ impl Log for SimLog {
     }
 
     fn abort(&mut self) -> Step<()> {
+        self.release();
         self.step(|world| {
             if let Some(transaction) = world.transaction.take()
                 && !transaction.ended
@@ -296,7 +352,14 @@ impl Log for SimLog {
         })
     }
 
+    fn release(&mut self) {
+        self.totals.clear();
+        self.rows.clear();
+        self.changelog_end = None;
+    }
+
     fn rejoin(&mut self) {
+        self.release();
         self.left_group = true;
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, State};
 use quipu_aggregator::{Settings, SourceRecord};
@@ -106,12 +107,14 @@ impl Schedule {
         match self.random.below(20) {
             0..=6 => self.say(step),
             7..=10 => self.read_on(),
-            11..=13 => self.commit(),
+            11 => self.commit(),
+            12..=13 => self.commit_in_part(),
             14 => self.start(),
             // Somebody starts what is down.
             15 if self.active.is_none() => self.start(),
             15 => self.kill(),
             16 => self.compact(),
+            17 if self.random.once_in(4) => self.rebalance(),
             17 => self.wait(),
             18 => self.wake_zombie(),
             _ => self.damage(),
@@ -179,7 +182,8 @@ impl Schedule {
             max_series: 1000,
             audits: Vec::new(),
         };
-        let process = Engine::new(SimLog::new(&self.world), store, settings, "metrics");
+        let mut process = Engine::new(SimLog::new(&self.world), store, settings, "metrics");
+        process.records_per_step = 1 + self.random.below(4);
         self.active = Some(process);
         self.assign();
     }
@@ -218,8 +222,25 @@ impl Schedule {
 
     fn commit(&mut self) {
         let now = self.world.borrow().now;
-        let result = self.active.as_mut().map_or(Ok(()), |process| process.commit(now).map(|_| ()));
+        let result = self.active.as_mut().map_or(Ok(()), |process| commit(process, now));
         self.survived(result);
+    }
+
+    /// Some steps of a commit; what happens next happens in the middle of it.
+    fn commit_in_part(&mut self) {
+        let (now, steps) = (self.world.borrow().now, self.random.below(8));
+        let Some(process) = &mut self.active else { return };
+        process.begin_commit(now);
+        let result = (0..steps).try_for_each(|_| process.advance(Duration::ZERO).map(|_| ()));
+        self.survived(result);
+    }
+
+    /// The group takes the partition away and gives it back.
+    fn rebalance(&mut self) {
+        if let Some(process) = &mut self.active {
+            process.revoked();
+            self.assign();
+        }
     }
 
     fn kill(&mut self) {
@@ -244,9 +265,9 @@ impl Schedule {
         let Some(mut zombie) = self.zombie.take() else { return };
         read(&mut zombie, 20);
         let (now, seen) = (self.world.borrow().now, self.world.borrow().visible.len());
-        match zombie.commit(now) {
+        match commit(&mut zombie, now) {
             Err(End::Fenced) => self.seen.fenced += 1,
-            Err(End::Crash) | Ok(_) => {}
+            Err(End::Crash) | Ok(()) => {}
             Err(end) => panic!("a zombie ended with {end:?}"),
         }
         assert_eq!(self.world.borrow().visible.len(), seen, "a zombie said something");
@@ -311,6 +332,17 @@ impl Schedule {
             assert_eq!(said, *total, "{series} at the end");
         }
     }
+}
+
+/// Lets a process finish the commit under way, and make another.
+fn commit(process: &mut Process, now: i64) -> Result<(), End> {
+    for _ in 0..2 {
+        process.begin_commit(now);
+        while process.is_committing() {
+            process.advance(Duration::ZERO)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets a process read on.

@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use quipu_record::Aggregate;
+
+use super::ports::{Delivery, Destination, Failure, Log, Output};
+use crate::topology::Topology;
+
+/// What a commit contained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The next source offset.
+    pub position: i64,
+    /// The totals that changed or were said again.
+    pub totals: Vec<Aggregate>,
+    /// How many rows.
+    pub rows: usize,
+    /// How many bad records.
+    pub dead_letters: usize,
+}
+
+/// All that one commit makes durable, as it was at one moment, and how far that is.
+pub(super) struct Commit {
+    dead_letters: Vec<Output>,
+    aggregates: Vec<Output>,
+    /// The same, for who asks this process.
+    totals: Vec<Aggregate>,
+    /// For the changelog, and then for the store.
+    pub(super) rows: Vec<Output>,
+    /// The next source offset, if it is a part of the commit.
+    pub(super) position: Option<i64>,
+    /// Where the changelog ends after it, if it was written to.
+    pub(super) changelog: Option<i64>,
+    /// When it was cut, in ms since 1970.
+    pub(super) at: i64,
+    next: Step,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    DeadLetters,
+    Begin,
+    /// Totals and rows are handed over, from this one on.
+    Totals(usize),
+    Rows(usize),
+    Deliveries,
+    Offset,
+    End,
+    Abort,
+}
+
+impl Commit {
+    /// Takes what changed.
+    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, now: i64) -> Self {
+        let totals = topology.take_aggregates(now);
+        let aggregates = totals.iter().map(|aggregate| {
+            let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
+            Output { key: Some(key), value: Some(value), headers: Vec::new() }
+        });
+        let aggregates = aggregates.collect();
+        let mut rows = Vec::new();
+        topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
+        let position = Some(topology.position());
+        Self { aggregates, totals, rows, position, ..Self::of_dead_letters(dead_letters, now) }
+    }
+
+    /// Only copies of bad records.
+    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, now: i64) -> Self {
+        Self {
+            dead_letters,
+            aggregates: Vec::new(),
+            totals: Vec::new(),
+            rows: Vec::new(),
+            position: None,
+            changelog: None,
+            at: now,
+            next: Step::DeadLetters,
+        }
+    }
+
+    /// Whether it would change nothing, the group's offset being `committed`.
+    pub(super) fn is_empty(&self, committed: i64) -> bool {
+        let position = self.position.is_none_or(|position| position == committed);
+        position && self.dead_letters.is_empty() && self.aggregates.is_empty() && self.rows.is_empty()
+    }
+
+    /// Makes the next step, and says whether it was the last. After an error it is the next again.
+    pub(super) fn step<L: Log>(
+        &mut self,
+        log: &mut L,
+        records: usize,
+        patience: Duration,
+    ) -> Result<bool, Failure<L::Error>> {
+        let slice = |all: &[Output], from: usize| from..all.len().min(from.saturating_add(records));
+        self.next = match self.next {
+            Step::DeadLetters => {
+                log.dead_letters(&self.dead_letters)?;
+                match self.position {
+                    Some(_) => Step::Begin,
+                    None => return Ok(true),
+                }
+            }
+            Step::Begin => {
+                log.begin()?;
+                Step::Totals(0)
+            }
+            Step::Totals(from) if from < self.aggregates.len() => {
+                let slice = slice(&self.aggregates, from);
+                log.send(Destination::Totals, &self.aggregates[slice.clone()])?;
+                Step::Totals(slice.end)
+            }
+            Step::Totals(_) => Step::Rows(0),
+            Step::Rows(from) if from < self.rows.len() => {
+                let slice = slice(&self.rows, from);
+                log.send(Destination::Changelog, &self.rows[slice.clone()])?;
+                Step::Rows(slice.end)
+            }
+            Step::Rows(_) => Step::Deliveries,
+            Step::Deliveries => match log.deliveries(patience)? {
+                Delivery::Waiting => Step::Deliveries,
+                Delivery::All { changelog } => {
+                    self.changelog = changelog;
+                    Step::Offset
+                }
+            },
+            Step::Offset => {
+                if let Some(position) = self.position {
+                    log.offset(position)?;
+                }
+                Step::End
+            }
+            Step::End => {
+                log.end()?;
+                return Ok(true);
+            }
+            Step::Abort => match log.abort() {
+                // If it is not undone yet, the next attempt says so.
+                Ok(()) | Err(Failure::Again(_) | Failure::Undone(_)) => Step::Begin,
+                Err(failure) => return Err(failure),
+            },
+        };
+        Ok(false)
+    }
+
+    /// Begins again, after what was done is undone.
+    pub(super) fn undo(&mut self) {
+        self.next = Step::Abort;
+    }
+
+    pub(super) fn into_committed(self, position: i64) -> Committed {
+        let (rows, dead_letters) = (self.rows.len(), self.dead_letters.len());
+        Committed { position, totals: self.totals, rows, dead_letters }
+    }
+}
