@@ -3,11 +3,12 @@
 //! Every write is one atomic batch with the write-ahead log on and without fsync: Kafka is the record, and what a
 //! power failure takes from the log's end is read from the changelog again.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rocksdb::{DB, ErrorKind, IteratorMode, Options, WriteBatch};
+use rocksdb::{DB, IteratorMode, Options, WriteBatch};
 use tracing::{info, warn};
 
 use crate::engine::{Checkpoint, Output, Store};
@@ -20,6 +21,19 @@ const META: u8 = 0;
 const ROW: u8 = 1;
 const FORMAT_KEY: &[u8] = &[META, 0];
 const CHECKPOINT_KEY: &[u8] = &[META, 1];
+/// What RocksDB says, which has no code for it, when this process or another one has the folder open.
+const IN_USE: [&str; 2] = ["IO error: While lock file: ", "IO error: lock hold by current process"];
+/// What the system says where there is no room.
+const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
+/// What it says where something is in the way and the files are as they were.
+const IN_THE_WAY: [&str; 6] = [
+    "Permission denied",
+    "Operation not permitted",
+    "Read-only file system",
+    "Too many open files",
+    "Cannot allocate memory",
+    "Input/output error",
+];
 
 /// Rows in RocksDB, in a folder that only one process can have open.
 pub(crate) struct RocksStore {
@@ -32,18 +46,6 @@ impl RocksStore {
         Self { path, db: None }
     }
 
-    fn error(&self, error: &rocksdb::Error) -> Error {
-        let text = error.to_string();
-        let remedy = if text.contains("lock") {
-            "another process uses this folder: give each its own state.dir"
-        } else if ["No space left", "Disk quota exceeded", "File too large"].iter().any(|full| text.contains(full)) {
-            "the disk is full: make room and start again; nothing is lost, what the store lacks is in the changelog"
-        } else {
-            "check the folder and its rights; if it is damaged, delete it: the changelog has the rows"
-        };
-        Error::Store { path: self.path.clone(), why: format!("{text}: {remedy}") }
-    }
-
     fn io_error(&self, error: &std::io::Error) -> Error {
         Error::Store { path: self.path.clone(), why: format!("{error}: set state.dir to a folder that can be written") }
     }
@@ -53,30 +55,53 @@ impl RocksStore {
             if let Some(parent) = self.path.parent() {
                 fs::create_dir_all(parent).map_err(|error| self.io_error(&error))?;
             }
-            let db = match DB::open(&options(), &self.path) {
-                Err(error) if matches!(error.kind(), ErrorKind::Corruption | ErrorKind::InvalidArgument) => {
+            let mut options = options();
+            // Where there was a database, and the file that names the others is gone, it would silently begin a new one.
+            options.create_if_missing(!self.path.join("IDENTITY").exists());
+            let db = match DB::open(&options, &self.path) {
+                Err(error) if is_damage(error.as_ref()) => {
                     self.move_aside(&format!("it is damaged ({error})"))?;
-                    DB::open(&options(), &self.path)
+                    options.create_if_missing(true);
+                    DB::open(&options, &self.path)
                 }
                 opened => opened,
             };
-            self.db = Some(db.map_err(|error| self.error(&error))?);
+            self.db = Some(db.map_err(|error| store_error(&self.path, &error))?);
         }
         self.db.as_ref().ok_or_else(|| Error::Store { path: self.path.clone(), why: "it is not open".to_owned() })
     }
 
     fn move_aside(&mut self, why: &str) -> Result<(), Error> {
         self.db = None;
-        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let aside = self.path.with_extension(format!("aside-{seconds}"));
+        let aside = self.aside();
         warn!(store = %self.path.display(), aside = %aside.display(), why, "the state store is moved aside; the changelog has its rows");
         fs::rename(&self.path, &aside).map_err(|error| self.io_error(&error))
     }
 
+    /// A path beside the folder that nothing has.
+    fn aside(&self) -> PathBuf {
+        let mut seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        loop {
+            let mut aside = OsString::from(&self.path);
+            aside.push(format!(".aside-{seconds}"));
+            match PathBuf::from(aside) {
+                taken if taken.exists() => seconds += 1,
+                free => return free,
+            }
+        }
+    }
+
     /// Reads everything, or says why it can't be trusted.
     fn read(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Result<Option<Checkpoint>, String>, Error> {
+        let path = self.path.clone();
         let db = self.open()?;
-        let untrusted = |error: rocksdb::Error| Ok(Err(error.to_string()));
+        let untrusted = |error: rocksdb::Error| {
+            if is_damage(error.as_ref()) {
+                Ok(Err(format!("it is damaged ({error})")))
+            } else {
+                Err(store_error(&path, &error))
+            }
+        };
         match db.get_pinned(FORMAT_KEY) {
             Ok(None) => return Ok(Ok(None)),
             Ok(Some(format)) if &*format == FORMAT => {}
@@ -130,7 +155,7 @@ impl Store for RocksStore {
         batch.put(FORMAT_KEY, FORMAT);
         batch.delete_range(&[ROW][..], &[ROW + 1][..]);
         let written = self.open()?.write(batch);
-        written.map_err(|error| self.error(&error))
+        written.map_err(|error| store_error(&self.path, &error))
     }
 
     fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
@@ -148,7 +173,7 @@ impl Store for RocksStore {
             batch.put(CHECKPOINT_KEY, encode(checkpoint));
         }
         let written = self.open()?.write(batch);
-        written.map_err(|error| self.error(&error))
+        written.map_err(|error| store_error(&self.path, &error))
     }
 
     fn close(&mut self) {
@@ -156,9 +181,32 @@ impl Store for RocksStore {
     }
 }
 
+fn store_error(path: &Path, error: &rocksdb::Error) -> Error {
+    Error::Store { path: path.to_owned(), why: format!("{error}: {}", remedy(error.as_ref())) }
+}
+
+fn remedy(error: &str) -> &'static str {
+    if IN_USE.iter().any(|said| error.starts_with(said)) {
+        "another process uses this folder: give each its own state.dir"
+    } else if FULL.iter().any(|said| error.contains(said)) {
+        "the disk is full: make room and start again; nothing is lost, what the store lacks is in the changelog"
+    } else {
+        "check the folder and its rights; if it is damaged, delete it: the changelog has the rows"
+    }
+}
+
+/// Whether nothing but a new folder mends it. A text begins with the kind of the error.
+fn is_damage(error: &str) -> bool {
+    match error.split(": ").next() {
+        Some("Corruption" | "Invalid argument") => !FULL.iter().chain(&IN_THE_WAY).any(|said| error.contains(said)),
+        // A file that others name is gone.
+        Some("IO error") => error.contains("No such file or directory"),
+        _ => false,
+    }
+}
+
 fn options() -> Options {
     let mut options = Options::default();
-    options.create_if_missing(true);
     // One writer, small values that are overwritten often.
     options.set_write_buffer_size(32 << 20);
     options.set_max_write_buffer_number(2);
@@ -197,9 +245,37 @@ mod tests {
         (checkpoint.expect("it opens"), rows)
     }
 
-    fn kept(dir: &tempfile::TempDir) -> Vec<String> {
-        let entries = std::fs::read_dir(dir.path()).expect("the folder");
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    /// How many folders were moved aside; nothing else is there but the folder of the application.
+    fn aside(dir: &tempfile::TempDir) -> usize {
+        let entries = fs::read_dir(dir.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+        let names: Vec<_> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+        let aside = names.iter().filter(|name| name.starts_with("my.app.aside-")).count();
+        assert_eq!(names.len(), aside + 1, "{names:?}");
+        aside
+    }
+
+    /// The same, after the new one was loaded, which is empty.
+    fn aside_after_loading(store: &mut RocksStore, dir: &tempfile::TempDir) -> usize {
+        assert_eq!(load(store), (None, vec![]));
+        store.close();
+        aside(dir)
+    }
+
+    /// A store with one row; the folder has a dot in its name, as an application ID may.
+    fn written(dir: &tempfile::TempDir) -> RocksStore {
+        let mut store = RocksStore::new(dir.path().join("my.app"));
+        store.clear().expect("cleared");
+        store.write(&[row("a", Some("1"))], Some(CHECKPOINT)).expect("written");
+        store
+    }
+
+    fn files(dir: &tempfile::TempDir, prefix: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir.path().join("my.app")).expect("the folder");
+        let files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let is_meant = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        let files: Vec<_> = files.into_iter().filter(is_meant).collect();
+        assert!(!files.is_empty(), "{prefix}");
+        files
     }
 
     #[test]
@@ -218,31 +294,85 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_trusted_is_moved_aside() {
+    fn what_cannot_be_trusted_is_moved_aside_however_often() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut store = RocksStore::new(dir.path().join("app"));
-        store.clear().expect("cleared");
-        store.write(&[row("a", Some("damaged"))], Some(CHECKPOINT)).expect("written");
-        assert_eq!(load(&mut store).0, None);
-        assert!(kept(&dir).iter().any(|name| name.starts_with("app.aside-")), "{:?}", kept(&dir));
-        assert_eq!(load(&mut store), (None, vec![]));
-        store.close();
-        // A database whose files are rubbish.
-        std::fs::write(dir.path().join("app/CURRENT"), "rubbish").expect("damaged");
-        std::fs::remove_dir_all(
-            dir.path().join(kept(&dir).into_iter().find(|name| name.contains("aside")).expect("one")),
-        )
-        .expect("removed");
-        assert_eq!(load(&mut store), (None, vec![]));
-        assert!(kept(&dir).iter().any(|name| name.starts_with("app.aside-")), "{:?}", kept(&dir));
+        let spoil: [(&str, fn(&mut RocksStore)); 3] = [
+            ("a row", |store| store.write(&[row("a", Some("damaged"))], None).expect("written")),
+            ("the checkpoint", |store| store.open().expect("open").put(CHECKPOINT_KEY, b"short").expect("written")),
+            ("another format", |store| store.open().expect("open").put(FORMAT_KEY, b"0").expect("written")),
+        ];
+        for (times, (what, spoil)) in (1..).zip(spoil) {
+            let mut store = written(&dir);
+            spoil(&mut store);
+            assert_eq!(load(&mut store).0, None, "{what}");
+            assert_eq!(aside_after_loading(&mut store, &dir), times, "{what}");
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_moved_aside() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let damages: [fn(&tempfile::TempDir); 4] = [
+            |dir| fs::write(&files(dir, "CURRENT")[0], "rubbish").expect("written"),
+            |dir| fs::remove_file(&files(dir, "CURRENT")[0]).expect("removed"),
+            |dir| files(dir, "MANIFEST").iter().for_each(|path| fs::remove_file(path).expect("removed")),
+            |dir| files(dir, "MANIFEST").iter().for_each(|path| fs::write(path, "rubbish").expect("written")),
+        ];
+        for (times, damage) in (1..).zip(damages) {
+            written(&dir).close();
+            damage(&dir);
+            let mut store = RocksStore::new(dir.path().join("my.app"));
+            assert_eq!(aside_after_loading(&mut store, &dir), times);
+        }
     }
 
     #[test]
     fn a_folder_in_use_is_an_error_that_says_so() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut first = RocksStore::new(dir.path().join("app"));
-        first.clear().expect("opened");
-        let error = RocksStore::new(dir.path().join("app")).clear().expect_err("in use");
+        let first = written(&dir);
+        let mut second = RocksStore::new(dir.path().join("my.app"));
+        let error = second.load(&mut |_, _| true).expect_err("in use");
         assert!(error.to_string().contains("another process uses this folder"), "{error}");
+        assert_eq!(aside(&dir), 0);
+        drop(first);
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_said_and_nothing_is_moved() {
+        let dir = tempfile::tempdir().expect("a folder");
+        written(&dir).close();
+        // As little to be opened as a file without the right to it, for root too.
+        let lock = files(&dir, "LOCK").remove(0);
+        fs::remove_file(&lock).and_then(|()| fs::create_dir(&lock)).expect("a folder in its place");
+        let mut store = RocksStore::new(dir.path().join("my.app"));
+        let error = store.load(&mut |_, _| true).expect_err("no lock");
+        assert!(error.to_string().contains("check the folder and its rights"), "{error}");
+        assert_eq!(aside(&dir), 0);
+        fs::remove_dir(&lock).expect("removed");
+        assert_eq!(load(&mut store).0, Some(CHECKPOINT));
+    }
+
+    #[test]
+    fn each_error_has_its_remedy() {
+        for (error, said, damage) in [
+            (
+                "Corruption: block checksum mismatch: stored = 1, computed = 2 in /lock/000008.sst",
+                "if it is damaged",
+                true,
+            ),
+            (
+                "Corruption: Can't access /000008.sst: IO error: Permission denied: while stat a file",
+                "its rights",
+                false,
+            ),
+            ("IO error: No such file or directory: While opening a file: /lock/MANIFEST-000005", "its rights", true),
+            ("IO error: While open a file for lock: /app/LOCK: Permission denied", "its rights", false),
+            ("IO error: While lock file: /app/LOCK: Resource temporarily unavailable", "another process", false),
+            ("IO error: lock hold by current process, acquire time 1 acquiring thread 2: /app/LOCK", "another", false),
+            ("IO error: No space left on device: While appending to file: /lock/000008.log", "disk is full", false),
+        ] {
+            assert!(remedy(error).contains(said), "{error}: {}", remedy(error));
+            assert_eq!(is_damage(error), damage, "{error}");
+        }
     }
 }
