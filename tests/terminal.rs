@@ -70,16 +70,29 @@ fn a_signal_gives_the_terminal_back_and_the_log_is_in_its_file() {
     let terminal = Terminal::open();
     let log = terminal.folder().join("top.log");
     // Nobody is there; 9 is the port of a service that discards what comes.
-    let command =
-        format!("quipu top --brokers 127.0.0.1:9 --log-level rdkafka=debug,info --log-file {}", log.display());
-    terminal.enter(&format!("sh -c 'echo $$ > pid; exec {command}'; echo \"exit $?\""));
+    terminal.start(&format!("top --brokers 127.0.0.1:9 --log-level rdkafka=debug,info --log-file {}", log.display()));
     let screen = terminal.wait_for("the trouble in words", |screen| screen.contains("CONNECTING"));
     assert!(!screen.contains("ERROR") && !screen.contains("rdkafka"), "{screen}");
     assert!(eventually(|| std::fs::read_to_string(&log).is_ok_and(|log| log.contains("127.0.0.1:9"))), "no log");
-    let pid = std::fs::read_to_string(terminal.folder().join("pid")).unwrap();
-    assert!(Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap().success());
+    terminal.signal("TERM");
     terminal.wait_for("the end", |screen| screen.contains("exit 0"));
     terminal.assert_restored();
+}
+
+#[test]
+fn a_hangup_and_a_quit_that_the_terminal_survives_give_it_back() {
+    for (signal, command, code) in [
+        ("HUP", "top --brokers 127.0.0.1:9", 0),
+        ("QUIT", "top --brokers 127.0.0.1:9", 0),
+        ("HUP", "demo --records 10000000", 130),
+    ] {
+        let terminal = Terminal::open();
+        terminal.start(command);
+        assert!(eventually(|| terminal.state() == "alternate 1 cursor 0"), "{command}: {}", terminal.screen());
+        terminal.signal(signal);
+        terminal.wait_for("the end", |screen| screen.contains(&format!("exit {code}")));
+        terminal.assert_restored();
+    }
 }
 
 #[test]
@@ -122,6 +135,17 @@ impl Terminal {
     fn enter(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.tmux(&["send-keys", "Enter"]);
+    }
+
+    /// Starts quipu so that it can be signalled, and says how it ended.
+    fn start(&self, arguments: &str) {
+        self.enter(&format!("sh -c 'echo $$ > pid; exec quipu {arguments}'; echo \"exit $?\""));
+    }
+
+    /// Signals what was started.
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder().join("pid")).expect("it was started");
+        assert!(Command::new("kill").args(["-s", name, pid.trim()]).status().expect("a kill").success());
     }
 
     /// Presses keys; what is no key's name is typed.

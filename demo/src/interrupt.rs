@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM, and what ends a program on a terminal.
 
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -12,13 +12,16 @@ use crate::happening::Happening;
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// Makes the first signal a happening; the second one ends this process at once.
-pub(crate) fn listen(happenings: SyncSender<Happening>) -> Result<()> {
+///
+/// SIGHUP and SIGQUIT are among them if there may be a `screen` to give back, as they also come while the terminal
+/// lives on. Without one they do what they would do, so that `nohup` keeps its meaning.
+pub(crate) fn listen(happenings: SyncSender<Happening>, screen: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     thread::spawn(move || {
         runtime.block_on(async {
-            signal().await;
+            signal(screen).await;
             let _ = happenings.send(Happening::Interrupted);
-            signal().await;
+            signal(screen).await;
             quipu_tui::restore_terminal();
             #[expect(clippy::disallowed_methods, reason = "a user who asks twice wants nothing to be waited for")]
             std::process::exit(EXIT_CODE.into());
@@ -27,17 +30,22 @@ pub(crate) fn listen(happenings: SyncSender<Happening>) -> Result<()> {
     Ok(())
 }
 
-async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix;
-        if let Ok(mut terminated) = unix::signal(unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
+#[cfg(unix)]
+async fn signal(screen: bool) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let received = async |kind| match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        _ = ctrl_c() => {}
+        () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::hangup()), if screen => {}
+        () = received(SignalKind::quit()), if screen => {}
     }
+}
+
+#[cfg(not(unix))]
+async fn signal(_screen: bool) {
     let _ = ctrl_c().await;
 }

@@ -69,10 +69,11 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
     let ids = IdFolder::open(options.ids.as_deref())?;
     let mut display = Display::new(options.quiet);
     let (sender, happenings) = sync_channel(HAPPENINGS);
-    interrupt::listen(sender.clone())?;
+    let has_screen = !options.quiet && !options.no_screen && Screen::is_possible();
+    interrupt::listen(sender.clone(), has_screen)?;
     let venue = Venue::open(&options)?;
     display.say(&venue.introduction(&options));
-    if !options.quiet && !options.no_screen && Screen::is_possible() {
+    if has_screen {
         display.open(Screen::open(venue.source())?);
     }
 

@@ -2,16 +2,23 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Becomes true at the first SIGINT or SIGTERM, which then don't end the process by themselves.
+/// Becomes true at the first signal that asks for the end, which then doesn't end the process by itself: SIGINT and
+/// SIGTERM; and SIGHUP and SIGQUIT if there is a `screen` to give back, as they also come while the terminal lives on.
 ///
-/// SIGHUP does: it says that the terminal is gone, so there is nothing to give back.
-pub(crate) fn stop() -> io::Result<Arc<AtomicBool>> {
+/// Without a screen these two do what they would do, so that `nohup` keeps a text output alive.
+pub(crate) fn stop(screen: bool) -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut hangup, mut quit) = {
         let _context = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        let on_screen = |kind| if screen { signal(kind).map(Some) } else { Ok(None) };
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            on_screen(SignalKind::hangup())?,
+            on_screen(SignalKind::quit())?,
+        )
     };
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
@@ -20,9 +27,19 @@ pub(crate) fn stop() -> io::Result<Arc<AtomicBool>> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                () = received(hangup.as_mut()) => {}
+                () = received(quit.as_mut()) => {}
             }
         });
         stop.store(true, Ordering::SeqCst);
     })?;
     Ok(stopped)
+}
+
+/// Waits for a signal; forever if it is none of ours.
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }

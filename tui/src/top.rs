@@ -51,12 +51,12 @@ pub struct TopOptions {
 /// If the Kafka client's properties are refused, the terminal goes away, or nothing was to be had in time.
 pub fn run(source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
     let brokers = source.brokers.clone();
-    let stop = crate::signals::stop().context("can't wait for signals")?;
+    let is_screen = !options.once && options.output.is_none() && io::stdout().is_terminal();
+    let stop = crate::signals::stop(is_screen).context("can't wait for signals")?;
     let source = Source::start(source)?;
     if options.once {
         return once(&source, brokers, options, &stop);
     }
-    let is_screen = options.output.is_none() && io::stdout().is_terminal();
     if !is_screen {
         return forever(&source, brokers, options, &stop);
     }
