@@ -29,12 +29,25 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Those that the help of a command lists.
+fn subcommands(command: &[&str]) -> Vec<String> {
+    let help = String::from_utf8_lossy(&run(&[command, &["-h"]].concat()).stdout).into_owned();
+    let (_, list) = help.split_once("\nCommands:\n").expect("a list of commands");
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    // What a line begins with; a description may go on in the next.
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in
-        [&[][..], &["aggregate"], &["config"], &["config", "show"], &["config", "check"], &["demo"], &["top"]]
-    {
-        let output = run(&[command, &["--help"]].concat());
+    let mut commands: Vec<_> = subcommands(&[]).into_iter().map(|command| vec![command]).collect();
+    commands.extend(subcommands(&["config"]).into_iter().map(|command| vec!["config".to_owned(), command]));
+    assert!(commands.len() >= 12, "{commands:?}");
+    commands.push(Vec::new());
+    for command in commands {
+        let arguments: Vec<_> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let output = run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:\n  quipu "), "{command:?}");
     }
