@@ -3,7 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -43,7 +45,7 @@ pub(crate) fn run(options: HealthOptions) -> Result<ExitCode> {
         bail!("http.listen is off, so there is nobody to ask: give it an address, or --http IP:PORT");
     };
     let (address, path) = (reachable(listen), if options.ready { "/readyz" } else { "/healthz" });
-    match ask(address, path) {
+    match ask(address, path, TIMEOUT) {
         Ok((200, said)) => output::print(&format!("{said}\n")),
         Ok((status, said)) => Ok(output::unhealthy(&format!("http://{address}{path}: {status}: {said}"))),
         Err(error) => Ok(output::unhealthy(&format!("http://{address}{path}: {error:#}"))),
@@ -60,13 +62,16 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// The status code and the first line of the body.
-fn ask(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let deadline = Instant::now() + TIMEOUT;
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).context("nobody answers")?;
-    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    stream.set_read_timeout(Some(left))?;
-    stream.set_write_timeout(Some(left))?;
+/// The status code and the first line of the body, if all that comes in time.
+fn ask(address: SocketAddr, path: &'static str, timeout: Duration) -> Result<(u16, String)> {
+    let (sender, answer) = mpsc::sync_channel(1);
+    // A time limit of the socket begins anew with each byte. Who still waits then ends with the process.
+    thread::spawn(move || sender.send(exchange(address, path)));
+    answer.recv_timeout(timeout).with_context(|| format!("no answer within {timeout:?}"))?
+}
+
+fn exchange(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).context("nobody answers")?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").context("no request")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES).read_to_end(&mut answer).context("no answer")?;
@@ -81,6 +86,8 @@ fn parse(answer: &str) -> Option<(u16, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -89,6 +96,23 @@ mod tests {
         assert_eq!(asked("0.0.0.0:9464"), "127.0.0.1:9464");
         assert_eq!(asked("[::]:9464"), "[::1]:9464");
         assert_eq!(asked("10.0.0.1:80"), "10.0.0.1:80");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "it is what the peer does")]
+    #[test]
+    fn a_peer_that_drips_is_not_waited_for() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            // A minute's worth: whoever takes it all was not bounded.
+            (0..6000).all(|_| {
+                thread::sleep(Duration::from_millis(10));
+                peer.write_all(b"x").is_ok()
+            })
+        });
+        let error = ask(address, "/healthz", Duration::from_millis(200)).unwrap_err();
+        assert!(error.to_string().contains("no answer within 200ms"), "{error:#}");
     }
 
     #[test]
