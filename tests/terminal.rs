@@ -1,10 +1,12 @@
 //! The real binary on a real terminal: the experiment with its dashboard, driven by keys in tmux.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_tui::ScreenOptions;
 use tempfile::TempDir;
 
 /// How long something may take to appear; the experiment alone takes some ten seconds.
@@ -96,6 +98,62 @@ fn a_hangup_and_a_quit_that_the_terminal_survives_give_it_back() {
 }
 
 #[test]
+fn an_error_gives_the_terminal_back_and_stands_below() {
+    let terminal = Terminal::open();
+    terminal.start("demo --records 10000000");
+    terminal.wait_for("the producer", |screen| screen.contains("COUNTING"));
+    let children = Command::new("pgrep").args(["-P", &terminal.pid()]).output().expect("pgrep is needed: procps");
+    for child in String::from_utf8_lossy(&children.stdout).split_whitespace() {
+        assert!(Command::new("kill").args(["-s", "KILL", child]).status().expect("a kill").success());
+    }
+    let after = terminal.wait_for("the end", |screen| screen.contains("exit 2"));
+    assert!(after.contains("error: producer ended with signal: 9"), "{after}");
+    terminal.assert_restored();
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_stands_below() {
+    for (which, code) in [("the_dashboard_panics", 101), ("another_thread_panics", 0)] {
+        let terminal = Terminal::open();
+        let this = std::env::current_exe().expect("this program");
+        terminal.enter(&format!("{} --ignored --exact --nocapture {which}; echo \"exit $?\"", this.display()));
+        let after = terminal.wait_for("the end", |screen| screen.contains(&format!("exit {code}")));
+        assert!(after.contains(&format!("this is what {which} says")), "{after}");
+        terminal.assert_restored();
+    }
+}
+
+#[test]
+#[ignore = "another test runs it on a terminal"]
+fn the_dashboard_panics() {
+    let feed = |_| {
+        assert!(!is_raw(), "this is what the_dashboard_panics says");
+        None
+    };
+    let _ = quipu_tui::watch(feed, &ScreenOptions::default(), &AtomicBool::new(false));
+}
+
+#[test]
+#[ignore = "another test runs it on a terminal"]
+fn another_thread_panics() {
+    let mut panics = None;
+    let feed = |_| {
+        assert!(panics.is_some() || is_raw(), "the dashboard is not there");
+        panics.get_or_insert_with(|| thread::spawn(|| panic!("this is what another_thread_panics says")));
+        None
+    };
+    let ended = quipu_tui::watch(feed, &ScreenOptions::default(), &AtomicBool::new(false));
+    let error = ended.expect_err("the dashboard ends").to_string();
+    assert_eq!(error, "a thread panicked; the message is above");
+}
+
+/// Whether a program has taken over the terminal that this one runs on.
+fn is_raw() -> bool {
+    let modes = Command::new("stty").arg("-a").stdin(Stdio::inherit()).output().expect("a terminal");
+    String::from_utf8_lossy(&modes.stdout).contains("-icanon")
+}
+
+#[test]
 fn what_is_logged_while_the_dashboard_is_there_comes_after_it() {
     let terminal = Terminal::open();
     terminal.enter("quipu top --brokers 127.0.0.1:9 --log-level info; echo \"exit $?\"");
@@ -119,7 +177,7 @@ impl Terminal {
     fn open() -> Self {
         let terminal = Self { folder: tempfile::tempdir().expect("a folder") };
         let size = ["-x", "100", "-y", "30"];
-        let shell = "env PS1='$ ' NO_COLOR= TERM=screen sh";
+        let shell = "env PS1='$ ' NO_COLOR= RUST_BACKTRACE=0 TERM=screen sh";
         terminal.tmux(&[&["-f", "/dev/null", "new-session", "-d"][..], &size, &[shell]].concat());
         let program = PathBuf::from(env!("CARGO_BIN_EXE_quipu"));
         let folder = program.parent().expect("a folder");
@@ -142,10 +200,14 @@ impl Terminal {
         self.enter(&format!("sh -c 'echo $$ > pid; exec quipu {arguments}'; echo \"exit $?\""));
     }
 
+    /// What was started.
+    fn pid(&self) -> String {
+        std::fs::read_to_string(self.folder().join("pid")).expect("it was started").trim().to_owned()
+    }
+
     /// Signals what was started.
     fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.folder().join("pid")).expect("it was started");
-        assert!(Command::new("kill").args(["-s", name, pid.trim()]).status().expect("a kill").success());
+        assert!(Command::new("kill").args(["-s", name, &self.pid()]).status().expect("a kill").success());
     }
 
     /// Presses keys; what is no key's name is typed.

@@ -67,11 +67,12 @@ const HAPPENINGS: usize = 64;
 pub fn run(options: DemoOptions) -> Result<ExitCode> {
     let chart = options.chart.as_deref().map(create).transpose()?;
     let ids = IdFolder::open(options.ids.as_deref())?;
-    let mut display = Display::new(options.quiet);
     let (sender, happenings) = sync_channel(HAPPENINGS);
     let has_screen = !options.quiet && !options.no_screen && Screen::is_possible();
     interrupt::listen(sender.clone(), has_screen)?;
     let venue = Venue::open(&options)?;
+    // Whatever fails below, the terminal is given back before the venue is left and before the error is told.
+    let mut display = Display::new(options.quiet);
     display.say(&venue.introduction(&options));
     if has_screen {
         display.open(Screen::open(venue.source())?);

@@ -19,11 +19,12 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// So many notices may wait for the next frame.
 const NOTICES: usize = 16;
 
-/// The dashboard, on a thread of its own.
+/// The dashboard, on a thread of its own. It is closed when this is dropped, so that an error is not written across it.
 pub(crate) struct Screen {
     notices: SyncSender<String>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<()>>,
+    /// Taken when it is waited for.
+    thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Screen {
@@ -49,7 +50,7 @@ impl Screen {
             shown.map(drop).context("the dashboard ended; --no-screen needs none")
         };
         let thread = thread::Builder::new().name("quipu-screen".to_owned()).spawn(show).context("no thread")?;
-        Ok(Self { notices, stop, thread })
+        Ok(Self { notices, stop, thread: Some(thread) })
     }
 
     /// Says something in the bottom line.
@@ -60,13 +61,26 @@ impl Screen {
 
     /// Whether the user left it, or it failed.
     pub(crate) fn is_left(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Gives the terminal back.
-    pub(crate) fn close(self) -> Result<()> {
+    pub(crate) fn close(mut self) -> Result<()> {
+        self.end()
+    }
+
+    /// Waits until the terminal was given back, and tells how the dashboard ended.
+    fn end(&mut self) -> Result<()> {
         self.stop.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap_or_else(|_| Err(anyhow!("the dashboard panicked; why is above")))
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(anyhow!("the dashboard panicked; why is above")))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Whoever drops it has an error of their own to tell.
+        let _ = self.end();
     }
 }
 
@@ -74,5 +88,30 @@ fn next(said: &Receiver<String>, source: &Source, time: Duration) -> Option<Inpu
     match said.try_recv() {
         Ok(notice) => Some(Input::Notice(notice)),
         Err(_) => source.recv_timeout(time).map(Input::Batch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_that_is_dropped_has_given_the_terminal_back() {
+        let (notices, _said) = sync_channel(NOTICES);
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_back = Arc::new(AtomicBool::new(false));
+        let (stopped, back) = (Arc::clone(&stop), Arc::clone(&is_back));
+        let (started, is_started) = sync_channel(0);
+        let dashboard = thread::spawn(move || {
+            started.send(()).unwrap();
+            while !stopped.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            back.store(true, Ordering::SeqCst);
+            Ok(())
+        });
+        is_started.recv().unwrap();
+        drop(Screen { notices, stop, thread: Some(dashboard) });
+        assert!(is_back.load(Ordering::SeqCst));
     }
 }
