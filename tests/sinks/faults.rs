@@ -126,8 +126,14 @@ fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn a_wrong_token_and_a_proxy_in_the_way_cost_nothing() {
-    for (status, text) in [(401, r#"{"code":"unauthorized"}"#), (400, "<html>no such host</html>"), (307, "")] {
+fn a_wrong_configuration_and_a_proxy_in_the_way_cost_nothing() {
+    for (status, text) in [
+        (401, r#"{"code":"unauthorized"}"#),
+        (400, r#"{"code":"invalid","message":"Please provide either orgID or org"}"#),
+        (400, r#"{"message":"no Route matched with those values"}"#),
+        (400, "<html>no such host</html>"),
+        (307, ""),
+    ] {
         for api in APIS {
             let mut requests = 0;
             let server = Scripted::start(move |_| {
@@ -139,6 +145,7 @@ fn a_wrong_token_and_a_proxy_in_the_way_cost_nothing() {
             let sink = stream.start_sink(&sink(&server, api));
             expect(&stream, &sink, &server);
             sink.expect_log("the target refuses; mend it or the sink's configuration");
+            sink.expect_status("nothing rejected", |status| status["rejected"] == 0);
         }
     }
 }

@@ -60,6 +60,13 @@ fn wrong_influxdb(sink: &Sink, wrong: &mut Vec<(&'static str, String)>) {
     if path.is_none() {
         wrong.push(("url", "must be a URL without user and query, such as \"http://localhost:8086\"".to_owned()));
     }
+    // The servers' own words for an empty name come only with the first write.
+    let named = [("bucket", &sink.bucket), ("database", &sink.database), ("retention_policy", &sink.retention_policy)];
+    for (key, name) in named {
+        if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            wrong.push((key, "must not be empty".to_owned()));
+        }
+    }
     match (&sink.bucket, &sink.database) {
         (Some(_), Some(_)) => {
             wrong.push(("database", "is for the v1 API, bucket for v2; remove one of them".to_owned()));

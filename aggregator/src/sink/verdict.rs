@@ -35,12 +35,28 @@ pub(crate) fn verdict(status: u16, text: &str, lines: usize) -> Verdict {
     }
 }
 
-/// Whether it is the database that speaks of lines, not a proxy of the request, nor the database of a missing part of
-/// itself: those who mistake one for the other throw away good lines.
+/// What the databases say when they have read lines and can't have some of them, in lower case.
+///
+/// Everything else, such as a missing organization, a body that can't be unpacked, or a gateway's own words, is about the
+/// request: whoever mistakes that for lines throws all of them away, and whoever mistakes lines for that only waits.
+const ABOUT_LINES: [&str; 8] = [
+    // InfluxDB 1 and 2, and 3 with its default of keeping the good lines.
+    "partial write",
+    "unable to parse '",
+    "field type conflict",
+    "points beyond retention policy",
+    // InfluxDB 3.
+    "parsing failed for write_lp endpoint",
+    "line protocol parsing error",
+    // InfluxDB Cloud, and others that speak as it does.
+    "failed to parse line protocol",
+    // VictoriaMetrics, since it reads a request as a whole; it says nothing when it reads line by line.
+    "incorrect influx line",
+];
+
 fn is_about_lines(text: &str) -> bool {
-    let text = text.trim_start().to_ascii_lowercase();
-    let speaks_of_lines = ["partial write", "unable to parse", "cannot parse", "invalid line", "line protocol"];
-    speaks_of_lines.iter().any(|words| text.contains(words)) || (text.starts_with('{') && !text.contains("not found"))
+    let text = text.to_ascii_lowercase();
+    ABOUT_LINES.iter().any(|words| text.contains(words))
 }
 
 /// How many lines InfluxDB 1.x says that it dropped.
@@ -73,8 +89,17 @@ mod tests {
             (400, partial, 9, Verdict::Split),
             (400, partial, 2, Verdict::Rejected),
             (400, partial, 1, Verdict::Rejected),
-            (400, r#"{"code":"invalid","message":"x"}"#, 9, Verdict::Split),
-            (422, r#"{"code":"unprocessable entity"}"#, 1, Verdict::Rejected),
+            (400, r#"{"error":"unable to parse 'x y=': missing field value"}"#, 9, Verdict::Split),
+            (422, r#"{"message":"partial write: points beyond retention policy dropped=9"}"#, 9, Verdict::Rejected),
+            (400, r#"{"error":"partial write of line protocol occurred","data":[]}"#, 9, Verdict::Split),
+            (400, r#"{"code":"invalid","message":"failed to parse line protocol: x","line":1}"#, 1, Verdict::Rejected),
+            (400, r#"{"code":"invalid","message":"Please provide either orgID or org"}"#, 9, Verdict::Refused),
+            (400, r#"{"code":"invalid","message":"unable to read data: gzip: invalid header"}"#, 1, Verdict::Refused),
+            (400, r#"{"error":"unexpected EOF"}"#, 1, Verdict::Refused),
+            (400, r#"{"error":"database is required"}"#, 1, Verdict::Refused),
+            (400, "cannot read gzipped influx line protocol data: gzip: invalid header", 1, Verdict::Refused),
+            (400, r#"{"message":"no Route matched with those values"}"#, 9, Verdict::Refused),
+            (422, r#"{"code":"unprocessable entity"}"#, 1, Verdict::Refused),
             (400, "<html>Bad Request</html>", 1, Verdict::Refused),
             (400, r#"{"error":"retention policy not found: x"}"#, 1, Verdict::Refused),
             (401, partial, 9, Verdict::Refused),

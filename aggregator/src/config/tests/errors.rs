@@ -134,6 +134,18 @@ fn values_out_of_range_are_errors() {
 }
 
 #[test]
+fn a_sink_names_what_it_writes_to() {
+    for (keys, expected) in [
+        ("bucket = ''", "FILE:5: sink.bucket: must not be empty"),
+        ("database = ' '", "FILE:5: sink.database: must not be empty"),
+        ("retention_policy = ''\ndatabase = 'd'", "FILE:5: sink.retention_policy: must not be empty"),
+    ] {
+        let file = format!("[[sink]]\nname = 'a'\ntype = 'influxdb'\nurl = 'http://host'\n{keys}\n");
+        assert_eq!(wrong(&file), [expected]);
+    }
+}
+
+#[test]
 fn a_sink_has_what_its_type_needs_and_nothing_else() {
     let file = "\
 [[sink]]
