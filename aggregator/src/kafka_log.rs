@@ -8,7 +8,7 @@ use quipu_record::StateRowError;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::client::{Logged, client_config};
 use crate::config::{Config, ProcessingGuarantee, Topics};
@@ -20,6 +20,8 @@ use crate::source::{Source, SourceEnds};
 
 const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is logged how far a restoration is.
+const PROGRESS: Duration = Duration::from_secs(5);
 /// How long to wait before a step is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long a stopping process tries to have its last totals accepted.
@@ -90,8 +92,9 @@ impl Log for KafkaLog {
         self.outputs = Some(outputs);
         self.began = None;
         let again = |error: KafkaError| Failure::Again(error.to_string());
-        let SourceEnds { begin, end, committed } = self.source.ends().map_err(again)?;
+        // The changelog first: if somebody commits just now, its rows are not ahead of the source log as we know it.
         let (_, changelog_end) = self.source.watermarks(&self.config.topics.state).map_err(again)?;
+        let SourceEnds { begin, end, committed } = self.source.ends().map_err(again)?;
         Ok(Assigned { begin, end, committed, changelog_end })
     }
 
@@ -114,11 +117,18 @@ impl Log for KafkaLog {
             .add_partition_offset(&self.config.topics.state, PARTITION, Offset::Offset(from))
             .and_then(|()| consumer.assign(&partition))
             .map_err(again)?;
-        let mut heard = Instant::now();
+        let (mut heard, mut told) = (Instant::now(), Instant::now());
         loop {
+            if self.shared.stopping() {
+                return Err(Failure::Lost("the process is to stop".to_owned()));
+            }
             match consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     heard = Instant::now();
+                    if told.elapsed() >= PROGRESS {
+                        told = heard;
+                        info!(offset = message.offset(), end, "restoring rows from the changelog");
+                    }
                     if let Some(key) = message.key() {
                         row(key, message.payload()).map_err(Failure::Fatal)?;
                     }
@@ -129,7 +139,7 @@ impl Log for KafkaLog {
                 // What stands before the end and was not given are marks of transactions.
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
-                None if self.shared.stopping() || heard.elapsed() > TIMEOUT => {
+                None if heard.elapsed() > TIMEOUT => {
                     return Err(Failure::Again("the changelog can't be read".to_owned()));
                 }
                 None => {}
@@ -190,7 +200,7 @@ impl Log for KafkaLog {
             return result.map_err(|error| self.within_transaction(transaction(&error)));
         }
         self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
-            Some(code) if of_the_group(code) => Failure::Lost(error.to_string()),
+            Some(code) if is_lost(code) => Failure::Lost(error.to_string()),
             _ => Failure::Again(error.to_string()),
         })
     }
@@ -221,7 +231,10 @@ impl Log for KafkaLog {
             warn!(why, "the transaction is left to its timeout");
         }
         self.release();
-        if let Err(error) = self.source.rejoin() {
+        // A stopping process leaves the group anyway.
+        if !self.shared.stopping()
+            && let Err(error) = self.source.rejoin()
+        {
             warn!(%error, "can't join the group again");
         }
     }
@@ -260,7 +273,7 @@ fn transaction(error: &KafkaError) -> Failure<Error> {
                 source: error.clone(),
             })
         }
-        (_, Some(code)) if of_the_group(code) => Failure::Lost(why),
+        (_, Some(code)) if is_lost(code) => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(why),
@@ -282,16 +295,10 @@ fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
     }
 }
 
-/// Whether it is for the group to decide who goes on.
-fn of_the_group(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::IllegalGeneration
-            | RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::RebalanceInProgress
-            | RDKafkaErrorCode::AssignmentLost
-            | RDKafkaErrorCode::NoOffset
-    )
+/// Whether it is for the group to decide who goes on. That it is deciding just now, or has decided, is not such an error:
+/// the next poll tells what came of it, and most often the partition stays where it is.
+fn is_lost(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::AssignmentLost | RDKafkaErrorCode::NoOffset)
 }
 
 /// Whether trying again may help.

@@ -72,6 +72,8 @@ impl Source {
             client.set("group.instance.id", &config.group_instance_id);
         }
         set_default(&mut client, "session.timeout.ms", "10000");
+        // A member learns with a heartbeat that the group decides anew: the default of 3 s is a part of every takeover.
+        set_default(&mut client, "heartbeat.interval.ms", "1000");
         for (name, value) in READING {
             set_default(&mut client, name, value);
         }
@@ -82,7 +84,8 @@ impl Source {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
-            .set("partition.assignment.strategy", "range")
+            // Whoever has the partition keeps it when another process joins, and is not interrupted.
+            .set("partition.assignment.strategy", "cooperative-sticky")
             .set("statistics.interval.ms", "1000")
             .create_with_context(Context::default())?;
         // A client that has no connection yet when it is to look for the group's coordinator looks again a second later.
@@ -140,7 +143,9 @@ impl Source {
 
     /// Reads on from `position`.
     pub(crate) fn seek(&self, position: i64) -> KafkaResult<()> {
-        self.consumer.assign(&self.at(position)?)
+        let partition = self.at(position)?;
+        self.consumer.incremental_unassign(&partition)?;
+        self.consumer.incremental_assign(&partition)
     }
 
     /// Leaves the group and joins it again.
@@ -204,15 +209,17 @@ impl ConsumerContext for Context {
     /// [`Source::seek`] says so.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let result = partitions.set_all_offsets(Offset::End).and_then(|()| consumer.assign(partitions));
-            (result, (partitions.count() > 0).then_some(Rebalance::Assigned))
+            let at_end = partitions.set_all_offsets(Offset::End);
+            (at_end.and_then(|()| consumer.incremental_assign(partitions)), Rebalance::Assigned)
         } else {
-            (consumer.unassign(), Some(Rebalance::Revoked))
+            (consumer.incremental_unassign(partitions), Rebalance::Revoked)
         };
+        if partitions.count() > 0 {
+            self.rebalances().push(rebalance);
+            self.rebalanced.store(true, Ordering::Release);
+        }
         if let Err(error) = result {
             warn!(%error, "the assignment failed; the group tries again");
         }
-        self.rebalances().extend(rebalance);
-        self.rebalanced.store(true, Ordering::Release);
     }
 }

@@ -109,21 +109,25 @@ fn of_two_aggregators_one_waits_and_takes_over() {
     outsider.until(&[("done", 10)]);
     let second = pipeline.start(&[]);
     second.until_logged(&["joining the group"]);
+    // The group has two members, and the partition stays where it is.
+    eventually("the second to be a member", || {
+        (pipeline.cluster.members(&pipeline.application_id) == Some(2)).then_some(())
+    });
     pipeline.send([("app-1:done", plain("done", 11))]);
     outsider.until(&[("done", 11)]);
-    // The group may have given the partition to the one who came last.
-    let ready = |aggregator: &Aggregator| aggregator.get("/readyz").map(|(status, _)| status == 200);
-    let first_works = eventually("one to work and the other one to wait", || match (ready(&first)?, ready(&second)?) {
-        (first, second) if first != second => Some(first),
-        _ => None,
-    });
-    let (working, waiting) = if first_works { (first, second) } else { (second, first) };
+    let ready = |aggregator: &Aggregator| aggregator.get("/readyz").map(|(status, _)| status);
+    // One commit more than what was under way when the group decided.
+    pipeline.send([("app-1:done", plain("done", 12))]);
+    outsider.until(&[("done", 12)]);
+    assert_eq!((ready(&first), ready(&second)), (Some(200), Some(503)));
+    let log = first.log();
+    assert!(!log.contains("no longer ours") && !log.contains("joining the group again"), "{log}");
 
-    working.signal("KILL");
-    working.finish();
+    first.signal("KILL");
+    first.finish();
     pipeline.send([("app-2:done", plain("done", 100))]);
-    waiting.until_ready();
-    outsider.until(&[("done", 111)]);
-    waiting.stop();
+    second.until_ready();
+    outsider.until(&[("done", 112)]);
+    second.stop();
     assert_eq!(outsider.went_back(), [""; 0]);
 }
