@@ -255,10 +255,10 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.dead_letters.len() >= DEAD_LETTERS
     }
 
-    /// Whether every record that was applied is committed.
+    /// Whether records were applied that the next commit may speak of.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.topology.position() == self.committed
+    pub fn has_uncommitted(&self) -> bool {
+        self.state == State::Running && self.topology.position() != self.committed
     }
 
     /// Whether a commit is under way.
@@ -326,6 +326,6 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             let checkpoint = Checkpoint { position, changelog: self.changelog, written_at: commit.at };
             self.store.write(&commit.rows, Some(checkpoint))?;
         }
-        Ok(commit.into_committed(self.committed))
+        Ok(commit.into_committed())
     }
 }

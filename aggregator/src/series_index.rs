@@ -58,14 +58,13 @@ impl SeriesIndex {
         Ok(id)
     }
 
-    /// Forgets a series; its number may be given to another.
-    pub(crate) fn remove(&mut self, id: GroupId) {
-        let Some(series) = self.series.get_mut(id.index()).and_then(Option::take) else {
-            return;
-        };
+    /// Forgets a series, and gives it; its number may be given to another.
+    pub(crate) fn remove(&mut self, id: GroupId) -> Option<Series> {
+        let series = self.series.get_mut(id.index()).and_then(Option::take)?;
         if let Ok(entry) = self.ids.find_entry(self.hasher.hash_one(series.as_ref()), |other| *other == id) {
             entry.remove();
         }
         self.free.push(id);
+        Some(series)
     }
 }

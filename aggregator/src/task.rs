@@ -101,12 +101,17 @@ impl Task {
 
     /// Applies what there is to read, up to a batch, and says how many records that was.
     fn read(&mut self) -> Result<usize, Error> {
-        let mut timeout = match self.engine.is_committing() {
+        let committing = self.engine.is_committing();
+        if committing && self.engine.is_full() {
             // No more bad records can be kept.
-            true if self.engine.is_full() => return Ok(0),
-            true => Duration::ZERO,
-            false if self.engine.is_clean() => POLL,
-            false => self.config.commit_interval.saturating_sub(self.commit_began.elapsed()).min(POLL),
+            return Ok(0);
+        }
+        let mut timeout = if committing {
+            Duration::ZERO
+        } else if self.engine.has_uncommitted() {
+            self.config.commit_interval.saturating_sub(self.commit_began.elapsed()).min(POLL)
+        } else {
+            POLL
         };
         let mut clock = None;
         let mut records = 0;
@@ -140,7 +145,7 @@ impl Task {
                 }
                 Polled::End => self.engine.caught_up(),
                 Polled::OutOfRange => {
-                    self.engine.assigned(now)?;
+                    self.assigned()?;
                     break;
                 }
                 Polled::Nothing => break,
@@ -154,7 +159,7 @@ impl Task {
     fn rebalance(&mut self, rebalances: &[Rebalance]) -> Result<(), Error> {
         for rebalance in rebalances {
             match rebalance {
-                Rebalance::Assigned => self.engine.assigned(now())?,
+                Rebalance::Assigned => self.assigned()?,
                 Rebalance::Revoked => {
                     if self.engine.state() != State::Waiting {
                         info!("the partition is no longer ours");
@@ -164,6 +169,14 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    /// Builds the table anew; meanwhile nobody is told what the old one said.
+    fn assigned(&mut self) -> Result<(), Error> {
+        self.is_silent = true;
+        self.view.clear();
+        self.instruments.ready(false);
+        self.engine.assigned(now())
     }
 
     /// Tells the rest of the process, and the log, how far the engine is.
@@ -195,14 +208,16 @@ impl Task {
             self.is_silent = false;
             if !self.engine.is_committing() {
                 // There is nothing to say; the first time, because there is nothing at all.
-                self.view.update(self.engine.topology().position(), &[]);
+                self.view.update(self.engine.topology().position(), &[], &[]);
             }
         }
     }
 
+    /// Makes all steps of the commit under way. The group may have a say meanwhile, which comes with the records.
     fn finish_commit(&mut self) -> Result<(), Error> {
         while self.engine.is_committing() {
-            self.advance(POLL)?;
+            self.read()?;
+            self.advance(PATIENCE)?;
         }
         Ok(())
     }
@@ -216,8 +231,10 @@ impl Task {
         let committed = self.engine.advance(patience)?;
         self.longest_step = self.longest_step.max(began.elapsed());
         self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
-        if let Some(Committed { position, totals, rows, dead_letters }) = committed {
-            self.view.update(position, &totals);
+        if let Some(Committed { position, totals, removed, rows, dead_letters }) = committed {
+            if let Some(position) = position {
+                self.view.update(position, &totals, &removed);
+            }
             let aggregates = totals.len();
             self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
             self.instruments.published.increment(aggregates);

@@ -1,5 +1,5 @@
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, StateRow, StateRowError, StateRowHeader,
+    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, Series, StateRow, StateRowError, StateRowHeader,
     StateRowKind, decode,
 };
 
@@ -77,6 +77,7 @@ pub struct Topology {
     refresh: Refresh,
     audit_refresh: Refresh,
     resolved: Resolved,
+    removed: Vec<Series>,
     position: i64,
     expire_at: i64,
     said_before: bool,
@@ -97,6 +98,7 @@ impl Topology {
             audit_refresh: refresh.clone(),
             refresh,
             resolved: Resolved::default(),
+            removed: Vec::new(),
             position: 0,
             expire_at: i64::MAX,
             said_before: false,
@@ -176,12 +178,17 @@ impl Topology {
                 // The zero is said once; then nothing is kept of the series.
                 self.sums.reduce.remove(id);
                 self.sums.audits.forget(id);
-                self.series.remove(id);
+                self.removed.extend(self.series.remove(id));
                 self.refresh.forget(id);
             }
         }
         self.audits(&mut aggregates, offset, now);
         aggregates
+    }
+
+    /// The series to which the zero that [`Self::take_aggregates`] gave was the last word: no row has them any more.
+    pub fn take_removed(&mut self) -> Vec<Series> {
+        std::mem::take(&mut self.removed)
     }
 
     /// Gives every row that changed since the last call as it goes to the changelog and the store: its key, and its

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use quipu_record::Aggregate;
+use quipu_record::{Aggregate, Series};
 
 use super::ports::{Delivery, Destination, Failure, Log, Output};
 use crate::topology::Topology;
@@ -8,10 +8,12 @@ use crate::topology::Topology;
 /// What a commit contained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The next source offset.
-    pub position: i64,
+    /// The next source offset; none if it was of bad records only, before the table was built.
+    pub position: Option<i64>,
     /// The totals that changed or were said again.
     pub totals: Vec<Aggregate>,
+    /// The series that no row has any more.
+    pub removed: Vec<Series>,
     /// How many rows.
     pub rows: usize,
     /// How many bad records.
@@ -24,6 +26,7 @@ pub(super) struct Commit {
     aggregates: Vec<Output>,
     /// The same, for who asks this process.
     totals: Vec<Aggregate>,
+    removed: Vec<Series>,
     /// For the changelog, and then for the store.
     pub(super) rows: Vec<Output>,
     /// The next source offset, if it is a part of the commit.
@@ -52,6 +55,7 @@ impl Commit {
     /// Takes what changed.
     pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, now: i64) -> Self {
         let totals = topology.take_aggregates(now);
+        let removed = topology.take_removed();
         let aggregates = totals.iter().map(|aggregate| {
             let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
             Output { key: Some(key), value: Some(value), headers: Vec::new() }
@@ -60,7 +64,7 @@ impl Commit {
         let mut rows = Vec::new();
         topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
         let position = Some(topology.position());
-        Self { aggregates, totals, rows, position, ..Self::of_dead_letters(dead_letters, now) }
+        Self { aggregates, totals, removed, rows, position, ..Self::of_dead_letters(dead_letters, now) }
     }
 
     /// Only copies of bad records.
@@ -69,6 +73,7 @@ impl Commit {
             dead_letters,
             aggregates: Vec::new(),
             totals: Vec::new(),
+            removed: Vec::new(),
             rows: Vec::new(),
             position: None,
             changelog: None,
@@ -146,8 +151,8 @@ impl Commit {
         self.next = Step::Abort;
     }
 
-    pub(super) fn into_committed(self, position: i64) -> Committed {
-        let (rows, dead_letters) = (self.rows.len(), self.dead_letters.len());
-        Committed { position, totals: self.totals, rows, dead_letters }
+    pub(super) fn into_committed(self) -> Committed {
+        let Self { position, totals, removed, .. } = self;
+        Committed { position, totals, removed, rows: self.rows.len(), dead_letters: self.dead_letters.len() }
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     fn a_selector_selects_and_a_limit_makes_pages() {
         let view = View::default();
         let all = [r#"a{k="1",z="x"}"#, r#"a{k="2"}"#, r#"a{k="3",z="x"}"#, "ab", "b"];
-        view.update(9, &all.map(|series| total(series, 1)));
+        view.update(9, &all.map(|series| total(series, 1)), &[]);
         assert_eq!(ask(&view, None, None, None), (all.map(str::to_owned).to_vec(), None));
         assert_eq!(ask(&view, Some(r#"a{z="x"}"#), None, None).0, [all[0], all[2]]);
         assert_eq!(ask(&view, Some("b"), Some(1), None), (vec!["b".to_owned()], None));
@@ -177,7 +177,7 @@ mod tests {
     fn what_is_wrong_with_a_question_is_told() {
         let view = View::default();
         assert_eq!(totals(&view, &TotalsQuery::default()).expect_err("not ready"), QueryError::NotReady);
-        view.update(1, &[]);
+        view.update(1, &[], &[]);
         let wrong = |query: TotalsQuery| totals(&view, &query).expect_err("a bad request").to_string();
         assert!(
             wrong(TotalsQuery { selector: Some("a{".into()), ..TotalsQuery::default() })
@@ -191,7 +191,7 @@ mod tests {
     fn an_audit_is_its_three_totals() {
         let view = View::default();
         let series = |name: &str| format!("quipu_audit_{name}{{audit=\"auth\"}}");
-        view.update(3, &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)]);
+        view.update(3, &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)], &[]);
         let audits = ["auth", "none"].map(|name| Audit {
             name: name.to_owned(),
             sent: "a".parse().expect("a selector"),

@@ -54,23 +54,23 @@ pub(crate) struct Page {
 }
 
 impl View {
-    /// Takes over totals that were committed, of which the next source offset is `position`. The first call after
-    /// [`clear`](Self::clear) brings all of them.
-    pub(crate) fn update(&self, position: i64, aggregates: &[Aggregate]) {
+    /// Takes over totals that were committed, of which the next source offset is `position`, and forgets those of
+    /// `removed` series, to which a zero was the last word. The first call after [`clear`](Self::clear) brings all.
+    pub(crate) fn update(&self, position: i64, aggregates: &[Aggregate], removed: &[Series]) {
         let mut state = self.write();
         state.ready = true;
         state.position = position;
         for aggregate in aggregates {
             let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
             let total = Total { kind, count, timestamp, offset, instances };
-            if count == 0 && instances == 0 {
-                // The last word on a series that was removed.
-                state.totals.remove(&aggregate.series);
-            } else if let Some(known) = state.totals.get_mut(&aggregate.series) {
+            if let Some(known) = state.totals.get_mut(&aggregate.series) {
                 *known = total;
             } else {
                 state.totals.insert(Arc::new(aggregate.series.clone()), total);
             }
+        }
+        for series in removed {
+            state.totals.remove(series);
         }
     }
 
@@ -141,9 +141,9 @@ mod tests {
     fn nothing_is_shown_before_everything_is_there() {
         let view = View::default();
         assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
-        view.update(7, &[]);
+        view.update(7, &[], &[]);
         assert_eq!(view.position(), Some((7, 0)));
-        view.update(9, &[total("a", 1)]);
+        view.update(9, &[total("a", 1)], &[]);
         view.clear();
         assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
     }
@@ -154,19 +154,22 @@ mod tests {
         view.update(
             1,
             &[total("b", 1), total(r#"a{k="2"}"#, 1), total("a", 1), total("aa", 1), total(r#"a{k="1"}"#, 1)],
+            &[],
         );
-        view.update(2, &[Aggregate { instances: 0, ..total("b", 0) }, total("aa", 5)]);
+        // A delta that is zero when all have left is no removal.
+        let zero = |key| Aggregate { instances: 0, ..total(key, 0) };
+        view.update(2, &[zero("b"), zero("c"), total("aa", 5)], &[total("b", 0).series]);
         let page = view.page(Bound::Unbounded, 3).expect("ready");
         assert_eq!((names(&page), page.more), (vec!["a".to_owned(), r#"a{k="1"}"#.into(), r#"a{k="2"}"#.into()], true));
         let page = view.page(Bound::Excluded(&page.entries[2].series), 3).expect("ready");
-        assert_eq!((names(&page), page.more), (vec!["aa".to_owned()], false));
+        assert_eq!((names(&page), page.more), (vec!["aa".to_owned(), "c".into()], false));
         assert_eq!(page.entries[0].to_aggregate(), total("aa", 5));
     }
 
     #[test]
     fn a_name_and_the_same_with_total_at_its_end_are_a_clash() {
         let view = View::default();
-        view.update(1, &[total(r#"a{k="1"}"#, 1), total("a_total", 1), total("b_total", 1), total("_total", 1)]);
+        view.update(1, &[total(r#"a{k="1"}"#, 1), total("a_total", 1), total("b_total", 1), total("_total", 1)], &[]);
         let page = view.page(Bound::Unbounded, 9).expect("ready");
         let clashes: Vec<_> = page.entries.iter().filter(|entry| entry.is_clash).collect();
         assert_eq!(clashes.len(), 1);
