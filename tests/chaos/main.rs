@@ -2,7 +2,7 @@
 //! report; an outside reader holds every total that it sees against the oracle at the offset that the total carries.
 //!
 //! ```text
-//! cargo test --test chaos                        # 30 cycles
+//! cargo test --test chaos                        # 32 cycles: 30 times the aggregator, twice the broker
 //! cargo test --test chaos -- --cycles 300
 //! ```
 
@@ -10,6 +10,7 @@ mod fleet;
 #[path = "../../aggregator/tests/oracle/fold.rs"]
 #[expect(dead_code, reason = "nobody writes tombstones here")]
 mod fold;
+mod program;
 mod reader;
 #[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
 #[path = "../e2e/support/mod.rs"]
@@ -24,9 +25,10 @@ use support::{Kafka, Pipeline, Process, eventually, quipu, require};
 
 use fleet::Fleet;
 use fold::{Oracle, SERIES};
+use program::{COUNTED, Program};
 use reader::Reader;
 
-const DEFAULT_CYCLES: u64 = 30;
+const DEFAULT_CYCLES: u64 = 32;
 /// The aggregator's `transaction.timeout.ms`.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -49,6 +51,7 @@ fn run(kafka: &Kafka, cycles: u64) {
         [&pipeline.metrics, &pipeline.aggregates].iter().all(|topic| topics.contains_key(*topic)).then_some(())
     });
     let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics);
+    let program = Program::start(kafka.bootstrap(), &pipeline.metrics);
     let reader = Reader::start(&pipeline);
     // A generator of its own, so that a run with other cycles is another run.
     let mut random = cycles ^ 0x5eed;
@@ -72,11 +75,13 @@ fn run(kafka: &Kafka, cycles: u64) {
     }
     let said = fleet.stop();
     let expected = expected(&pipeline, &said);
-    reader.until(expected.last().expect("records").1);
+    let counted = i128::from(program.stop());
+    let last = expected.last().expect("records").1;
+    reader.until(SERIES.into_iter().zip(last).chain([(COUNTED, counted)]));
     let totals = reader.stop();
     let wrong = check(&totals, &expected);
     println!(
-        "chaos: {cycles} cycles, {} records, {} totals seen, {} wrong, takeovers {:?}, {:.0} s",
+        "chaos: {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, takeovers {:?}, {:.0} s",
         said.len(),
         totals.len(),
         wrong.len(),
@@ -118,11 +123,14 @@ fn check(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
     let mut latest = std::collections::BTreeMap::<String, &Aggregate>::new();
     for aggregate in seen {
         let key = aggregate.series.to_string();
-        let Some(series) = SERIES.iter().position(|series| *series == key) else { continue };
-        let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
-        let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
-        if total != aggregate.count {
-            wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
+        if let Some(series) = SERIES.iter().position(|series| *series == key) {
+            let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
+            let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
+            if total != aggregate.count {
+                wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
+            }
+        } else if key != COUNTED {
+            continue;
         }
         if let Some(before) = latest.insert(key.clone(), aggregate) {
             let back = before.count > aggregate.count || before.offset > aggregate.offset;
@@ -193,7 +201,8 @@ impl Site<'_> {
     fn take_over(&mut self) -> &'static str {
         let other = if self.running.as_ref().is_some_and(|(name, _)| *name == "a") { "b" } else { "a" };
         let waiting = self.process(other);
-        eventually("the other to wait", || waiting.stderr_so_far().contains("waiting for the partition").then_some(()));
+        let Pipeline { cluster, application_id, .. } = self.pipeline;
+        eventually("the other to wait", || (cluster.members(application_id) == Some(2)).then_some(()));
         self.kill_only();
         let killed = Instant::now();
         eventually("the other to take over", || waiting.stderr_so_far().contains("caught up").then_some(()));

@@ -10,7 +10,6 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::fold::SERIES;
 use crate::support::{Pipeline, eventually};
 
 pub(crate) struct Reader {
@@ -44,11 +43,11 @@ impl Reader {
     }
 
     /// Waits until the latest total of each series is the one expected.
-    pub(crate) fn until(&self, expected: [i128; SERIES.len()]) {
-        for (series, total) in SERIES.iter().zip(expected) {
+    pub(crate) fn until(&self, expected: impl IntoIterator<Item = (&'static str, i128)>) {
+        for (series, total) in expected {
             eventually(&format!("{series} to be {total}"), || {
                 let seen = self.seen.lock().expect("no panic");
-                let latest = seen.iter().rev().find(|aggregate| aggregate.series.to_string() == *series)?;
+                let latest = seen.iter().rev().find(|aggregate| aggregate.series.to_string() == series)?;
                 (latest.count == total).then_some(())
             });
         }
