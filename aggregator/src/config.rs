@@ -44,8 +44,8 @@ use sink::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Which aggregator this is: its consumer group and client ID. Two with the same ID share the work; two with
-    /// different IDs and the same topics overwrite each other's aggregates. Default `quipu`.
+    /// Which aggregator this is: its consumer group and client ID. Of two with the same ID one works and the other waits
+    /// to take over; two with different IDs and the same topics overwrite each other's aggregates. Default `quipu`.
     pub application_id: String,
     /// How often changed aggregates are published and the position is committed. `0s` is after every batch.
     /// Default 1 s.
