@@ -25,7 +25,8 @@ pub(crate) struct AggregateOptions {
     /// How often changed totals are published, such as 250ms [default: 1s]
     #[arg(long, value_name = "DURATION")]
     commit_interval: Option<String>,
-    /// Where /metrics, /healthz and /readyz are served, or off [default: 127.0.0.1:9464]
+    /// Where /metrics, /metrics/totals, /healthz, /readyz and the query API (/api/v1) are served, or off [default:
+    /// 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
     /// Leave the sinks of the configuration to `quipu sink`

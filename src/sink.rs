@@ -30,7 +30,7 @@ pub(crate) struct SinkOptions {
     /// A sink to standard output, named stdout, instead of those of the configuration
     #[arg(long, conflicts_with = "names")]
     stdout: bool,
-    /// Where /metrics and /healthz are served, or off [default: 127.0.0.1:9464]
+    /// Where /metrics, /healthz and /api/v1/status are served, or off [default: 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
 }
