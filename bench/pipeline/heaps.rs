@@ -1,5 +1,5 @@
-//! Which JVM serves Kafka Streams best: first the collector and the threads, then the smallest heap that stays within
-//! 5 % of the best throughput.
+//! Which JVM serves Kafka Streams best: first the collectors and the threads, then smaller heaps with the best of them.
+//! It prints a table; which heap is small enough and still quick is for its reader to choose (`Jvm::BEST`).
 
 use anyhow::Result;
 use tempfile::TempDir;
