@@ -41,7 +41,7 @@ pub enum TopicState {
     Unknown,
     /// The topic does not exist (yet); it is waited for.
     Missing,
-    /// Reading from the beginning towards the log end that was found at first.
+    /// Reading from the beginning towards the log end that was found at first; what was read before comes again.
     Reading {
         /// The first offset that the log still has.
         start: i64,

@@ -6,7 +6,9 @@ use quipu_broker::EmbeddedBroker;
 use quipu_record::{Aggregate, AggregateType, Series};
 use quipu_tui::{Batch, Connection, Fleet, Source, SourceOptions, Topic, TopicState};
 use rdkafka::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaApiKey;
 
 const RUN: &str = "01920000-0000-7000-8000-000000000001";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -126,6 +128,28 @@ fn an_outage_is_told_and_survived() {
     observer.until("connected again", is_connected);
     send(&producer(&broker), "metrics-agg", "records_processed", &aggregate(3).to_json());
     observer.until("the total is 3", |fleet| total(fleet, "records_processed") == Some(3));
+}
+
+#[test]
+fn what_is_read_again_after_a_refusal_is_not_counted_twice() {
+    let broker = EmbeddedBroker::start().expect("a broker");
+    broker.create_topic("metrics", 1).expect("a topic");
+    let producer = producer(&broker);
+    for count in [100, 40] {
+        let value = format!(r#"{{"name":"records_processed","count":{count}}}"#);
+        send(&producer, "metrics", "job", value.as_bytes());
+    }
+    let is_read = |fleet: &Fleet, expected| {
+        let Some(series) = fleet.find(&"records_processed".parse().expect("a series")) else { return false };
+        let counts: u128 = fleet.runs().filter_map(|run| run.count(series.id())).sum();
+        *state(fleet, Topic::Metrics) == TopicState::CaughtUp && counts == expected
+    };
+    let mut observer = Observer::start(&broker);
+    observer.until("both are read", |fleet| is_read(fleet, 140));
+    broker.fail_next(RDKafkaApiKey::Fetch, RDKafkaErrorCode::TopicAuthorizationFailed, 1).expect("a broker");
+    observer.until("refused", |fleet| matches!(state(fleet, Topic::Metrics), TopicState::Failed { .. }));
+    send(&producer, "metrics", "job", br#"{"name":"records_processed","count":50}"#);
+    observer.until("all are read again", |fleet| is_read(fleet, 150));
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Fleet {
                 }
             }
             Batch::Topic { topic, state } => {
-                if *state == TopicState::Recreated {
+                if matches!(state, TopicState::Recreated | TopicState::Reading { .. }) {
                     self.forget(*topic);
                 }
                 self.pipeline.set_state(*topic, state);
@@ -137,8 +137,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Forgets what was read from a topic that was replaced.
+    /// Forgets what was read from a topic that was replaced, or that is read from its beginning once more.
     fn forget(&mut self, topic: Topic) {
+        self.pipeline.forget(topic);
         match topic {
             Topic::Metrics => {
                 self.runs.clear();

@@ -151,10 +151,15 @@ impl Pipeline {
         let topic = &mut self.topics[topic as usize];
         topic.state = state.clone();
         if matches!(state, TopicState::Recreated) {
-            topic.position = None;
             topic.log_end = None;
             topic.history = History::new(HISTORY);
         }
+    }
+
+    /// Forgets what was read from a topic.
+    pub(super) fn forget(&mut self, topic: Topic) {
+        self.topics[topic as usize].position = None;
+        self.bad.retain(|(other, _), _| *other != topic);
     }
 
     pub(super) fn read(&mut self, topic: Topic, offset: i64) {

@@ -37,16 +37,21 @@ pub enum EventKind {
 pub(super) struct Timeline(VecDeque<Event>);
 
 impl Timeline {
+    /// Adds an event, unless it is there: a topic that is read once more tells the same.
     pub(super) fn push(&mut self, at: i64, kind: EventKind, subject: &str) {
+        let event = Event { at, subject: subject.to_owned(), kind };
+        if self.0.contains(&event) {
+            return;
+        }
         let place = self.0.partition_point(|event| (event.at, event.subject.as_str()) <= (at, subject));
         if self.0.len() == EVENTS {
             if place == 0 {
                 return;
             }
             self.0.pop_front();
-            self.0.insert(place - 1, Event { at, subject: subject.to_owned(), kind });
+            self.0.insert(place - 1, event);
         } else {
-            self.0.insert(place, Event { at, subject: subject.to_owned(), kind });
+            self.0.insert(place, event);
         }
     }
 

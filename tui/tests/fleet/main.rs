@@ -98,6 +98,26 @@ fn a_topic_that_was_replaced_is_forgotten() {
 }
 
 #[test]
+fn a_topic_that_is_read_once_more_counts_nothing_twice() {
+    let (mut observed, of) = (Observed::new(), processed());
+    for _ in 0..2 {
+        observed.apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::Reading { start: 0, end: 4 } });
+        observed.report("app-1", run(START, 1), 1, &[(&of, 5)]);
+        observed.plain("job", r#"{"name":"records_processed","count":100}"#);
+        observed.plain("job", r#"{"name":"records_processed","count":40}"#);
+        observed.plain("bad", "{");
+        observed.apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::CaughtUp });
+        observed.fleet.tick(observed.now);
+        assert_eq!((observed.count("app-1", &of), observed.count("job", &of)), (Some(5), Some(140)));
+        assert_eq!(observed.bad(), [("invalid_json", 1)]);
+        let known = observed.fleet.find(&of).expect("known");
+        assert_eq!((known.reporters(), observed.events().len()), (2, 2));
+        observed
+            .apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::Failed { reason: "not allowed".into() } });
+    }
+}
+
+#[test]
 fn a_tombstone_takes_a_total_away() {
     let (mut observed, of) = (Observed::new(), processed());
     observed.total(aggregate(&of, AggregateType::Counter, 5, START, 1));
