@@ -1,17 +1,38 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What librdkafka calls the log lines that say why a connection failed.
 const FAILURE: &str = "FAIL";
 
+/// So many events of a client are taken at once; without a broker there are dozens of new ones each second.
+const EVENTS: usize = 1_000;
+
 /// Carries what librdkafka says to `tracing`, and remembers why a connection failed.
 #[derive(Default)]
 pub(super) struct Context {
     failure: Mutex<Option<String>>,
+    /// How many events came here.
+    heard: AtomicU64,
+}
+
+/// Takes the events that wait, which would be kept without a bound. To be called where nothing is assigned, or where
+/// what was read does not matter any more.
+pub(super) fn drain(client: &BaseConsumer<Context>) {
+    let heard = || client.context().heard.load(Ordering::Relaxed);
+    for _ in 0..EVENTS {
+        let before = heard();
+        // It gives back none for a log line as well as for an empty queue.
+        let event = client.poll(Duration::ZERO);
+        if event.is_none() && heard() == before {
+            break;
+        }
+    }
 }
 
 impl Context {
@@ -32,6 +53,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         if facility == FAILURE {
             // The thread's name stands in brackets before what happened.
             let reason = message.split_once("]: ").map_or(message, |(_, reason)| reason);
@@ -58,3 +80,21 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+
+    use super::*;
+
+    #[test]
+    fn all_events_that_wait_are_taken() {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", "127.0.0.1:9").set("group.id", "test").set("debug", "all");
+        let client: BaseConsumer<Context> = config.create_with_context(Context::default()).unwrap();
+        assert!(client.fetch_metadata(None, Duration::from_millis(200)).is_err());
+        assert_eq!(client.context().heard.load(Ordering::Relaxed), 0, "they wait");
+        drain(&client);
+        assert!(client.context().heard.load(Ordering::Relaxed) > 10);
+    }
+}

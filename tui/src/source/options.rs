@@ -14,8 +14,8 @@ pub struct SourceOptions {
     pub metrics_topic: String,
     /// The topic of the totals; `metrics-agg` by default.
     pub aggregates_topic: String,
-    /// The aggregator's `application_id`, which is its consumer group; `quipu` by default. Groups whose names begin
-    /// with it and a hyphen are taken for those of its sinks.
+    /// The aggregator's `application_id`, which is its consumer group; `quipu` by default. Groups called
+    /// `<application_id>-sink-…` are those of its sinks.
     pub application_id: String,
     /// Further consumer groups on the topic of the totals; none by default.
     pub sink_groups: Vec<String>,
@@ -47,6 +47,19 @@ impl SourceOptions {
         }
     }
 
+    /// The groups that are followed whether they are listed or not, and what they consume.
+    pub(super) fn groups(&self) -> Vec<(String, Topic)> {
+        let aggregator = (self.application_id.clone(), Topic::Metrics);
+        let named = self.sink_groups.iter().map(|group| (group.clone(), Topic::Aggregates));
+        std::iter::once(aggregator).chain(named).collect()
+    }
+
+    /// Whether a group is that of one of this aggregator's sinks.
+    pub(super) fn is_sink(&self, group: &str) -> bool {
+        let rest = group.strip_prefix(&self.application_id);
+        rest.and_then(|rest| rest.strip_prefix("-sink-")).is_some_and(|name| !name.is_empty())
+    }
+
     /// What every client has in common. The user's properties may change anything but what makes us an observer.
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -69,5 +82,19 @@ impl SourceOptions {
             .set("enable.partition.eof", "true")
             .set("isolation.level", "read_committed");
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_groups_own_sinks_are_its_sinks() {
+        let options = SourceOptions { application_id: "quipu".to_owned(), ..SourceOptions::default() };
+        assert!(options.is_sink("quipu-sink-influx"));
+        for other in ["quipu", "quipu-staging", "quipu-staging-sink-influx", "quipu-sink-", "other-sink-influx"] {
+            assert!(!options.is_sink(other), "{other}");
+        }
     }
 }

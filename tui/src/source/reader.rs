@@ -6,7 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::Context;
+use super::client::{Context, drain};
 use super::stop::Stop;
 use crate::batch::{Batch, RawRecord, Topic, TopicState};
 
@@ -45,6 +45,8 @@ impl Reader {
     pub(super) fn run(&self) -> Result<(), Gone> {
         let mut told = None;
         while !self.stop.is_set() {
+            // Whatever waits there is read again, or says why it can't be.
+            drain(&self.consumer);
             let state = match self.assign() {
                 Ok(Some(state)) => {
                     self.tell(&mut told, state)?;

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
+use rdkafka::groups::GroupInfo;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::client::Context;
+use super::client::{Context, drain};
 use super::options::SourceOptions;
 use super::reader::Gone;
 use super::stop::Stop;
@@ -56,6 +57,8 @@ impl Watcher {
             }
             match report {
                 Ok(report) => {
+                    // What still waits there failed before.
+                    drain(&self.consumer);
                     self.consumer.context().forget();
                     self.batches.send(Batch::Connection(Connection::Connected))?;
                     self.batches.send(Batch::Lag(report))?;
@@ -64,36 +67,34 @@ impl Watcher {
                     tracing::debug!(%error, "log ends and committed offsets are not to be had");
                     // Why it is so stands in the queue that polling serves.
                     drop(self.consumer.poll(POLL));
+                    drain(&self.consumer);
                     let reason = self.consumer.context().reason(&error);
                     self.batches.send(Batch::Connection(Connection::Lost { reason }))?;
                 }
             }
             while !self.stop.is_set() && Instant::now() < next {
                 // Nothing is assigned, so what comes are errors, and the context has logged them already.
-                drop(self.consumer.poll(Duration::ZERO));
+                drain(&self.consumer);
+                self.groups.values().for_each(|(_, client)| drain(client));
                 self.stop.wait(POLL);
             }
         }
         Ok(())
     }
 
-    /// Finds the groups to follow: the aggregator's, and its sinks', whose names begin with its own.
+    /// Finds the groups to follow, and lets go of those that are gone.
     fn discover(&mut self) {
-        let aggregator = self.options.application_id.clone();
-        let prefix = format!("{aggregator}-");
-        let mut found = vec![(aggregator, Topic::Metrics)];
-        found.extend(self.options.sink_groups.iter().map(|group| (group.clone(), Topic::Aggregates)));
+        let mut followed = self.options.groups();
         match self.consumer.fetch_group_list(None, TIMEOUT) {
-            Ok(list) => found.extend(
-                list.groups()
-                    .iter()
-                    .filter(|group| group.name().starts_with(&prefix))
-                    .map(|group| (group.name().to_owned(), Topic::Aggregates)),
-            ),
+            Ok(list) => {
+                let sinks = list.groups().iter().map(GroupInfo::name).filter(|group| self.options.is_sink(group));
+                followed.extend(sinks.map(|group| (group.to_owned(), Topic::Aggregates)));
+                self.groups.retain(|group, _| followed.iter().any(|(other, _)| other == group));
+            }
             // Not everybody may list groups; those that were named are followed anyway.
             Err(error) => tracing::debug!(%error, "the consumer groups can't be listed"),
         }
-        for (group, topic) in found {
+        for (group, topic) in followed {
             if self.groups.len() < GROUPS && !self.groups.contains_key(&group) {
                 let config = self.config.clone().set("group.id", &group).clone();
                 match config.create_with_context(Context::default()) {
