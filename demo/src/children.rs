@@ -1,9 +1,9 @@
 //! The experiment's programs as processes.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::process::{ChildStdin, Command as Process, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,6 +24,8 @@ pub(crate) struct Child {
     stdin: Option<ChildStdin>,
     /// Disconnected when the child closed its standard output.
     stdout: Receiver<()>,
+    /// Copies its standard error to ours until it is closed; taken when it is waited for.
+    stderr: Option<JoinHandle<()>>,
     status: Option<ExitStatus>,
 }
 
@@ -51,11 +53,9 @@ impl Child {
                 }
             });
         }
-        if let Some(mut stderr) = process.stderr.take() {
-            // What it logs must not be written across the dashboard.
-            thread::spawn(move || io::copy(&mut stderr, &mut Stderr));
-        }
-        Ok(Self { instance, process, stdin, stdout, status: None })
+        // What it logs must not be written across the dashboard.
+        let stderr = process.stderr.take().map(|stderr| thread::spawn(move || copy_lines(stderr, Stderr)));
+        Ok(Self { instance, process, stdin, stdout, stderr, status: None })
     }
 
     /// Tells the child something. That it is gone shows elsewhere.
@@ -73,7 +73,7 @@ impl Child {
     /// Whether it has ended, as it should.
     ///
     /// # Errors
-    /// It ended otherwise. Why is on standard error, which it shares with us.
+    /// It ended otherwise. Why it says on its standard error, all of which stands on ours when this is dropped.
     pub(crate) fn has_ended(&mut self) -> Result<bool> {
         if self.status.is_none() {
             self.status = self.process.try_wait().with_context(|| format!("{} can't be waited for", self.instance))?;
@@ -94,5 +94,48 @@ impl Drop for Child {
             let _ = self.process.kill();
         }
         let _ = self.process.wait();
+        if let Some(stderr) = self.stderr.take() {
+            let _ = stderr.join();
+        }
+    }
+}
+
+/// Copies whole lines, each at once, so that those of two children don't mix. Whatever is no text is a line, too.
+fn copy_lines(from: impl Read, mut to: impl Write) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        // A child must not stand still because nobody reads what it says.
+        let _ = to.write_all(&line);
+        line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What is written at once.
+    struct Writes<'a>(&'a mut Vec<String>);
+
+    impl Write for Writes<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_written_at_once_however_it_comes() {
+        let mut writes = Vec::new();
+        let pieces = "error: no".as_bytes().chain(" broker\n  becau".as_bytes()).chain("se\nlast".as_bytes());
+        copy_lines(pieces, Writes(&mut writes));
+        assert_eq!(writes, ["error: no broker\n", "  because\n", "last"]);
     }
 }
