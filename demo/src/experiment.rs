@@ -102,7 +102,10 @@ impl<'a> Experiment<'a> {
         let aggregator = aggregator.stop();
         let Some(end) = end? else {
             aggregator?;
-            bail!("the aggregator ended before the experiment did");
+            match self.stage {
+                Stage::Done => bail!("all was read, but the aggregator ended by itself while the dashboard was open"),
+                _ => bail!("the aggregator ended before the experiment did"),
+            }
         };
         aggregator?;
         closed?;
