@@ -223,7 +223,8 @@ impl Run {
             }
             _ => {}
         }
-        let timestamp = counter.timestamp.or(old_time);
+        // As the aggregator does it: one without a timestamp leaves nothing to compare the next one with.
+        let timestamp = counter.timestamp;
         self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counter.count)] });
         self.last_report = self.last_report.max(at);
         let after = base + u128::from(counter.count);

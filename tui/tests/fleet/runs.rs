@@ -155,6 +155,15 @@ fn plain_counters_restart_and_stale_ones_do_not() {
 }
 
 #[test]
+fn a_plain_counter_without_a_timestamp_leaves_nothing_to_be_older_than() {
+    let (mut observed, of) = (Observed::new(), processed());
+    observed.plain("job", r#"{"name":"records_processed","count":100,"timestamp":1718900000}"#);
+    observed.plain("job", r#"{"name":"records_processed","count":110}"#);
+    observed.plain("job", r#"{"name":"records_processed","count":40,"timestamp":1718899990}"#);
+    assert_eq!(observed.count("job", &of), Some(150));
+}
+
+#[test]
 fn a_wrong_clock_here_does_not_make_the_fleet_silent() {
     let (mut observed, of) = (Observed::new(), processed());
     let id = run(START, 1);
