@@ -293,15 +293,17 @@ mod tests {
         assert_eq!(load(&mut store), (None, vec![]));
     }
 
+    type Spoil = fn(&mut RocksStore);
+
     #[test]
     fn what_cannot_be_trusted_is_moved_aside_however_often() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spoil: [(&str, fn(&mut RocksStore)); 3] = [
+        let spoils: [(&str, Spoil); 3] = [
             ("a row", |store| store.write(&[row("a", Some("damaged"))], None).expect("written")),
             ("the checkpoint", |store| store.open().expect("open").put(CHECKPOINT_KEY, b"short").expect("written")),
             ("another format", |store| store.open().expect("open").put(FORMAT_KEY, b"0").expect("written")),
         ];
-        for (times, (what, spoil)) in (1..).zip(spoil) {
+        for (times, (what, spoil)) in (1..).zip(spoils) {
             let mut store = written(&dir);
             spoil(&mut store);
             assert_eq!(load(&mut store).0, None, "{what}");
