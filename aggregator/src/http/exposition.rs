@@ -68,9 +68,9 @@ impl Exposition {
 
     fn begin(&mut self, entry: &Entry) {
         let name = entry.series.name();
-        let (family, kind) = match entry.total.kind {
-            AggregateType::Counter => (family(name, entry.is_clash), "counter"),
-            AggregateType::Gauge => (cleaned(name, is_of_name), "gauge"),
+        let (family, kind, help) = match entry.total.kind {
+            AggregateType::Counter => (family(name, entry.is_clash), "counter", "Total over all instances of"),
+            AggregateType::Gauge => (cleaned(name, is_of_name), "gauge", "Derived from the totals, and may go down:"),
         };
         self.sample.clear();
         self.sample.push_str(&family);
@@ -80,7 +80,7 @@ impl Exposition {
         // The older format calls a family by the name of its samples.
         let family = if self.openmetrics { &*family } else { &*self.sample };
         let _ = writeln!(self.text, "# TYPE {family} {kind}");
-        let _ = write!(self.text, "# HELP {family} Total over all instances of ");
+        let _ = write!(self.text, "# HELP {family} {help} ");
         push_escaped(&mut self.text, name, self.openmetrics);
         self.text.push_str(".\n");
         self.name = Some(name.to_owned());
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(
             text(true, &totals),
             r#"# TYPE quipu_audit_delta gauge
-# HELP quipu_audit_delta Total over all instances of quipu_audit_delta.
+# HELP quipu_audit_delta Derived from the totals, and may go down: quipu_audit_delta.
 quipu_audit_delta{audit="x"} -5
 # TYPE records counter
 # HELP records Total over all instances of records.
