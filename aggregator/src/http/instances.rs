@@ -20,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstancesQuery {
+    /// The most rows in the answer, 1 to 10,000. Default 1000.
     limit: Option<usize>,
     /// Where to begin: `next` of the page before.
     after: Option<usize>,
@@ -27,7 +28,7 @@ pub(crate) struct InstancesQuery {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct InstancesAnswer {
-    /// The next source offset.
+    /// The next source offset to be applied; the last commit may be behind it.
     position: i64,
     instances: Vec<RowAnswer>,
     /// Where the next page begins, if there is one.
@@ -41,7 +42,9 @@ struct RowAnswer {
     key: String,
     /// What the user calls it; nothing for a plain counter.
     instance: Option<String>,
+    /// The UUID of its run; nothing for a plain counter.
     run: Option<String>,
+    /// Which part of the run's counters it has, from 0 on; nothing for a plain counter.
     part: Option<u32>,
     /// Whether it contributes to `instances`: it neither left nor fell silent.
     live: bool,
