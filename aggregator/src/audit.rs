@@ -5,6 +5,13 @@ use crate::config::Audit;
 use crate::group::{AbelianGroup, Contribution};
 use crate::reduce::{GroupId, Reduce};
 
+/// The series that are derived of each audit, labelled `audit`: the total of what was sent,
+pub(crate) const SENT: &str = "quipu_audit_sent";
+/// the total of what was processed,
+pub(crate) const PROCESSED: &str = "quipu_audit_processed";
+/// and processed less sent.
+pub(crate) const DELTA: &str = "quipu_audit_delta";
+
 /// What was sent and what was processed: the two sides of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
@@ -88,9 +95,9 @@ impl Audits {
         };
         let Balance { sent, processed } = *balance.value;
         [
-            ("quipu_audit_sent", AggregateType::Counter, sent.count, sent.live),
-            ("quipu_audit_processed", AggregateType::Counter, processed.count, processed.live),
-            ("quipu_audit_delta", AggregateType::Gauge, processed.count - sent.count, sent.live + processed.live),
+            (SENT, AggregateType::Counter, sent.count, sent.live),
+            (PROCESSED, AggregateType::Counter, processed.count, processed.live),
+            (DELTA, AggregateType::Gauge, processed.count - sent.count, sent.live + processed.live),
         ]
         .into_iter()
         .filter_map(|(name, kind, count, live)| {

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use quipu_record::{Aggregate, Series};
 use serde::{Deserialize, Serialize};
 
-use super::view::View;
+use super::view::{PAGE, View};
+use crate::audit::{DELTA, PROCESSED, SENT};
 use crate::config::Audit;
 use crate::selector::Selector;
 use crate::sink::{Snapshot, Status};
 
+/// How many totals or rows an answer has at most, unless the question says.
 pub(crate) const DEFAULT_LIMIT: usize = 1000;
+/// And the most that it may say.
 pub(crate) const MAX_LIMIT: usize = 10_000;
-/// How many totals are looked at in one go.
-const PAGE: usize = 10_000;
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +24,7 @@ pub(crate) enum QueryError {
     BadRequest(String),
     #[error("the totals are not all here: the log is being read, or another process has the partition")]
     NotReady,
-    #[error("the task is busy; ask again later")]
+    #[error("too many ask at once; ask again later")]
     Busy,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct TotalsQuery {
     /// A selector: a name, or a name with labels.
     #[serde(rename = "match")]
     selector: Option<String>,
+    /// The most totals in the answer, 1 to 10,000. Default 1000.
     limit: Option<usize>,
     /// The series after which to begin: `next` of the page before.
     after: Option<String>,
@@ -50,6 +52,7 @@ pub(crate) struct TotalsAnswer {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditAnswer {
+    /// The next source offset when the audits' totals were committed.
     position: i64,
     audits: Vec<AuditState>,
 }
@@ -69,7 +72,9 @@ pub(crate) struct StatusAnswer {
     version: &'static str,
     /// Whether the totals are all here.
     ready: bool,
+    /// The next source offset when the totals were committed; none until they are all here.
     position: Option<i64>,
+    /// How many series have a total; none until the totals are all here.
     series: Option<usize>,
     sinks: Vec<Snapshot>,
 }
@@ -119,16 +124,19 @@ pub(crate) fn totals(view: &View, query: &TotalsQuery) -> Result<TotalsAnswer, Q
 }
 
 pub(crate) fn audit(view: &View, audits: &[Audit]) -> Result<AuditAnswer, QueryError> {
-    let mut answer = AuditAnswer { position: view.position().ok_or(QueryError::NotReady)?.0, audits: Vec::new() };
-    for audit in audits {
-        let name = audit.name.clone();
-        let series = ["quipu_audit_sent", "quipu_audit_processed", "quipu_audit_delta"]
-            .map(|metric| Series::new(metric, [("audit", name.as_str())]).ok());
-        let totals = view.get(series.each_ref().map(Option::as_ref)).ok_or(QueryError::NotReady)?;
-        let [sent, processed, delta] = totals.map(|total| total.map(|total| total.count));
-        answer.audits.push(AuditState { name, sent, processed, delta });
-    }
-    Ok(answer)
+    let of_each = |audit: &Audit| {
+        [SENT, PROCESSED, DELTA].map(|metric| Series::new(metric, [("audit", audit.name.as_str())]).ok())
+    };
+    let series: Vec<_> = audits.iter().flat_map(of_each).collect();
+    let (position, counts) = view.counts(&series).ok_or(QueryError::NotReady)?;
+    let states = audits.iter().zip(counts.as_chunks().0);
+    let state = |(audit, &[sent, processed, delta]): (&Audit, &[Option<i128>; 3])| AuditState {
+        name: audit.name.clone(),
+        sent,
+        processed,
+        delta,
+    };
+    Ok(AuditAnswer { position, audits: states.map(state).collect() })
 }
 
 pub(crate) fn status(application_id: &str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {
@@ -187,17 +195,41 @@ mod tests {
         assert!(wrong(TotalsQuery { after: Some(String::new()), ..TotalsQuery::default() }).starts_with("after: "));
     }
 
+    fn named(names: &[&str]) -> Vec<Audit> {
+        let audit = |name: &&str| Audit {
+            name: (*name).to_owned(),
+            sent: "a".parse().expect("a selector"),
+            processed: "b".parse().expect("a selector"),
+        };
+        names.iter().map(audit).collect()
+    }
+
+    #[test]
+    fn audits_and_their_position_are_of_one_commit() {
+        const COMMITS: i64 = 20_000;
+        let (view, audits) = (View::default(), named(&["x"; 100]));
+        let series = SENT.to_owned() + r#"{audit="x"}"#;
+        let commit = |position: i64| view.update(position, &[total(&series, position.into())], &[]);
+        commit(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| (1..=COMMITS).for_each(commit));
+            loop {
+                let answer = audit(&view, &audits).expect("ready");
+                let position = answer.position;
+                assert!(answer.audits.iter().all(|audit| audit.sent == Some(position.into())), "{position}");
+                if position == COMMITS {
+                    break;
+                }
+            }
+        });
+    }
+
     #[test]
     fn an_audit_is_its_three_totals() {
         let view = View::default();
         let series = |name: &str| format!("quipu_audit_{name}{{audit=\"auth\"}}");
         view.update(3, &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)], &[]);
-        let audits = ["auth", "none"].map(|name| Audit {
-            name: name.to_owned(),
-            sent: "a".parse().expect("a selector"),
-            processed: "b".parse().expect("a selector"),
-        });
-        let json = serde_json::to_string(&audit(&view, &audits).expect("ready")).expect("JSON");
+        let json = serde_json::to_string(&audit(&view, &named(&["auth", "none"])).expect("ready")).expect("JSON");
         assert_eq!(
             json,
             r#"{"position":3,"audits":[{"name":"auth","sent":5,"processed":7,"delta":2},{"name":"none","sent":null,"processed":null,"delta":null}]}"#

@@ -4,6 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use quipu_record::{Aggregate, AggregateType, Series};
 
+/// How many totals are taken in one go: the task waits for as long, if it has just committed others.
+pub(crate) const PAGE: usize = 10_000;
+
 /// The totals as they were last committed, for those who ask over HTTP.
 ///
 /// It is read a page at a time, so that nobody who reads it keeps the task waiting.
@@ -85,10 +88,12 @@ impl View {
         state.ready.then(|| (state.position, state.totals.len()))
     }
 
-    /// The totals of these series, all of one commit; nothing while the totals are not all here.
-    pub(crate) fn get<const N: usize>(&self, series: [Option<&Series>; N]) -> Option<[Option<Total>; N]> {
+    /// The next source offset, and the counts of these series, all of one commit; nothing while the totals are not all
+    /// here.
+    pub(crate) fn counts(&self, series: &[Option<Series>]) -> Option<(i64, Vec<Option<i128>>)> {
         let state = self.read();
-        state.ready.then(|| series.map(|series| state.totals.get(series?).copied()))
+        let count = |series: &Option<Series>| state.totals.get(series.as_ref()?).map(|total| total.count);
+        state.ready.then(|| (state.position, series.iter().map(count).collect()))
     }
 
     /// At most `limit` totals from `from` on; nothing while they are not all here.
