@@ -9,6 +9,7 @@ use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use instances::Questions;
 pub(crate) use view::View;
@@ -26,24 +28,27 @@ use crate::sink::Status;
 use exposition::Exposition;
 use instances::{Asker, InstancesQuery};
 use query::{QueryError, TotalsQuery};
+use view::PAGE;
 
-/// How many totals are taken from the view in one go.
-const PAGE: usize = 10_000;
+/// How many answers with all totals may be in memory, from the first line until the last one was sent: two Prometheus
+/// servers, and who else looks.
+const EXPOSITIONS: usize = 4;
 
 /// What the query API answers from.
 #[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) view: View,
-    /// They are known when they have started.
+    /// The status of each sink; set once the sinks have started.
     pub(crate) sinks: Arc<OnceLock<Vec<Arc<Status>>>>,
     asker: Asker,
     application_id: Arc<str>,
     audits: Arc<[Audit]>,
     token: Option<Arc<str>>,
+    expositions: Arc<Semaphore>,
 }
 
 impl Known {
-    /// And what the task has to answer, which has the rows.
+    /// Gives the questions, too, that wait for the task: it alone has the rows.
     pub(crate) fn new(config: &Config) -> (Self, Questions) {
         let (asker, questions) = instances::channel();
         let known = Self {
@@ -53,6 +58,7 @@ impl Known {
             application_id: config.application_id.as_str().into(),
             audits: config.audits.as_slice().into(),
             token: config.http.token().map(Arc::from),
+            expositions: Arc::new(Semaphore::new(EXPOSITIONS)),
         };
         (known, questions)
     }
@@ -143,6 +149,9 @@ async fn status(State(known): State<Known>) -> Response {
 async fn exposition(State(known): State<Known>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let openmetrics = accept.contains("application/openmetrics-text");
+    let Ok(permit) = Arc::clone(&known.expositions).try_acquire_owned() else {
+        return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::Busy.to_string());
+    };
     blocking(move || {
         let mut exposition = Exposition::new(openmetrics);
         let mut from = Bound::Unbounded;
@@ -159,9 +168,22 @@ async fn exposition(State(known): State<Known>, headers: HeaderMap) -> Response 
                 _ => break,
             }
         }
-        ([(header::CONTENT_TYPE, exposition.content_type())], exposition.finish()).into_response()
+        let content_type = [(header::CONTENT_TYPE, exposition.content_type())];
+        (content_type, Bytes::from_owner(Exposed { text: exposition.finish(), _permit: permit })).into_response()
     })
     .await
+}
+
+/// The text of all totals; whoever waits for a permit may have it when this was sent.
+struct Exposed {
+    text: String,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Exposed {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
 }
 
 /// Runs what may take long for many totals where it keeps no other request waiting.
@@ -197,6 +219,22 @@ mod tests {
     pub(super) fn total(series: &str, count: i128) -> Aggregate {
         let series = series.parse().expect("a series");
         Aggregate { series, kind: AggregateType::Counter, count, timestamp: 1, offset: 0, instances: 1 }
+    }
+
+    #[tokio::test]
+    async fn no_more_than_a_few_expositions_are_in_memory() {
+        let (known, _questions) = Known::new(&Config::default());
+        known.view.update(1, &[total("a", 1)], &[]);
+        let ask = || exposition(State(known.clone()), HeaderMap::new());
+        let mut answers = Vec::new();
+        for _ in 0..EXPOSITIONS {
+            answers.push(ask().await);
+        }
+        assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
+        assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        // One of them is sent, or who asked is gone.
+        answers.pop();
+        assert_eq!(ask().await.status(), StatusCode::OK);
     }
 
     #[test]
