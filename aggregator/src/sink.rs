@@ -67,8 +67,9 @@ impl Sinks {
     ) -> Result<Self, Error> {
         let mut runners = Vec::new();
         for sink in &config.sinks {
-            let reader = Reader::new(config, &sink.group(&config.application_id)).map_err(Error::Client)?;
             let status = Status::new(&sink.name, sink.kind, prometheus, reporter);
+            let group = sink.group(&config.application_id);
+            let reader = Reader::new(config, &group, Arc::clone(&status)).map_err(Error::Client)?;
             let target = target(sink).map_err(|why| Error::Sink { name: sink.name.clone(), why })?;
             runners.push(Runner::new(sink.name.clone(), reader, target, status, shared.clone()));
         }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use quipu_record::Series;
 use rdkafka::Message as _;
 
+use crate::aggregator::Aggregator;
 use crate::faults::{APIS, expect, sink};
+use crate::http::get_json;
 use crate::scripted::{Reply, Scripted};
 use crate::server::Server;
 use crate::stream::Stream;
@@ -73,6 +75,23 @@ fn a_group_that_is_shared_anew_in_an_outage_loses_nothing() {
     }
     closed.store(false, Ordering::Relaxed);
     expect(&stream, &first, &server);
+}
+
+#[test]
+fn a_sink_that_has_written_everything_has_no_lag_behind_transactions() {
+    let Some(kafka) = require(Kafka::start()) else { return };
+    let (closed, server) = gate();
+    let sink_of = sink(&server, APIS[0]);
+    let aggregator = Aggregator::start(kafka.bootstrap(), "", &format!("[[sink]]\nname = 'test'\n{sink_of}\n"));
+    let lag = || get_json(&aggregator.address, "/api/v1/status")["sinks"][0]["lag"].as_i64();
+    for count in 1..4 {
+        aggregator.count(&[("a", "records_processed", "{}", count)]);
+        aggregator.expect_total("records_processed", count);
+    }
+    // It is told while the target does not accept, too: three totals and their transactions' markers.
+    eventually("a lag", || lag().filter(|lag| *lag >= 6));
+    closed.store(false, Ordering::Relaxed);
+    eventually("no lag", || lag().filter(|lag| *lag == 0));
 }
 
 #[test]

@@ -18,7 +18,15 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Adds what was read. Progress without an aggregate goes with the batch before it, if that is still here.
     pub(crate) fn push(&mut self, batch: Batch) {
+        let last = self.waiting.back_mut().or_else(|| self.unsettled.back_mut().map(|(_, batch)| batch));
+        if let (true, Some(last)) = (batch.aggregates.is_empty(), last) {
+            for (partition, next) in batch.offsets {
+                last.advance(partition, next);
+            }
+            return;
+        }
         self.aggregates += batch.aggregates.len();
         self.waiting.push_back(batch);
     }
@@ -91,6 +99,22 @@ mod tests {
             2 => Just(Step::Settle),
         ];
         prop::collection::vec(step, 0..80)
+    }
+
+    #[test]
+    fn progress_without_aggregates_goes_with_the_batch_before_it() {
+        let progress = |next| Batch { aggregates: Vec::new(), offsets: vec![(0, next)] };
+        let mut outbox = Outbox::default();
+        outbox.push(progress(1));
+        outbox.push(Batch { aggregates: vec![aggregate(1)], offsets: vec![(0, 2)] });
+        outbox.push(progress(3));
+        let now = Instant::now();
+        outbox.sent(now);
+        outbox.sent(now);
+        outbox.push(progress(4));
+        let committed: Vec<_> = std::iter::from_fn(|| outbox.take_sent(now)).map(|batch| batch.offsets).collect();
+        assert_eq!(committed, [[(0, 1)], [(0, 4)]]);
+        assert_eq!(outbox.aggregates, 0);
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! The consumer of the totals: a group of its own for each sink, so that each has its own position.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quipu_record::Aggregate;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::shared::Shared;
 
 use super::batch::Batch;
+use super::status::Status;
 
 /// How long a batch waits for more after its first record.
 const LINGER: Duration = Duration::from_millis(100);
@@ -33,19 +35,21 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(config: &Config, group: &str) -> KafkaResult<Self> {
+    /// Tells `status` how far the group is behind, once a second.
+    pub(crate) fn new(config: &Config, group: &str, status: Arc<Status>) -> KafkaResult<Self> {
         let topic = config.topics.aggregates.clone();
         let consumer: BaseConsumer<Context> = client_config(config)
             .set("group.id", group)
             .set("client.id", group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", "10000")
             .set("statistics.interval.ms", "1000")
-            .create_with_context(Context::default())?;
+            .create_with_context(Context { revoked: AtomicBool::default(), assigned: AtomicBool::default(), status })?;
         consumer.subscribe(&[&topic])?;
         Ok(Self { consumer, topic, is_paused: false, early: Batch::default(), revoked: false, unreadable: 0 })
     }
@@ -102,11 +106,6 @@ impl Reader {
         std::mem::take(&mut self.unreadable)
     }
 
-    /// How many records there were after the group's offset, when the client last heard of it (once a second).
-    pub(crate) fn lag(&self) -> i64 {
-        self.consumer.context().lag.load(Ordering::Relaxed)
-    }
-
     /// Polls once; whether a record came.
     fn poll_into(&mut self, batch: &mut Batch, timeout: Duration) -> bool {
         let polled = self.consumer.poll(timeout);
@@ -122,6 +121,13 @@ impl Reader {
         let message = match polled {
             None => return false,
             Some(Ok(message)) => message,
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                // Behind the last total stands its transaction's marker, which is passed and not returned.
+                if let Some(next) = self.position(partition) {
+                    batch.advance(partition, next);
+                }
+                return false;
+            }
             Some(Err(error)) => {
                 // A broker that is away was reported by the context; the client goes on trying.
                 warn!(topic = self.topic, %error, "can't read totals, and goes on trying");
@@ -149,6 +155,15 @@ impl Reader {
         true
     }
 
+    /// What is read next.
+    fn position(&self, partition: i32) -> Option<i64> {
+        let positions = self.consumer.position().ok()?;
+        match positions.find_partition(&self.topic, partition)?.offset() {
+            Offset::Offset(next) => Some(next),
+            _ => None,
+        }
+    }
+
     fn pause(&mut self, pause: bool) {
         if self.is_paused != pause {
             self.is_paused = pause;
@@ -168,11 +183,10 @@ impl Reader {
     }
 }
 
-#[derive(Default)]
 struct Context {
     revoked: AtomicBool,
     assigned: AtomicBool,
-    lag: AtomicI64,
+    status: Arc<Status>,
 }
 
 impl ClientContext for Context {
@@ -185,14 +199,20 @@ impl ClientContext for Context {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let lags = partitions.map(|partition| {
-            let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-            // A group without a position begins where the log does.
-            (end - partition.committed_offset.max(partition.lo_offset).max(0)).max(0)
-        });
-        self.lag.store(lags.sum(), Ordering::Relaxed);
+        self.status.lag(lag(&statistics));
     }
+}
+
+/// How many offsets there are behind the group's, in the partitions that this process has. Of those that another one has
+/// now, the client remembers what it knew, which is no lag of this process.
+fn lag(statistics: &Statistics) -> i64 {
+    let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+    let lags = partitions.filter(|partition| partition.desired).map(|partition| {
+        let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
+        // A group without a position begins where the log does.
+        (end - partition.committed_offset.max(partition.lo_offset).max(0)).max(0)
+    });
+    lags.sum()
 }
 
 impl ConsumerContext for Context {
@@ -205,5 +225,28 @@ impl ConsumerContext for Context {
             Rebalance::Revoke(_) => self.revoked.store(true, Ordering::Relaxed),
             Rebalance::Error(error) => warn!(%error, "the sink's group failed to share the partitions"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::statistics::{Partition, Topic};
+
+    use super::*;
+
+    #[test]
+    fn the_lag_is_that_of_the_partitions_that_are_ours() {
+        let known =
+            Partition { lo_offset: 5, hi_offset: 30, ls_offset: 25, committed_offset: 20, ..Partition::default() };
+        let ours = |partition| Partition { desired: true, ..partition };
+        let lag_of = |partitions: &[Partition]| {
+            let partitions = partitions.iter().cloned().zip(0..).map(|(partition, at)| (at, partition)).collect();
+            let topics = [("totals".to_owned(), Topic { partitions, ..Topic::default() })].into();
+            lag(&Statistics { topics, ..Statistics::default() })
+        };
+        assert_eq!(lag_of(&[ours(known.clone()), known.clone()]), 5);
+        assert_eq!(lag_of(std::slice::from_ref(&known)), 0, "another process has it");
+        assert_eq!(lag_of(&[ours(Partition { committed_offset: -1001, ..known.clone() })]), 20, "no position yet");
+        assert_eq!(lag_of(&[ours(Partition { ls_offset: -1, ..known })]), 10);
     }
 }

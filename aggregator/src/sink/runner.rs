@@ -82,12 +82,14 @@ impl Runner {
             }
         }
         self.status.unreadable(self.reader.take_unreadable());
-        self.status.lag(self.reader.lag());
         while let Some(batch) = self.outbox.next() {
-            let written = self.target.write(&batch.aggregates)?;
+            // Progress alone is nothing to connect for.
+            if !batch.aggregates.is_empty() {
+                let written = self.target.write(&batch.aggregates)?;
+                self.backoff.reset();
+                self.written(&written);
+            }
             self.outbox.sent(Instant::now());
-            self.backoff.reset();
-            self.written(&written);
         }
         self.commit()
     }

@@ -14,7 +14,7 @@ const POINTS: (&str, &str) = ("quipu_sink_points_total", "Aggregates that the si
 const REJECTED: (&str, &str) = ("quipu_sink_rejected_total", "Aggregates that the target can't have, and bad records");
 const RETRIES: (&str, &str) = ("quipu_sink_retries_total", "Writes that failed and were done again");
 const CLEANED: (&str, &str) = ("quipu_sink_cleaned_total", "Points of which a name or a value had to be cleaned");
-const LAG: (&str, &str) = ("quipu_sink_lag", "Records of the totals' topic after the sink's position");
+const LAG: (&str, &str) = ("quipu_sink_lag", "Offsets of the totals' topic after the sink's committed position");
 
 /// What a sink does, as its metrics and the query API tell it.
 pub(crate) struct Status {
