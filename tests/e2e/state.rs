@@ -1,6 +1,6 @@
 //! The state on disk, and who may write: a full disk, a folder for two, a process that was taken for dead.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rdkafka::producer::Producer as _;
 
@@ -35,6 +35,34 @@ fn a_full_disk_ends_it_in_order_and_costs_nothing() {
     assert!(!aggregator.log().contains("moved"), "nothing is damaged: {}", aggregator.log());
     pipeline.outsider().until(&[("done", 7 * i128::from(rows))]);
     aggregator.stop();
+    pipeline.verify();
+}
+
+#[test]
+fn a_damaged_store_is_moved_aside_and_read_again_from_the_changelog() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let disk = tempfile::tempdir().unwrap();
+    let settings = on(disk.path());
+    let mut outsider = None;
+    for (count, damaged) in [(10, false), (11, true), (12, true)] {
+        let aggregator = pipeline.start_ready(&set(&settings));
+        assert_eq!(aggregator.log().contains("the state store is moved aside"), damaged, "{}", aggregator.log());
+        pipeline.send([("app-1:done", plain("done", count))]);
+        outsider.get_or_insert_with(|| pipeline.outsider()).until(&[("done", i128::from(count))]);
+        aggregator.stop();
+        let store = disk.path().join(&pipeline.application_id);
+        let files: Vec<_> = std::fs::read_dir(store).unwrap().map(|file| file.unwrap().path()).collect();
+        let is_manifest = |file: &&PathBuf| file.to_string_lossy().contains("MANIFEST-");
+        assert!(files.iter().any(|file| is_manifest(&file)), "{files:?}");
+        for manifest in files.iter().filter(is_manifest) {
+            std::fs::remove_file(manifest).unwrap();
+        }
+    }
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 3);
+    assert_eq!(outsider.unwrap().went_back(), [""; 0]);
     pipeline.verify();
 }
 
