@@ -82,7 +82,7 @@ pub enum Error {
         "stopped without Kafka's word on the last totals; nothing is lost: they are computed again at the next start"
     )]
     Uncommitted,
-    /// A sink can't be made from the configuration.
+    /// A sink can't be made from the configuration, or ended by a defect.
     #[error("sink {name}: {why}")]
     Sink {
         /// Its name.

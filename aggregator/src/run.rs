@@ -41,15 +41,22 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
         ready = topics::ensure(&mut config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
-    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
+    let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
     let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder), view, questions)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("quipu-task".to_owned())
         .spawn(move || sender.send(task.run()))
         .map_err(|error| Error::Thread(error.to_string()))?;
+    let mut of_sinks = Ok(());
     let result = tokio::select! {
         result = &mut ended => result,
+        // When nobody reads a sink's output any more, the aggregation goes on.
+        Err(error) = sinks.ended() => {
+            of_sinks = Err(error);
+            shared.stop();
+            ended.await
+        }
         () = stop => {
             shared.stop();
             ended.await
@@ -58,7 +65,8 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     shared.stop();
     sinks.stopped().await;
     report_last(reporter).await;
-    result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))
+    result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))?;
+    of_sinks
 }
 
 /// Runs the sinks alone until `stop` is ready or all of them have ended.
@@ -77,15 +85,15 @@ pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result
         serve(address, own_router(prometheus.handle()).merge(status_router(known))).await?;
     }
     let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
-    let sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
-    tokio::select! {
-        () = stop => {}
-        () = sinks.ended() => {}
-    }
+    let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
+    let result = tokio::select! {
+        () = stop => Ok(()),
+        ended = sinks.ended() => ended,
+    };
     shared.stop();
     sinks.stopped().await;
     report_last(reporter).await;
-    Ok(())
+    result
 }
 
 async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {

@@ -50,6 +50,8 @@ use target::Target;
 /// How long a stopping process waits for the writes that its sinks have under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
+const DEFECT: &str =
+    "it ended by a defect, which the log above has; what it did not commit is written again at the next start";
 
 /// The sinks of this process.
 pub(crate) struct Sinks {
@@ -84,10 +86,20 @@ impl Sinks {
     }
 
     /// Waits until every sink has ended by itself.
-    pub(crate) async fn ended(&self) {
-        while !self.have_ended() {
-            tokio::time::sleep(POLL).await;
+    ///
+    /// # Errors
+    /// One ended by a defect, now; nobody would write what it has read.
+    pub(crate) async fn ended(&mut self) -> Result<(), Error> {
+        while !self.threads.is_empty() {
+            match self.threads.iter().position(|(_, thread)| thread.is_finished()) {
+                Some(at) => {
+                    let (name, thread) = self.threads.swap_remove(at);
+                    thread.join().map_err(|_| Error::Sink { name, why: DEFECT.to_owned() })?;
+                }
+                None => tokio::time::sleep(POLL).await,
+            }
         }
+        Ok(())
     }
 
     /// Waits for what is under way, after [`Shared::stop`]. A sink whose target hangs is left behind: what it did not
@@ -101,7 +113,7 @@ impl Sinks {
             if !thread.is_finished() {
                 warn!(sink = name, "the sink's last write is not answered; it is written again at the next start");
             } else if thread.join().is_err() {
-                warn!(sink = name, "the sink ended by a defect; the log above says where");
+                warn!(sink = name, "{DEFECT}");
             }
         }
     }
@@ -155,6 +167,25 @@ fn influxdb(_: &Sink) -> Result<Box<dyn Target + Send>, String> {
 pub(crate) mod tests {
     use proptest::prelude::*;
     use quipu_record::{Aggregate, AggregateType, Series};
+
+    use super::*;
+
+    fn sinks(threads: impl IntoIterator<Item = (&'static str, JoinHandle<()>)>) -> Sinks {
+        Sinks { threads: threads.into_iter().map(|(name, thread)| (name.to_owned(), thread)).collect() }
+    }
+
+    #[tokio::test]
+    async fn a_sink_that_ends_by_a_defect_is_an_error_while_others_run() {
+        let (until, stop) = std::sync::mpsc::sync_channel::<()>(1);
+        let works = thread::spawn(move || stop.recv().unwrap_or_default());
+        let closed = thread::spawn(|| {});
+        let broken = thread::spawn(|| std::panic::resume_unwind(Box::new("a defect")));
+        let mut sinks = sinks([("works", works), ("closed", closed), ("broken", broken)]);
+        let error = sinks.ended().await.expect_err("a defect").to_string();
+        assert!(error.starts_with("sink broken: it ended by a defect"), "{error}");
+        drop(until);
+        assert!(sinks.ended().await.is_ok(), "the others end by themselves");
+    }
 
     /// An aggregate with this count, at the time 0.
     pub(crate) fn aggregate(count: i64) -> Aggregate {
