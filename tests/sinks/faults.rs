@@ -1,11 +1,13 @@
 //! Every way in which a server can fail: nothing is lost to any of them.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use quipu_record::Series;
 
 use crate::scripted::{Reply, Scripted};
 use crate::stream::{Points, Sink, Stream};
+use crate::support::eventually;
 
 /// Both of InfluxDB's APIs, uncompressed so that the server can look at the lines.
 pub(crate) const APIS: [&str; 2] = ["bucket = 'b'\norg = 'o'", "database = 'd'"];
@@ -148,6 +150,23 @@ fn a_wrong_configuration_and_a_proxy_in_the_way_cost_nothing() {
             sink.expect_status("nothing rejected", |status| status["rejected"] == 0);
         }
     }
+}
+
+#[test]
+fn a_peer_that_takes_bytes_and_never_reads_them_is_asked_less_and_less() {
+    // The kernel takes connections for it.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = mute.local_addr().unwrap();
+    let mut stream = Stream::new();
+    stream.publish_seconds(0..2);
+    let sink =
+        stream.start_sink(&format!("type = 'graphite'\naddress = '{address}'\nsettle = '0s'\ntimeout = '100ms'"));
+    let waits = |log: String| -> Vec<u64> {
+        let waits = log.split("wait_ms=").skip(1);
+        waits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
+    };
+    // The first wait is 250 ms at most.
+    eventually("longer waits", || waits(sink.said()).iter().any(|wait| *wait > 1000).then_some(()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{debug, error, info, warn};
 
@@ -17,6 +17,8 @@ use super::target::{Target, Unwritten, Written};
 
 /// Aggregates in a batch: what is sent, retried and committed together.
 const BATCH: usize = 5000;
+/// How long a sink whose outbox is full waits before it looks whether something has settled, which takes seconds.
+const FULL_WAIT: Duration = Duration::from_millis(100);
 
 pub(crate) struct Runner {
     pub(crate) name: String,
@@ -72,7 +74,7 @@ impl Runner {
     fn step(&mut self) -> Result<(), Unwritten> {
         if self.outbox.is_full() {
             // The target has yet to settle.
-            self.reader.wait(std::time::Duration::from_millis(100), &self.shared);
+            self.reader.wait(FULL_WAIT, &self.shared);
             self.forget_revoked();
         } else {
             let batch = self.reader.read(BATCH, &self.shared);
@@ -86,7 +88,6 @@ impl Runner {
             // Progress alone is nothing to connect for.
             if !batch.aggregates.is_empty() {
                 let written = self.target.write(&batch.aggregates)?;
-                self.backoff.reset();
                 self.written(&written);
             }
             self.outbox.sent(Instant::now());
@@ -106,12 +107,13 @@ impl Runner {
             return Ok(());
         };
         self.target.confirm(sent)?;
-        while let Some(batch) = self.outbox.take_sent(sent) {
-            match self.reader.commit(&batch.offsets) {
-                Ok(()) => debug!(sink = self.name, offsets = ?batch.offsets, "committed"),
-                // The next commit has a newer position; until then a restart would repeat a little, no more.
-                Err(error) => warn!(sink = self.name, %error, "can't commit the sink's position, and tries again"),
-            }
+        // Not before: a peer that takes bytes and reads none of them fails here, each time.
+        self.backoff.reset();
+        let position = self.outbox.take_sent(sent);
+        match self.reader.commit(&position) {
+            Ok(()) => debug!(sink = self.name, ?position, "committed"),
+            // The next commit has a newer position; until then a restart would repeat a little, no more.
+            Err(error) => warn!(sink = self.name, %error, "can't commit the sink's position, and tries again"),
         }
         Ok(())
     }
