@@ -13,7 +13,7 @@ use quipu_record::{Aggregate, Label, Series};
 
 use super::clean::{fingerprint, push_cleaned};
 
-/// Longest node: with its suffix it has to be the name of a file.
+/// Longest node, and longest name of a series with tags: with its suffix it has to be the name of a file.
 const NODE_BYTES: usize = 200;
 /// Longest part that the labels make: Carbon's paths and the relays' buffers have an end.
 const LABELS_BYTES: usize = 2000;
@@ -118,6 +118,7 @@ fn push_tagged(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool 
             Node::Text(text) => push_separated(out, start, text.as_bytes()),
             Node::Name => {
                 push_separated(out, start, b"");
+                let name_start = out.len();
                 let name = series.name().as_bytes();
                 let is_node_at =
                     |at: Option<usize>| at.and_then(|at| name.get(at)).is_some_and(|byte| is_of_node(*byte));
@@ -126,6 +127,7 @@ fn push_tagged(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool 
                     b'.' => is_node_at(at.checked_sub(1)) && is_node_at(at.checked_add(1)),
                     byte => is_of_tag(byte),
                 });
+                cleaned |= cut(out, name_start, series.name());
             }
             Node::Labels => {}
         }
@@ -153,16 +155,22 @@ fn push_separated(out: &mut Vec<u8>, start: usize, node: &[u8]) {
     out.extend_from_slice(node);
 }
 
-/// A node that is cut has more bytes than one that is not, so that none is taken for the other.
 fn push_node(out: &mut Vec<u8>, start: usize, text: &str) -> bool {
     push_separated(out, start, b"");
     let node_start = out.len();
     let cleaned = push_cleaned(out, text, |_, byte| is_of_node(byte));
-    if out.len() - node_start <= NODE_BYTES {
-        return cleaned;
+    cut(out, node_start, text) || cleaned
+}
+
+/// Ends what begins at `start` and stands for `text` in a fingerprint, if it is too long; says whether it is.
+///
+/// What is cut has more bytes than what is not, so that none is taken for the other.
+fn cut(out: &mut Vec<u8>, start: usize, text: &str) -> bool {
+    if out.len() - start <= NODE_BYTES {
+        return false;
     }
     let suffix = format!("_h{:016x}", fingerprint(text.as_bytes()));
-    out.truncate(node_start + NODE_BYTES + 1 - suffix.len());
+    out.truncate(start + NODE_BYTES + 1 - suffix.len());
     out.extend_from_slice(suffix.as_bytes());
     true
 }
@@ -242,6 +250,15 @@ mod tests {
         let (one, cleaned) = line(&long("1"), "{name}.{labels}", false);
         assert!(cleaned && one.len() == "a.k.".len() + NODE_BYTES + 1, "{one}");
         assert_ne!(line(&long("2"), "{name}.{labels}", false).0, one);
+        for tags in [false, true] {
+            let name = |last: &str| Series::new("n/".repeat(125) + last, [("k", "v")]).expect("a series");
+            let (one, cleaned) = line(&name("1"), "x.{name}.{labels}", tags);
+            let (node, rest) = one["x.".len()..].split_at(NODE_BYTES + 1);
+            assert!(cleaned && (node.len(), rest) == (NODE_BYTES + 1, if tags { ";k=v" } else { ".k.v" }), "{one}");
+            assert_ne!(line(&name("2"), "x.{name}.{labels}", tags).0, one);
+            let longest = Series::new("n".repeat(NODE_BYTES), [("k", "v")]).expect("a series");
+            assert!(!line(&longest, "x.{name}.{labels}", tags).1, "it fits");
+        }
         let many = Series::new("a", (0..64).map(|at| (format!("k{at}"), "v".repeat(99)))).expect("a series");
         assert_eq!(line(&many, "{name}.{labels}", false).0.len(), "a._h".len() + 16);
         assert_eq!(line(&many, "{name}.{labels}", true).0.len(), "a;quipu_series=".len() + 16);
