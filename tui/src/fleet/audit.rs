@@ -13,8 +13,8 @@ pub struct Audit<'a> {
     pub processed: Option<&'a ObservedSeries>,
     /// Processed less sent: negative is behind.
     pub delta: Option<&'a ObservedSeries>,
-    /// How much may have been processed since the senders' last reports: a positive delta up to this proves nothing, as
-    /// the consumers' reports may just be the newer ones.
+    /// How much may have been sent since the senders' last reports: a positive delta up to this proves nothing, as the
+    /// consumers' reports may just be the newer ones.
     pub jitter: i128,
     /// The lowest delta of the last moments: a sender's report that comes late makes a peak, duplicates make a step.
     pub lowest: i128,

@@ -19,7 +19,7 @@ const LONGEST_INTERVAL_MS: i64 = 60_000;
 /// What was last found out about an audit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finding {
-    /// How much may have been processed since the senders' last reports.
+    /// How much may have been sent since the senders' last reports, and be processed already.
     pub(super) jitter: i128,
     /// The lowest delta of the last moments.
     pub(super) lowest: i128,
@@ -37,7 +37,9 @@ impl Fleet {
         let mut findings = BTreeMap::new();
         let mut found = Vec::new();
         for mut audit in self.audits() {
-            let rate = audit.processed.map_or(0.0, |processed| processed.history().highest_rate(moments_ago, newest));
+            // Consumers that work off a backlog are faster than that, which no late report explains. What was sent just
+            // before counts, too: a sender that is held up goes on sending.
+            let rate = audit.sent.map_or(0.0, |sent| sent.history().highest_rate(moments_ago, newest));
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
             let jitter = (rate * (interval + LATENCY_MS) as f64 / 1000.0).ceil() as i128;
             let lowest = audit.delta.and_then(|delta| delta.history().lowest_since(moments_ago)).unwrap_or(0);

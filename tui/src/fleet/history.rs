@@ -65,12 +65,14 @@ impl History {
         self.interpolated(to).zip(self.interpolated(from)).map_or(0.0, |(to, from)| to - from)
     }
 
-    /// The change per second over the usual time or since `from`, whichever is more; 0 if it is not known, or negative.
+    /// The highest change per second over the usual time, now or at `from`, or since `from`; 0 if it is not known, or
+    /// negative.
     #[must_use]
     pub fn highest_rate(&self, from: i64, now: i64) -> f64 {
-        let known = self.known_until(now).zip(self.start());
-        let lately = known.and_then(|(end, start)| self.slope(from.max(start), end));
-        lately.into_iter().chain(self.rate(now)).fold(0.0, f64::max)
+        let (end, start) = (self.known_until(now), self.start());
+        let since = |begin: i64, end: i64| self.slope(begin.max(start?), end);
+        let lately = [end.and_then(|end| since(from, end)), since(from - RATE_WINDOW_MS, from), self.rate(now)];
+        lately.into_iter().flatten().fold(0.0, f64::max)
     }
 
     /// The lowest value from a time on, as far as it is known.
