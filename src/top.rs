@@ -14,7 +14,11 @@ Examples:
   quipu top                                     the dashboard, at localhost:9092
   quipu top --config quipu.toml                 brokers, topics and security as the aggregator has them
   quipu top --once                              print the view and exit
-  quipu top --once --fail-on-duplicates         exit with 1 if any audit found duplicates";
+  quipu top --once --fail-on-duplicates         exit with 1 if any audit found duplicates
+
+Leaving the dashboard, or a signal, ends with 0. With --fail-on-duplicates the exit code is 0 if no audit found duplicates, 1
+if one did, and 2 if that could not be checked: the aggregator has not taken in within --timeout what had been reported, or
+there is no audit, or no delta of one yet.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TopCommand {

@@ -14,6 +14,7 @@ pub mod format;
 mod keyboard;
 mod layout;
 mod name;
+mod once;
 mod output;
 pub mod render;
 mod screen;

@@ -3,19 +3,20 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::app::{App, Input};
-use crate::batch::{Batch, Topic, TopicState};
+use crate::once::once;
 use crate::output::Form;
-use crate::render::words;
 use crate::screen::{ScreenOptions, now, watch};
 use crate::source::{Source, SourceOptions};
 use crate::theme::Theme;
-use crate::view::{Report, header};
+use crate::view::Report;
 
 /// How long a batch is waited for before the clock is looked at.
-const PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+/// Who looks once does not want to wait for the second answer.
+const ONCE_LAG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What `quipu top` shows, and how.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,7 +27,7 @@ pub struct TopOptions {
     /// Print the view as text instead of showing it on the screen [default: plain if standard output is no terminal]
     #[arg(long, value_name = "FORM")]
     pub output: Option<Form>,
-    /// With --once: exit with 1 if any audit found duplicates
+    /// With --once: exit with 1 if any audit found duplicates, with 2 if that could not be checked in time
     #[arg(long, requires = "once")]
     pub fail_on_duplicates: bool,
     /// How often the numbers change, in seconds
@@ -48,14 +49,18 @@ pub struct TopOptions {
 /// The exit code is 1 if duplicates were found where it was asked to check.
 ///
 /// # Errors
-/// If the Kafka client's properties are refused, the terminal goes away, or nothing was to be had in time.
-pub fn run(source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
+/// If the Kafka client's properties are refused, the terminal goes away, nothing was to be had in time, or whether there
+/// are duplicates could not be checked.
+pub fn run(mut source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
     let brokers = source.brokers.clone();
     let is_screen = !options.once && options.output.is_none() && io::stdout().is_terminal();
     let stop = crate::signals::stop(is_screen).context("can't wait for signals")?;
+    if options.once {
+        source.lag_interval = source.lag_interval.min(ONCE_LAG_INTERVAL);
+    }
     let source = Source::start(source)?;
     if options.once {
-        return once(&source, brokers, options, &stop);
+        return once(&source, App::new(brokers, options.series.clone()), options, &stop);
     }
     if !is_screen {
         return forever(&source, brokers, options, &stop);
@@ -69,49 +74,6 @@ pub fn run(source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
     watch(|time| source.recv_timeout(time).map(Input::Batch), &screen, &stop)
         .context("the dashboard ended; --output plain needs no terminal")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn once(source: &Source, brokers: String, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
-    let mut app = App::new(brokers, options.series.clone());
-    let mut deadline = Instant::now() + options.timeout;
-    while !is_complete(&app) {
-        if stop.load(Ordering::SeqCst) {
-            bail!("stopped before the topics were read");
-        }
-        if Instant::now() >= deadline {
-            let seconds = options.timeout.as_secs_f64();
-            let (_, word, detail) = words(&header(&app, app.scope(now())), usize::MAX);
-            bail!("nothing complete to show after {seconds} s (--timeout): {} {detail}", word.to_lowercase());
-        }
-        if let Some(batch) = source.recv_timeout(PATIENCE) {
-            // A long topic may take its time, as long as it goes on.
-            if matches!(batch, Batch::Records { .. }) {
-                deadline = Instant::now() + options.timeout;
-            }
-            app.update(Input::Batch(batch), now());
-        }
-    }
-    app.update(Input::Tick, now());
-    let report = Report::new(&app, now());
-    print(&options.output.unwrap_or(Form::Plain).text(&report))?;
-    if options.fail_on_duplicates {
-        if report.audits.is_empty() {
-            bail!("there is no audit to check: name one as [[audit]] in the aggregator's configuration");
-        }
-        if !report.header.duplicates.is_empty() {
-            return Ok(ExitCode::from(1));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Whether everything that stood on the topics was read, and the lag is known.
-fn is_complete(app: &App) -> bool {
-    let pipeline = app.fleet.pipeline();
-    [Topic::Metrics, Topic::Aggregates].iter().all(|topic| {
-        let topic = pipeline.topic(*topic);
-        topic.state == TopicState::CaughtUp && topic.log_end.is_some()
-    })
 }
 
 fn forever(source: &Source, brokers: String, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
@@ -138,7 +100,7 @@ fn forever(source: &Source, brokers: String, options: &TopOptions, stop: &Atomic
 }
 
 /// Prints; false if the reader has seen enough.
-fn print(text: &str) -> Result<bool> {
+pub(crate) fn print(text: &str) -> Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),

@@ -116,7 +116,7 @@ impl Pipeline {
     }
 
     /// The offset on `metrics` that comes next, as its group committed it or as its aggregates say.
-    fn aggregator_position(&self) -> Option<i64> {
+    pub(crate) fn aggregator_position(&self) -> Option<i64> {
         let committed = self.groups.values().filter(|group| group.topic == Topic::Metrics);
         committed.filter_map(|group| group.committed).max().max(self.aggregated)
     }

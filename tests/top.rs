@@ -1,0 +1,145 @@
+//! `quipu top --once` as scripts run it, on the embedded broker.
+
+use std::cell::Cell;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quipu_broker::EmbeddedBroker;
+use quipu_record::{Aggregate, AggregateType, Series};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_view_is_printed_in_the_form_that_is_asked_for() {
+    let topics = Topics::new();
+    topics.report(100);
+    topics.audit("sent", 100, 0);
+    topics.audit("processed", 100, 0);
+    topics.audit("delta", 0, 0);
+    let plain = topics.top(&[]);
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    assert!(plain.stdout.contains("\nAUDITS\n") && plain.stdout.contains("as many processed as sent"), "{plain:?}");
+    assert_eq!(topics.top(&["--output", "plain"]).code, Some(0));
+
+    let json = topics.top(&["--output", "json"]);
+    let report: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!((json.code, &report["v"], &report["audits"][0]["delta"]), (Some(0), &1.into(), &0.into()), "{json:?}");
+    assert_eq!(topics.top(&["--output", "xml"]).code, Some(2));
+}
+
+#[test]
+fn duplicates_are_an_exit_code_where_it_was_asked_to_check() {
+    let topics = Topics::new();
+    topics.report(100);
+    topics.audit("delta", 0, 0);
+    assert_eq!(topics.top(&["--fail-on-duplicates"]).code, Some(0));
+    topics.audit("delta", 7, 0);
+    topics.audit("delta", 7, 0);
+    let found = topics.top(&["--fail-on-duplicates"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("at least 7 records were processed twice"), "{found:?}");
+    assert_eq!(topics.top(&[]).code, Some(0), "it was not asked to check");
+}
+
+#[test]
+fn what_can_not_be_checked_is_not_taken_for_well() {
+    let topics = Topics::new();
+    topics.report(100);
+    topics.report(110);
+    assert_fails(&topics.top(&["--fail-on-duplicates", "--timeout", "3"]), "there is no audit to check");
+    topics.audit("sent", 100, 1);
+    assert_fails(&topics.top(&["--fail-on-duplicates"]), "no delta of it has been published yet");
+    topics.audit("delta", 0, 1);
+    assert_eq!(topics.top(&["--fail-on-duplicates"]).code, Some(0));
+
+    topics.report(120);
+    let stalled = topics.top(&["--fail-on-duplicates", "--timeout", "3"]);
+    assert_fails(&stalled, "the aggregator is 1 records behind");
+    assert!(stalled.stdout.contains("\nAUDITS\n"), "what is known is shown: {stalled:?}");
+    topics.audit("delta", 3, 1);
+    topics.audit("delta", 3, 1);
+    assert_eq!(topics.top(&["--fail-on-duplicates", "--timeout", "3"]).code, Some(1), "what is found is found");
+}
+
+#[test]
+fn without_a_broker_nothing_is_shown() {
+    let said = top("127.0.0.1:9", &["--timeout", "0.5"]);
+    assert_fails(&said, "nothing complete to show after 0.5 s (--timeout)");
+    assert_eq!(said.stdout, "");
+}
+
+/// The two topics, written as a reporter and an aggregator would write them.
+struct Topics {
+    broker: EmbeddedBroker,
+    producer: BaseProducer,
+    /// When the next aggregate is from, in ms since 1970.
+    clock: Cell<i64>,
+}
+
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Topics {
+    fn new() -> Self {
+        let broker = EmbeddedBroker::start().expect("a broker");
+        for topic in ["metrics", "metrics-agg"] {
+            broker.create_topic(topic, 1).expect("a topic");
+        }
+        let mut config = ClientConfig::new();
+        let producer = config.set("bootstrap.servers", broker.bootstrap_servers()).create().expect("a producer");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+        let clock = Cell::new(i64::try_from(now).expect("before the end of time") - 60_000);
+        Self { broker, producer, clock }
+    }
+
+    /// A plain counter's next count.
+    fn report(&self, count: u64) {
+        self.send("metrics", "job", format!(r#"{{"name":"done","count":{count}}}"#).as_bytes());
+    }
+
+    /// A number of the audit, from all records up to an offset, some seconds after the one before: what is true only for
+    /// a moment is no duplicate.
+    fn audit(&self, part: &str, count: i128, offset: i64) {
+        let series = Series::new(format!("quipu_audit_{part}"), [("audit", "all")]).expect("a series");
+        let kind = if part == "delta" { AggregateType::Gauge } else { AggregateType::Counter };
+        let timestamp = self.clock.get();
+        self.clock.set(timestamp + 5_000);
+        let key = series.to_string();
+        let total = Aggregate { series, kind, count, timestamp, offset, instances: 1 };
+        self.send("metrics-agg", &key, &total.to_json());
+    }
+
+    fn send(&self, topic: &str, key: &str, value: &[u8]) {
+        self.producer.send(BaseRecord::to(topic).key(key).payload(value)).map_err(|(error, _)| error).expect("room");
+        self.producer.flush(PATIENCE).expect("the broker takes it");
+    }
+
+    fn top(&self, arguments: &[&str]) -> Said {
+        top(&self.broker.bootstrap_servers(), arguments)
+    }
+}
+
+/// `quipu top --once` with these arguments, without a terminal.
+fn top(brokers: &str, arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command.args(["top", "--once", "--brokers", brokers]).args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
+        command.env_remove(name);
+    }
+    let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+#[track_caller]
+fn assert_fails(said: &Said, why: &str) {
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
+}
