@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
 pub use properties::Properties;
+pub(crate) use sink::MAX_BATCH;
 pub use sink::{Sink, SinkType};
 
 use crate::selector::Selector;
@@ -241,6 +242,7 @@ impl Config {
         let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
             config.read_secrets(&environment, &layers, &mut problems);
             config.validate(&layers, &mut problems);
+            config.sinks.iter_mut().for_each(Sink::set_defaults);
             config
         });
         match config {

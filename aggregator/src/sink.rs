@@ -129,7 +129,7 @@ fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
         SinkType::Graphite => {
             let address = sink.address.clone().unwrap_or_default();
             let template = sink.template.clone().unwrap_or_default();
-            Ok(Box::new(Graphite::new(address, template, sink.tags, sink.timeout, sink.settle)))
+            Ok(Box::new(Graphite::new(address, template, sink.tags, sink.timeout, sink.settle())))
         }
         SinkType::Influxdb => influxdb(sink),
     }
@@ -137,11 +137,11 @@ fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
 
 #[cfg(feature = "influxdb")]
 fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
-    let Sink { bucket, database, gzip, timeout, .. } = sink;
+    let Sink { bucket, database, timeout, .. } = sink;
     let url = sink.url.as_deref().unwrap_or_default();
     let secret = sink.secret().unwrap_or_default();
     let authorities = sink.ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
-    let transport = transport::Transport { gzip: *gzip, timeout: *timeout, authorities };
+    let transport = transport::Transport { gzip: sink.gzip(), timeout: *timeout, authorities };
     let api = match (bucket, database) {
         (Some(bucket), _) => {
             let org = sink.org.as_deref().unwrap_or_default();
@@ -154,7 +154,7 @@ fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
         }
     };
     let api = api.map_err(|error| error.to_string())?;
-    let influxdb = influxdb::InfluxDb::new(api, sink.batch, *gzip).map_err(|error| error.to_string())?;
+    let influxdb = influxdb::InfluxDb::new(api, sink.batch(), sink.gzip()).map_err(|error| error.to_string())?;
     Ok(Box::new(influxdb))
 }
 

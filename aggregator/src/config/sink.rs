@@ -7,6 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::duration;
 use crate::sink::Template;
 
+/// The most lines in a request: so many aggregates are read, written and committed together.
+pub(crate) const MAX_BATCH: usize = 5000;
+const DEFAULT_SETTLE: Duration = Duration::from_secs(5);
+
 /// Where totals are written to: a consumer of the aggregates' topic with a position of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,12 +47,12 @@ pub struct Sink {
     /// InfluxDB: the certificates of CAs to trust besides the system's, a file in PEM. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// InfluxDB: the most lines in a request. Default 5000.
-    #[serde(default = "default_batch")]
-    pub batch: usize,
+    /// InfluxDB: the most lines in a request. Default 5000, which is also the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     /// InfluxDB: whether requests are compressed. Default true.
-    #[serde(default = "default_gzip")]
-    pub gzip: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gzip: Option<bool>,
     /// Graphite: `host:port` of the plaintext listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -59,8 +63,8 @@ pub struct Sink {
     #[serde(default)]
     pub tags: bool,
     /// Graphite: how long after a write the position waits for the connection to hold. Default 5 s.
-    #[serde(default = "default_settle", with = "duration")]
-    pub settle: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "settle")]
+    pub settle: Option<Duration>,
     /// How long the target may take to answer (InfluxDB) or to take bytes (Graphite). Default 10 s.
     #[serde(default = "default_timeout", with = "duration")]
     pub timeout: Duration,
@@ -106,15 +110,42 @@ impl Sink {
             secret_file: None,
             secret_variable: None,
             ca_file: None,
-            batch: default_batch(),
-            gzip: default_gzip(),
+            batch: None,
+            gzip: None,
             address: None,
             template: None,
             tags: false,
-            settle: default_settle(),
+            settle: None,
             timeout: default_timeout(),
             secret: Secret::default(),
         }
+    }
+
+    /// Sets what has a default and only this type has, so that it is shown.
+    pub(super) fn set_defaults(&mut self) {
+        match self.kind {
+            SinkType::Influxdb => (self.batch, self.gzip) = (Some(self.batch()), Some(self.gzip())),
+            SinkType::Graphite => self.settle = Some(self.settle()),
+            SinkType::Stdout => {}
+        }
+    }
+
+    /// InfluxDB: the most lines in a request.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch.unwrap_or(MAX_BATCH)
+    }
+
+    /// InfluxDB: whether requests are compressed.
+    #[must_use]
+    pub fn gzip(&self) -> bool {
+        self.gzip.unwrap_or(true)
+    }
+
+    /// Graphite: how long after a write the position waits.
+    #[must_use]
+    pub fn settle(&self) -> Duration {
+        self.settle.unwrap_or(DEFAULT_SETTLE)
     }
 
     /// Its consumer group.
@@ -130,20 +161,26 @@ impl Sink {
     }
 }
 
-fn default_batch() -> usize {
-    5000
-}
-
-fn default_gzip() -> bool {
-    true
-}
-
-fn default_settle() -> Duration {
-    Duration::from_secs(5)
-}
-
 fn default_timeout() -> Duration {
     Duration::from_secs(10)
+}
+
+/// A duration that may be absent, as text.
+mod settle {
+    use super::{Deserializer, Duration, Serializer, duration};
+
+    // The signatures are those that serde's `with` calls.
+    #[allow(clippy::ref_option)]
+    pub(super) fn serialize<S: Serializer>(settle: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match settle {
+            Some(settle) => duration::serialize(settle, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(deserializer).map(Some)
+    }
 }
 
 /// A template as text.

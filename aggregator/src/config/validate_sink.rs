@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::sink::{Sink, SinkType};
+use super::sink::{MAX_BATCH, Sink, SinkType};
 
 /// Kafka's limit for the name of a group is far beyond; a longer name would fill a line of the log.
 const NAME_BYTES: usize = 100;
@@ -34,7 +34,7 @@ pub(super) fn wrong(sink: &Sink) -> Vec<(&'static str, String)> {
 }
 
 /// The keys that are for one type only, and whether they are set.
-fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 12] {
+fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 15] {
     use SinkType::{Graphite, Influxdb};
     [
         ("url", sink.url.is_some(), Influxdb),
@@ -46,9 +46,12 @@ fn keys(sink: &Sink) -> [(&'static str, bool, SinkType); 12] {
         ("secret_file", sink.secret_file.is_some(), Influxdb),
         ("secret_variable", sink.secret_variable.is_some(), Influxdb),
         ("ca_file", sink.ca_file.is_some(), Influxdb),
+        ("batch", sink.batch.is_some(), Influxdb),
+        ("gzip", sink.gzip.is_some(), Influxdb),
         ("address", sink.address.is_some(), Graphite),
         ("template", sink.template.is_some(), Graphite),
         ("tags", sink.tags, Graphite),
+        ("settle", sink.settle.is_some(), Graphite),
     ]
 }
 
@@ -89,8 +92,8 @@ fn wrong_influxdb(sink: &Sink, wrong: &mut Vec<(&'static str, String)>) {
             }
         }
     }
-    if sink.batch == 0 {
-        wrong.push(("batch", "must be at least 1".to_owned()));
+    if !(1..=MAX_BATCH).contains(&sink.batch()) {
+        wrong.push(("batch", format!("must be 1 to {MAX_BATCH}")));
     }
 }
 

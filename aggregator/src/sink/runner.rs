@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{debug, error, info, warn};
 
+use crate::config::MAX_BATCH;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 
@@ -15,8 +16,6 @@ use super::retry::{Backoff, Failure};
 use super::status::Status;
 use super::target::{Target, Unwritten, Written};
 
-/// Aggregates in a batch: what is sent, retried and committed together.
-const BATCH: usize = 5000;
 /// How long a sink whose outbox is full waits before it looks whether something has settled, which takes seconds.
 const FULL_WAIT: Duration = Duration::from_millis(100);
 
@@ -77,7 +76,7 @@ impl Runner {
             self.reader.wait(FULL_WAIT, &self.shared);
             self.forget_revoked();
         } else {
-            let batch = self.reader.read(BATCH, &self.shared);
+            let batch = self.reader.read(MAX_BATCH, &self.shared);
             self.forget_revoked();
             if !batch.is_empty() {
                 self.outbox.push(batch);

@@ -134,6 +134,30 @@ fn values_out_of_range_are_errors() {
 }
 
 #[test]
+fn what_another_type_of_sink_has_is_an_error_even_with_its_default() {
+    for (sink, expected) in [
+        ("type = 'stdout'\nbatch = 5000", "FILE:4: sink.batch: is for sinks of the type influxdb; remove it"),
+        ("type = 'stdout'\ngzip = true", "FILE:4: sink.gzip: is for sinks of the type influxdb; remove it"),
+        ("type = 'stdout'\nsettle = '5s'", "FILE:4: sink.settle: is for sinks of the type graphite; remove it"),
+        ("type = 'influxdb'\nbatch = 5001\nurl = 'http://host'\nbucket = 'b'", "FILE:4: sink.batch: must be 1 to 5000"),
+    ] {
+        assert_eq!(wrong(&format!("[[sink]]\nname = 'a'\n{sink}\n")), [expected]);
+    }
+}
+
+#[test]
+fn the_defaults_of_a_sink_are_shown_for_its_type_and_read_back() {
+    let graphite = "[[sink]]\nname = 'a'\ntype = 'graphite'\naddress = 'localhost:2003'\n";
+    let influxdb = "[[sink]]\nname = 'b'\ntype = 'influxdb'\nurl = 'http://host'\nbucket = 'b'\n";
+    let config = load(&format!("{graphite}{influxdb}")).expect("two sinks");
+    let shown = config.to_toml().expect("TOML");
+    for default in ["settle = \"5s\"", "batch = 5000", "gzip = true"] {
+        assert_eq!(shown.matches(default).count(), 1, "{shown}");
+    }
+    assert_eq!(load(&shown).expect("what was shown"), config);
+}
+
+#[test]
 fn a_sink_names_what_it_writes_to() {
     for (keys, expected) in [
         ("bucket = ''", "FILE:5: sink.bucket: must not be empty"),
