@@ -205,6 +205,11 @@ fn styles_say_what_words_say() {
     assert_frame("styles-overview-monochrome-80x24", &styles(&dashboard.draw(80, 24, Theme::Monochrome)));
     dashboard.press("2");
     assert_frame("styles-instances-80x24", &styles(&dashboard.draw(80, 24, Theme::Colour)));
+    dashboard.press("3");
+    assert_frame("styles-audit-duplicates-80x24", &styles(&dashboard.draw(80, 24, Theme::Colour)));
+    let mut dashboard = Dashboard::experiment(40);
+    dashboard.press("3");
+    assert_frame("styles-audit-behind-80x24", &styles(&dashboard.draw(80, 24, Theme::Colour)));
 }
 
 #[test]

@@ -106,8 +106,8 @@ pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
             log_ends: vec![(Topic::Metrics, offset), (Topic::Aggregates, offset)],
             groups: vec![
                 group("quipu", Topic::Metrics, 3),
-                group("quipu-graphite", Topic::Aggregates, 120),
-                group("quipu-influxdb", Topic::Aggregates, 0),
+                group("quipu-sink-carbon", Topic::Aggregates, 120),
+                group("quipu-sink-influx", Topic::Aggregates, 0),
             ],
         }));
     }
