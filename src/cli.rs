@@ -30,7 +30,7 @@ Examples:
   quipu aggregate --config quipu.toml";
 
 /// The version and, where the build knew it, the commit.
-const VERSION: &str = env!("VERSION_AND_COMMIT");
+pub(crate) const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
 #[derive(Debug, Parser)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, VERSION};
 use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -31,5 +31,28 @@ pub(crate) fn run(options: &CompletionsOptions) -> Result<ExitCode> {
 fn shown() -> Command {
     let all = Cli::command();
     let subcommands = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    Command::new("quipu").args(all.get_arguments().cloned()).subcommands(subcommands)
+    Command::new("quipu")
+        .version(VERSION)
+        .propagate_version(true)
+        .args(all.get_arguments().cloned())
+        .subcommands(subcommands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_offered_wherever_it_is_an_option() {
+        let mut all = Cli::command();
+        let mut shown = shown();
+        all.build();
+        shown.build();
+        let has_version = |command: &Command| command.get_arguments().any(|argument| argument.get_id() == "version");
+        assert!(has_version(&all) && has_version(&shown));
+        for command in shown.get_subcommands() {
+            let same = all.find_subcommand(command.get_name()).expect("it is a subcommand");
+            assert_eq!(has_version(command), has_version(same), "{}", command.get_name());
+        }
+    }
 }
