@@ -130,6 +130,37 @@ fn carbon_accepts_the_schemas_of_its_files() {
     assert!(finished.stdout.contains("is valid"), "{}", finished.stdout);
 }
 
+/// Carbon's own reader of its rules for rolling up, which has no program: each rule with its settings, and whether it is
+/// for a total of ours.
+const ROLLING_UP: &str = "
+import sys
+from carbon.conf import settings
+settings['CONF_DIR'], settings['LOCAL_DATA_DIR'] = sys.argv[1:]
+from carbon import database, state, storage
+state.database = database.WhisperDatabase(settings)
+for rule in storage.loadAggregationSchemas():
+    print(rule.name, *rule.archives, bool(rule.test('quipu.records.topic.auth')))
+";
+
+#[test]
+fn carbon_accepts_how_its_files_are_rolled_up() {
+    // Debian's Python, whatever else there is, has Debian's packages; isolated from the folder that it runs in.
+    let carbon = || {
+        let mut python = Command::new("/usr/bin/python3");
+        python.args(["-I", "-c"]);
+        python
+    };
+    let found = carbon().arg("import carbon").output().is_ok_and(|found| found.status.success());
+    let missing = || Missing("no carbon: install it (Debian: apt-get install graphite-carbon)".to_owned());
+    let Some(()) = require(found.then_some(()).ok_or_else(missing)) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = carbon();
+    command.arg(ROLLING_UP).arg(root("docker")).arg(folder.path());
+    let finished = Process::spawn(command, "").finish();
+    assert!(finished.status.success(), "{}", finished.stderr);
+    assert!(finished.stdout.starts_with("totals 0.0 last True\n"), "{}{}", finished.stdout, finished.stderr);
+}
+
 #[test]
 fn the_script_of_the_experiment_is_shell() {
     let checked = Command::new("sh").arg("-n").arg(root("docker/demo.sh")).output().unwrap();
