@@ -1,6 +1,8 @@
 """Grafana's JSON: what every dashboard and panel of ours has in common. Types: `@grafana/schema`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 
 SCHEMA_VERSION = 41
 WIDTH = 24
@@ -19,7 +21,7 @@ class Panel:
     description: str
     unit: str
     kind: str
-    queries: object
+    queries: Callable[[ModuleType], list[dict] | None]
     width: int
     height: int = 8
     thresholds: list = field(default_factory=lambda: THRESHOLDS_NONE)

@@ -113,7 +113,8 @@ PANELS = [
     Row("Committing"),
     panel(
         "Commit latency",
-        "How long a commit takes, over the last minutes. Totals are late by as much, and by commit_interval.",
+        "How long a commit takes, over the last minutes. Totals are late by as much, and by commit_interval. While its "
+        "longest step takes, no record is applied.",
         "s",
         "timeseries",
         query(f'max by (quantile) (quipu_commit_seconds{{quantile=~"0.5|0.99", {PROCESS[1:]})', "quantile {{quantile}}"),
@@ -121,6 +122,7 @@ PANELS = [
             f"sum(rate(quipu_commit_seconds_sum{PROCESS}{RANGE})) / sum(rate(quipu_commit_seconds_count{PROCESS}{RANGE}))",
             "mean",
         ),
+        query(f'max(quipu_commit_pause_seconds{{quantile="0.99", {PROCESS[1:]})', "longest step, quantile 0.99"),
         minimum=0,
     ),
     panel(

@@ -161,7 +161,7 @@ def audit_annotations():
             "datasource": {"type": SOURCE, "uid": "${datasource}"},
             "enable": True,
             "iconColor": "purple",
-            "expr": f"sum by (event) (increase({EVENTS}[$__interval])) > 0",
+            "expr": f"sum by (event) (increase({EVENTS}[$__rate_interval])) > 0",
             "step": "15s",
             "titleFormat": "{{event}}",
             "textFormat": "Runs that came or went",

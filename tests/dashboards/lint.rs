@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::files::{Dashboard, dashboards};
 
@@ -48,6 +48,7 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
         must(used || by_others, format!("the variable {name} is not used"));
     }
 
+    let chosen = json!({"type": dashboard.source(), "uid": "${datasource}"});
     let panels = json["panels"].as_array().unwrap();
     let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
     must(ids.len() == panels.len() && !ids.contains(&None), "ids that are missing or not unique".to_owned());
@@ -68,18 +69,27 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
         let letters: BTreeSet<_> = targets.iter().map(|target| target["refId"].as_str()).collect();
         must(!targets.is_empty() && letters.len() == targets.len(), format!("{title}: refIds"));
         for with_source in targets.iter().chain([panel]) {
-            let source = &with_source["datasource"];
-            let is_variable = source["uid"] == "${datasource}" && source["type"] == dashboard.source();
-            must(is_variable, format!("{title} does not use the data source variable"));
+            must(with_source["datasource"] == chosen, format!("{title} does not use the data source variable"));
         }
         for target in targets {
-            let expression = target["expr"].as_str().unwrap_or_default();
-            let is_rate = ["rate(", "increase("].iter().any(|function| expression.contains(function));
-            let fixed = expression.contains('[') && !expression.contains("[$__rate_interval]");
-            must(!fixed && is_rate == expression.contains('['), format!("{title}: a range but $__rate_interval"));
+            must(has_good_ranges(target), format!("{title}: a range but $__rate_interval"));
         }
     }
+    for annotation in json["annotations"]["list"].as_array().unwrap() {
+        let name = &annotation["name"];
+        must(annotation["datasource"] == chosen, format!("{name} does not use the data source variable"));
+        must(has_good_ranges(annotation), format!("{name}: a range but $__rate_interval"));
+    }
     problems
+}
+
+/// Whether a query in PromQL looks back for as long as the scrapes ask for, which nothing else is sure to: with less than
+/// two scrapes there is no rate.
+fn has_good_ranges(query: &Value) -> bool {
+    let expression = query["expr"].as_str().unwrap_or_default();
+    let is_rate = ["rate(", "increase("].iter().any(|function| expression.contains(function));
+    let has_range = expression.contains('[');
+    is_rate == has_range && (!has_range || expression.contains("[$__rate_interval]"))
 }
 
 fn has_text(value: &Value) -> bool {

@@ -1,5 +1,8 @@
 //! Each panel's queries, with the variables as a person would choose them, against the servers that they are for.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::expected::{ANY, of_panel};
@@ -9,9 +12,10 @@ use crate::query::{Found, flux, graphite, prometheus};
 use crate::support::{Missing, require};
 use crate::variables;
 
-const VARIABLES: [(&str, &str); 14] = [
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(200);
+const VARIABLES: [(&str, &str); 13] = [
     ("__rate_interval", "5m"),
-    ("__interval", "5m"),
     ("aggregator", "quipu"),
     ("allowance", "0"),
     ("audit", "auth"),
@@ -50,30 +54,41 @@ fn annotation_target(annotation: &Value) -> Value {
     serde_json::json!({"expr": annotation["expr"], "legendFormat": annotation["titleFormat"]})
 }
 
+/// Asks again, for a while, if it is not as expected: the aggregator's own report, every ten seconds, is under way for a
+/// moment.
 fn check(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value], problems: &mut Vec<String>) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut problem = problem_of(filled, dashboard, title, targets);
+    while problem.is_some() && Instant::now() < deadline {
+        thread::sleep(POLL);
+        problem = problem_of(filled, dashboard, title, targets);
+    }
+    problems.extend(problem);
+}
+
+fn problem_of(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value]) -> Option<String> {
     let mut found = Vec::new();
     let mut asked = Vec::new();
     for target in targets {
         let (query, answer) = ask(filled, dashboard, target);
         match answer {
             Ok(series) => found.extend(series),
-            Err(why) => problems.push(format!("{}: {title}: {query}: {why}", dashboard.name)),
+            Err(why) => return Some(format!("{}: {title}: {query}: {why}", dashboard.name)),
         }
         asked.push(query);
     }
     let Some(expected) = of_panel(&dashboard.name, title) else {
-        problems.push(format!("{}: {title}: nobody said what to expect; it gives {found:?}", dashboard.name));
-        return;
+        return Some(format!("{}: {title}: nobody said what to expect; it gives {found:?}", dashboard.name));
     };
     let is_named = |found: &Found, name: &str| found.name == name || name == ANY;
     let holds = found.len() == expected.len()
         && expected.iter().all(|(name, expect)| {
             found.iter().any(|found| is_named(found, name) && expect.holds(found.last, found.grown))
         });
-    if !holds {
+    (!holds).then(|| {
         let asked = asked.join("\n  ");
-        problems.push(format!("{}: {title}: {found:#?} instead of {expected:?}, of\n  {asked}", dashboard.name));
-    }
+        format!("{}: {title}: {found:#?} instead of {expected:?}, of\n  {asked}", dashboard.name)
+    })
 }
 
 fn ask(filled: &Filled, dashboard: &Dashboard, target: &Value) -> (String, Result<Vec<Found>, String>) {

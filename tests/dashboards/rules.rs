@@ -42,6 +42,20 @@ fn every_alert_is_tested_both_ways() {
     let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() >= 9, "{alerts:?}");
     for alert in alerts {
-        assert!(tests.contains(&format!("alertname=\"{alert}\", alertstate=\"firing\"")), "{alert} is not tested");
+        let name = format!("alertname=\"{alert}\"");
+        let fires = |(expression, samples): &(&str, &str)| {
+            expression.contains(&name) && expression.contains("alertstate=\"firing\"") && samples.contains(&name)
+        };
+        assert!(expected(&tests).any(|case| fires(&case)), "no test in which {alert} fires");
+        let is_silent = |(expression, samples): &(&str, &str)| expression.contains(&name) && samples.starts_with("[]");
+        assert!(expected(&tests).any(|case| is_silent(&case)), "no test in which {alert} does not fire");
     }
+}
+
+/// The expressions of the tests, each with what is expected of it and what follows in the file up to the next.
+fn expected(tests: &str) -> impl Iterator<Item = (&str, &str)> {
+    tests.split("expr: '").skip(1).filter_map(|case| {
+        let (expression, rest) = case.split_once('\'')?;
+        Some((expression, rest.split_once("exp_samples:")?.1.trim_start()))
+    })
 }
