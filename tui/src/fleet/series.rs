@@ -133,7 +133,8 @@ impl SeriesTable {
 
     /// Takes an aggregate in; false if the table is full.
     pub(super) fn observe(&mut self, aggregate: &Aggregate) -> bool {
-        let Some(id) = self.intern(aggregate.series.as_ref()) else {
+        // Mostly it is known, and need not be copied.
+        let Some(id) = self.find(&aggregate.series).or_else(|| self.intern(aggregate.series.as_ref())) else {
             return false;
         };
         let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
