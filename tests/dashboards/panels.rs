@@ -56,6 +56,7 @@ fn annotation_target(annotation: &Value) -> Value {
 
 /// Asks again, for a while, if it is not as expected: the aggregator's own report, every ten seconds, is under way for a
 /// moment.
+#[expect(clippy::disallowed_methods, reason = "a server that is asked wakes nobody when its answer changes")]
 fn check(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value], problems: &mut Vec<String>) {
     let deadline = Instant::now() + PATIENCE;
     let mut problem = problem_of(filled, dashboard, title, targets);
