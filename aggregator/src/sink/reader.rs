@@ -106,7 +106,7 @@ impl Reader {
         std::mem::take(&mut self.unreadable)
     }
 
-    /// Polls once; whether a record came.
+    /// Polls once; whether a record came, or the end of those that are there now.
     fn poll_into(&mut self, batch: &mut Batch, timeout: Duration) -> bool {
         let polled = self.consumer.poll(timeout);
         // Partitions may be taken and given back while the target is waited for. What is read after that goes on from
@@ -126,7 +126,7 @@ impl Reader {
                 if let Some(next) = self.position(partition) {
                     batch.advance(partition, next);
                 }
-                return false;
+                return true;
             }
             Some(Err(error)) => {
                 // A broker that is away was reported by the context; the client goes on trying.
