@@ -2,7 +2,7 @@
 //! report; an outside reader holds every total that it sees against the oracle at the offset that the total carries.
 //!
 //! ```text
-//! cargo test --test chaos                        # 32 cycles: 30 times the aggregator, twice the broker
+//! cargo test --test chaos                        # 32 cycles: 30 times the aggregator, twice the broker; 8 at-least-once
 //! cargo test --test chaos -- --cycles 300
 //! ```
 
@@ -36,15 +36,17 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let cycles = args.iter().position(|arg| arg == "--cycles").and_then(|at| args.get(at + 1)?.parse().ok());
     let Some(kafka) = require(Kafka::start()) else { return };
-    run(&kafka, cycles.unwrap_or(DEFAULT_CYCLES));
-    println!("1 passed, 0 failed");
+    let cycles = cycles.unwrap_or(DEFAULT_CYCLES);
+    run(&kafka, "exactly_once", cycles);
+    run(&kafka, "at_least_once", cycles / 4);
+    println!("2 passed, 0 failed");
 }
 
-fn run(kafka: &Kafka, cycles: u64) {
+fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
     let began = Instant::now();
     let pipeline = Pipeline::new(kafka.bootstrap());
     let disk = tempfile::tempdir().expect("a folder");
-    let mut site = Site { pipeline: &pipeline, disk: disk.path(), running: None, takeovers: Vec::new() };
+    let mut site = Site { pipeline: &pipeline, disk: disk.path(), guarantee, running: None, takeovers: Vec::new() };
     site.start("a");
     eventually("the topics", || {
         let topics = pipeline.cluster.topics();
@@ -71,7 +73,7 @@ fn run(kafka: &Kafka, cycles: u64) {
             12 => site.take_over(),
             _ => site.kill(),
         };
-        println!("cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen());
+        println!("{guarantee}, cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen());
     }
     let said = fleet.stop();
     let expected = expected(&pipeline, &said);
@@ -81,7 +83,7 @@ fn run(kafka: &Kafka, cycles: u64) {
     let totals = reader.stop();
     let wrong = check(&totals, &expected);
     println!(
-        "chaos: {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, takeovers {:?}, {:.0} s",
+        "chaos: {guarantee}, {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, takeovers {:?}, {:.0} s",
         said.len(),
         totals.len(),
         wrong.len(),
@@ -146,6 +148,7 @@ fn check(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
 struct Site<'a> {
     pipeline: &'a Pipeline,
     disk: &'a Path,
+    guarantee: &'static str,
     running: Option<(&'static str, Process)>,
     takeovers: Vec<Duration>,
 }
@@ -157,6 +160,7 @@ impl Site<'_> {
         let settings = [
             format!("state.dir={}", folder.display()),
             format!("group_instance_id={name}"),
+            format!("processing_guarantee={}", self.guarantee),
             format!("topics.metrics={metrics}"),
             format!("topics.aggregates={aggregates}"),
             format!("topics.dead_letters={dead_letters}"),
