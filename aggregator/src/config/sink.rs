@@ -169,8 +169,7 @@ fn default_timeout() -> Duration {
 mod settle {
     use super::{Deserializer, Duration, Serializer, duration};
 
-    // The signatures are those that serde's `with` calls.
-    #[allow(clippy::ref_option)]
+    #[expect(clippy::ref_option, reason = "the signature is that which serde calls")]
     pub(super) fn serialize<S: Serializer>(settle: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match settle {
             Some(settle) => duration::serialize(settle, serializer),
@@ -187,8 +186,7 @@ mod settle {
 mod template {
     use super::{Deserialize, Deserializer, Serializer, Template};
 
-    // The signatures are those that serde's `with` calls.
-    #[allow(clippy::ref_option)]
+    #[expect(clippy::ref_option, reason = "the signature is that which serde calls")]
     pub(super) fn serialize<S: Serializer>(template: &Option<Template>, serializer: S) -> Result<S::Ok, S::Error> {
         match template {
             Some(template) => serializer.collect_str(template),
