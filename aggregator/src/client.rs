@@ -56,9 +56,13 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error of a client as a whole, such as a broker that can't be reached. The client goes on trying by itself.
 pub(crate) fn report(error: &KafkaError, reason: &str) {
-    // The end of a partition comes this way too, besides being an answer to the poll.
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return;
+    match error.rdkafka_error_code() {
+        // The end of a partition comes this way too, besides being an answer to the poll.
+        Some(RDKafkaErrorCode::PartitionEOF) => {}
+        // Said dozens of times a second in an outage; why it is so is said by `log`.
+        Some(RDKafkaErrorCode::AllBrokersDown) => {
+            debug!(target: "quipu::kafka", %error, reason, "no broker can be reached");
+        }
+        _ => warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying"),
     }
-    warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
 }

@@ -50,6 +50,11 @@ pub enum Error {
         "fenced: another process with the same application_id took over, and nothing of this one counts since; run one, or start this again to let it wait its turn"
     )]
     Fenced,
+    /// The consumer of the source topic can't go on.
+    #[error(
+        "the consumer can't go on: {0}: start this again; nothing is lost, and if processes have a group_instance_id, each must have its own"
+    )]
+    Consumer(#[source] KafkaError),
     /// A record of the changelog is no row.
     #[error(
         "can't restore from {topic}: {why}: run the version that wrote it, or delete that topic and the state folder to count anew from what the source topic has"

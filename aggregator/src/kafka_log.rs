@@ -200,7 +200,7 @@ impl Log for KafkaLog {
             return result.map_err(|error| self.within_transaction(transaction(&error)));
         }
         self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
-            Some(code) if is_lost(code) => Failure::Lost(error.to_string()),
+            Some(code) if of_the_group(code) => Failure::Lost(error.to_string()),
             _ => Failure::Again(error.to_string()),
         })
     }
@@ -273,7 +273,7 @@ fn transaction(error: &KafkaError) -> Failure<Error> {
                 source: error.clone(),
             })
         }
-        (_, Some(code)) if is_lost(code) => Failure::Lost(why),
+        (_, Some(code)) if of_the_group(code) => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(why),
@@ -295,10 +295,16 @@ fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
     }
 }
 
-/// Whether it is for the group to decide who goes on. That it is deciding just now, or has decided, is not such an error:
-/// the next poll tells what came of it, and most often the partition stays where it is.
-fn is_lost(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::UnknownMemberId | RDKafkaErrorCode::AssignmentLost | RDKafkaErrorCode::NoOffset)
+/// Whether it is for the group to decide who goes on.
+fn of_the_group(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::IllegalGeneration
+            | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::AssignmentLost
+            | RDKafkaErrorCode::NoOffset
+    )
 }
 
 /// Whether trying again may help.

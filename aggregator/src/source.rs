@@ -50,6 +50,8 @@ pub(crate) enum Polled<'a> {
     End,
     /// The position is beyond the log: the topic is another one than before.
     OutOfRange,
+    /// Nothing more will come.
+    Fatal(KafkaError),
     Nothing,
 }
 
@@ -72,8 +74,6 @@ impl Source {
             client.set("group.instance.id", &config.group_instance_id);
         }
         set_default(&mut client, "session.timeout.ms", "10000");
-        // A member learns with a heartbeat that the group decides anew: the default of 3 s is a part of every takeover.
-        set_default(&mut client, "heartbeat.interval.ms", "1000");
         for (name, value) in READING {
             set_default(&mut client, name, value);
         }
@@ -84,8 +84,7 @@ impl Source {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
-            // Whoever has the partition keeps it when another process joins, and is not interrupted.
-            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("partition.assignment.strategy", "range")
             .set("statistics.interval.ms", "1000")
             .create_with_context(Context::default())?;
         // A client that has no connection yet when it is to look for the group's coordinator looks again a second later.
@@ -101,11 +100,13 @@ impl Source {
             Some(Ok(message)) => Polled::Record(message),
             Some(Err(KafkaError::PartitionEOF(_))) => Polled::End,
             Some(Err(error)) => {
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-                    return Polled::OutOfRange;
+                match error.rdkafka_error_code() {
+                    _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => return Polled::Fatal(error),
+                    Some(RDKafkaErrorCode::AutoOffsetReset) => return Polled::OutOfRange,
+                    // A broker that is away was reported by the context; the client goes on trying.
+                    Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {}
+                    _ => warn!(topic = self.topic, %error, "can't read, and goes on trying"),
                 }
-                // A broker that is away was reported by the context; the client goes on trying.
-                warn!(topic = self.topic, %error, "can't read, and goes on trying");
                 Polled::Nothing
             }
         }
@@ -143,9 +144,7 @@ impl Source {
 
     /// Reads on from `position`.
     pub(crate) fn seek(&self, position: i64) -> KafkaResult<()> {
-        let partition = self.at(position)?;
-        self.consumer.incremental_unassign(&partition)?;
-        self.consumer.incremental_assign(&partition)
+        self.consumer.assign(&self.at(position)?)
     }
 
     /// Leaves the group and joins it again.
@@ -209,17 +208,15 @@ impl ConsumerContext for Context {
     /// [`Source::seek`] says so.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let at_end = partitions.set_all_offsets(Offset::End);
-            (at_end.and_then(|()| consumer.incremental_assign(partitions)), Rebalance::Assigned)
+            let result = partitions.set_all_offsets(Offset::End).and_then(|()| consumer.assign(partitions));
+            (result, (partitions.count() > 0).then_some(Rebalance::Assigned))
         } else {
-            (consumer.incremental_unassign(partitions), Rebalance::Revoked)
+            (consumer.unassign(), Some(Rebalance::Revoked))
         };
-        if partitions.count() > 0 {
-            self.rebalances().push(rebalance);
-            self.rebalanced.store(true, Ordering::Release);
-        }
         if let Err(error) = result {
             warn!(%error, "the assignment failed; the group tries again");
         }
+        self.rebalances().extend(rebalance);
+        self.rebalanced.store(true, Ordering::Release);
     }
 }

@@ -148,6 +148,7 @@ impl Task {
                     self.assigned()?;
                     break;
                 }
+                Polled::Fatal(error) => return Err(Error::Consumer(error)),
                 Polled::Nothing => break,
             }
             timeout = Duration::ZERO;

@@ -65,12 +65,6 @@ impl Cluster {
         metadata.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect()
     }
 
-    /// How many members a group has, or none while it is deciding who works on what.
-    pub(crate) fn members(&self, group: &str) -> Option<usize> {
-        let groups = self.consumer().fetch_group_list(Some(group), DEADLINE).expect("the groups");
-        groups.groups().iter().find(|group| group.state() == "Stable").map(|group| group.members().len())
-    }
-
     /// A topic's settings, the broker's defaults among them.
     pub(crate) fn settings(&self, topic: &str) -> BTreeMap<String, String> {
         let asked = [ResourceSpecifier::Topic(topic)];
