@@ -9,6 +9,7 @@
 //! cargo test -p quipu-aggregator --test simulation -- --seed 42
 //! ```
 
+mod disk;
 #[path = "../oracle/fold.rs"]
 mod fold;
 mod kafka;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use quipu_aggregator::engine::{Engine, State};
 use quipu_aggregator::{Settings, SourceRecord};
 
+use crate::disk::{Disk, SimStore};
 use crate::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};
-use crate::kafka::{Disk, End, SimLog, SimStore, World};
+use crate::kafka::{End, SimLog, World};
 use crate::random::Random;
 
 const STEPS: usize = 160;
