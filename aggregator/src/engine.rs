@@ -5,7 +5,8 @@
 //! A commit is a cut of what changed, and many small steps that make it durable, with records applied between them: the
 //! copies of bad records; the totals and the changelog, then the group's offset, made visible together by [`Log::end`]
 //! (one transaction with exactly-once; with at-least-once each is durable by itself, the offset last); and only after
-//! that the local store. So the store is never ahead of the changelog, and whatever it lacks, the changelog has.
+//! that the local store, its checkpoint last. So the store is never ahead of the changelog, and whatever it lacks, the
+//! changelog has behind the checkpoint.
 
 mod commit;
 mod ports;
@@ -30,7 +31,7 @@ const OLDEST_STORE_MS: i64 = 12 * 60 * 60 * 1000;
 const DEAD_LETTERS: usize = 1000;
 /// How many restored rows are written to the store at once.
 const RESTORE_ROWS: usize = 10_000;
-/// How many records of a commit are handed over in one step: a millisecond or two.
+/// How many records of a commit are handed over, or rows stored, in one step: a millisecond or two.
 const RECORDS_PER_STEP: usize = 1000;
 
 /// The topology, the log it reads from and writes to, and the store of its rows.
@@ -39,7 +40,7 @@ pub struct Engine<L, S> {
     pub log: L,
     /// The local store.
     pub store: S,
-    /// How many records of a commit are handed over in one step; 1000 unless it is set.
+    /// How many records of a commit are handed over, or rows stored, in one step; 1000 unless it is set.
     pub records_per_step: usize,
     settings: Settings,
     source_topic: String,
@@ -275,10 +276,12 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         let commit = match self.state {
             // Nothing may be said yet, but bad records must not pile up.
             State::CatchingUp(_) if self.is_full() => {
-                Commit::of_dead_letters(std::mem::take(&mut self.dead_letters), now)
+                Commit::of_dead_letters(std::mem::take(&mut self.dead_letters), self.changelog, now)
             }
             State::Waiting | State::CatchingUp(_) => return,
-            State::Running => Commit::cut(&mut self.topology, std::mem::take(&mut self.dead_letters), now),
+            State::Running => {
+                Commit::cut(&mut self.topology, std::mem::take(&mut self.dead_letters), self.changelog, now)
+            }
         };
         if !commit.is_empty(self.committed) {
             self.commit = Some(commit);
@@ -292,9 +295,13 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     /// What nothing mends. What was not committed is computed again at the next start.
     pub fn advance(&mut self, patience: Duration) -> Result<Option<Committed>, L::Error> {
         let Some(mut commit) = self.commit.take() else { return Ok(None) };
-        match commit.step(&mut self.log, self.records_per_step, patience) {
+        match commit.step(&mut self.log, &mut self.store, self.records_per_step, patience) {
             Ok(false) => {}
-            Ok(true) => return self.committed(commit).map(Some),
+            Ok(true) => {
+                self.committed = commit.position.unwrap_or(self.committed);
+                self.changelog = commit.changelog;
+                return Ok(Some(commit.into_committed()));
+            }
             Err(Failure::Fatal(error)) => return Err(error),
             Err(Failure::Lost(why)) => {
                 self.rejoin(&why);
@@ -316,16 +323,5 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
 
     fn pause(&mut self) -> Result<(), L::Error> {
         if self.log.pause() { Ok(()) } else { Err(self.log.gave_up()) }
-    }
-
-    /// Kafka has it: so may the store.
-    fn committed(&mut self, commit: Commit) -> Result<Committed, L::Error> {
-        self.changelog = commit.changelog.unwrap_or(self.changelog);
-        if let Some(position) = commit.position {
-            self.committed = position;
-            let checkpoint = Checkpoint { position, changelog: self.changelog, written_at: commit.at };
-            self.store.write(&commit.rows, Some(checkpoint))?;
-        }
-        Ok(commit.into_committed())
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use quipu_record::{Aggregate, Series};
 
-use super::ports::{Delivery, Destination, Failure, Log, Output};
+use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Store};
 use crate::topology::Topology;
 
 /// What a commit contained.
@@ -28,13 +28,13 @@ pub(super) struct Commit {
     totals: Vec<Aggregate>,
     removed: Vec<Series>,
     /// For the changelog, and then for the store.
-    pub(super) rows: Vec<Output>,
+    rows: Vec<Output>,
     /// The next source offset, if it is a part of the commit.
     pub(super) position: Option<i64>,
-    /// Where the changelog ends after it, if it was written to.
-    pub(super) changelog: Option<i64>,
+    /// Where the changelog ends: before it, and after its records were delivered.
+    pub(super) changelog: i64,
     /// When it was cut, in ms since 1970.
-    pub(super) at: i64,
+    at: i64,
     next: Step,
 }
 
@@ -48,12 +48,14 @@ enum Step {
     Deliveries,
     Offset,
     End,
+    /// Kafka has all of it: so may the store, from this row on, and the checkpoint with the last.
+    Store(usize),
     Abort,
 }
 
 impl Commit {
-    /// Takes what changed.
-    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, now: i64) -> Self {
+    /// Takes what changed; the changelog ends at `changelog`.
+    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, changelog: i64, now: i64) -> Self {
         let totals = topology.take_aggregates(now);
         let removed = topology.take_removed();
         let aggregates = totals.iter().map(|aggregate| {
@@ -64,11 +66,11 @@ impl Commit {
         let mut rows = Vec::new();
         topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
         let position = Some(topology.position());
-        Self { aggregates, totals, removed, rows, position, ..Self::of_dead_letters(dead_letters, now) }
+        Self { aggregates, totals, removed, rows, position, ..Self::of_dead_letters(dead_letters, changelog, now) }
     }
 
     /// Only copies of bad records.
-    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, now: i64) -> Self {
+    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, changelog: i64, now: i64) -> Self {
         Self {
             dead_letters,
             aggregates: Vec::new(),
@@ -76,7 +78,7 @@ impl Commit {
             removed: Vec::new(),
             rows: Vec::new(),
             position: None,
-            changelog: None,
+            changelog,
             at: now,
             next: Step::DeadLetters,
         }
@@ -92,6 +94,7 @@ impl Commit {
     pub(super) fn step<L: Log>(
         &mut self,
         log: &mut L,
+        store: &mut impl Store<Error = L::Error>,
         records: usize,
         patience: Duration,
     ) -> Result<bool, Failure<L::Error>> {
@@ -123,7 +126,7 @@ impl Commit {
             Step::Deliveries => match log.deliveries(patience)? {
                 Delivery::Waiting => Step::Deliveries,
                 Delivery::All { changelog } => {
-                    self.changelog = changelog;
+                    self.changelog = changelog.unwrap_or(self.changelog);
                     Step::Offset
                 }
             },
@@ -135,7 +138,21 @@ impl Commit {
             }
             Step::End => {
                 log.end()?;
-                return Ok(true);
+                Step::Store(0)
+            }
+            Step::Store(from) => {
+                let slice = slice(&self.rows, from);
+                let last = slice.end == self.rows.len();
+                let checkpoint = self.position.filter(|_| last).map(|position| Checkpoint {
+                    position,
+                    changelog: self.changelog,
+                    written_at: self.at,
+                });
+                store.write(&self.rows[slice.clone()], checkpoint).map_err(Failure::Fatal)?;
+                if last {
+                    return Ok(true);
+                }
+                Step::Store(slice.end)
             }
             Step::Abort => match log.abort() {
                 // If it is not undone yet, the next attempt says so.
