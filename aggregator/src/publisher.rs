@@ -87,13 +87,18 @@ impl Publisher {
     /// Kafka's word on all that was handed over since this last gave it; none if some of it is still to come after
     /// `patience`.
     pub(crate) fn deliveries(&self, patience: Duration) -> Option<Published> {
-        self.producer.context().take(patience)
+        let mut state = self.producer.context().wait(patience);
+        // The client is done with a record a moment after its word on it, and for whoever ends a transaction within that
+        // moment rdkafka sleeps for 100 ms.
+        let done = state.expected == 0 && self.producer.in_flight_count() == 0;
+        done.then(|| std::mem::take(&mut state.published))
     }
 
     /// Hands `batch` over and waits until nothing more is to come.
     pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
         self.send(topic, batch);
-        self.deliveries(DELIVERY_TIMEOUT).unwrap_or_else(|| Published::unknown(topic))
+        let mut state = self.producer.context().wait(DELIVERY_TIMEOUT);
+        if state.expected == 0 { std::mem::take(&mut state.published) } else { Published::unknown(topic) }
     }
 
     fn send_one(&self, topic: &str, output: &Output) {
@@ -174,10 +179,10 @@ impl Deliveries {
         }
     }
 
-    fn take(&self, patience: Duration) -> Option<Published> {
+    /// Waits until nothing more is expected, for no longer than `patience`.
+    fn wait(&self, patience: Duration) -> MutexGuard<'_, State> {
         let waited = self.said.wait_timeout_while(self.lock(), patience, |state| state.expected > 0);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        (state.expected == 0).then(|| std::mem::take(&mut state.published))
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Waits until librdkafka's queue may have room again.
