@@ -25,6 +25,11 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 
+/// Of the C libraries too.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     run(Cli::parse()).unwrap_or_else(|error| output::fail(&error))
 }

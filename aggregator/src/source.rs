@@ -43,16 +43,18 @@ pub(crate) enum Rebalance {
     Revoked,
 }
 
-/// What a poll brought.
-pub(crate) enum Polled<'a> {
-    Record(BorrowedMessage<'a>),
+/// What came instead of the next record.
+pub(crate) enum Interruption {
+    /// Nothing yet.
+    Nothing,
     /// All records that the log has now were read.
     End,
+    /// The assignment is another one now. Records that come before the rows are restored do not count.
+    Rebalanced(Vec<Rebalance>),
     /// The position is beyond the log: the topic is another one than before.
     OutOfRange,
     /// Nothing more will come.
     Fatal(KafkaError),
-    Nothing,
 }
 
 /// Where the source topic and the group stand.
@@ -93,29 +95,35 @@ impl Source {
         Ok(Self { consumer, topic })
     }
 
-    /// The next record, or what else there is to say. Look at [`Self::rebalances`] before what this brought.
-    pub(crate) fn poll(&self, timeout: Duration) -> Polled<'_> {
-        match self.consumer.poll(timeout) {
-            None => Polled::Nothing,
-            Some(Ok(message)) => Polled::Record(message),
-            Some(Err(KafkaError::PartitionEOF(_))) => Polled::End,
-            Some(Err(error)) => {
-                match error.rdkafka_error_code() {
-                    _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => return Polled::Fatal(error),
-                    Some(RDKafkaErrorCode::AutoOffsetReset) => return Polled::OutOfRange,
-                    // A broker that is away was reported by the context; the client goes on trying.
-                    Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {}
-                    _ => warn!(topic = self.topic, %error, "can't read, and goes on trying"),
-                }
-                Polled::Nothing
+    /// The next records, `max` at most, and what came instead of one more. Waits for the first, for no longer than
+    /// `timeout`.
+    pub(crate) fn poll(&self, max: usize, timeout: Duration) -> (Vec<BorrowedMessage<'_>>, Option<Interruption>) {
+        let mut records = Vec::with_capacity(max);
+        while records.len() < max {
+            let timeout = if records.is_empty() { timeout } else { Duration::ZERO };
+            let polled = self.consumer.poll(timeout);
+            if let Some(rebalances) = self.consumer.context().take_rebalances() {
+                return (records, Some(Interruption::Rebalanced(rebalances)));
+            }
+            match polled {
+                Some(Ok(record)) => records.push(record),
+                Some(Err(error)) => return (records, Some(self.interruption(error))),
+                None => return (records, Some(Interruption::Nothing)),
             }
         }
+        (records, None)
     }
 
-    /// What happened to our assignment since the last call.
-    pub(crate) fn rebalances(&self) -> Option<Vec<Rebalance>> {
-        let context = self.consumer.context();
-        context.rebalanced.swap(false, Ordering::Acquire).then(|| std::mem::take(&mut *context.rebalances()))
+    fn interruption(&self, error: KafkaError) -> Interruption {
+        match (&error, error.rdkafka_error_code()) {
+            (KafkaError::PartitionEOF(_), _) => return Interruption::End,
+            (KafkaError::MessageConsumptionFatal(_), _) => return Interruption::Fatal(error),
+            (_, Some(RDKafkaErrorCode::AutoOffsetReset)) => return Interruption::OutOfRange,
+            // A broker that is away was reported by the context; the client goes on trying.
+            (_, Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown)) => {}
+            _ => warn!(topic = self.topic, %error, "can't read, and goes on trying"),
+        }
+        Interruption::Nothing
     }
 
     /// Asks Kafka where the log begins and ends, and for the group's offset.
@@ -181,6 +189,11 @@ struct Context {
 }
 
 impl Context {
+    /// What happened to our assignment since the last call.
+    fn take_rebalances(&self) -> Option<Vec<Rebalance>> {
+        self.rebalanced.swap(false, Ordering::Acquire).then(|| std::mem::take(&mut *self.rebalances()))
+    }
+
     fn rebalances(&self) -> MutexGuard<'_, Vec<Rebalance>> {
         self.rebalances.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
 use std::hash::BuildHasher as _;
+use std::hint::black_box;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -38,6 +39,14 @@ impl Table {
     pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, &Row)> {
         let id = *self.ids.find(self.hasher.hash_one(key), |id| self.key(*id) == key)?;
         Some((id, &self.slots[id].as_ref()?.row))
+    }
+
+    /// Has the rows of these keys brought into the cache. The look-ups do not depend on each other, so their misses overlap;
+    /// one record after the other would wait for each.
+    pub(crate) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
+        let rows = keys.filter_map(|key| self.find(key));
+        let ends = |row: &Row| row.meta.offset ^ row.counters.first().map_or(0, |(_, count)| count.cast_signed());
+        black_box(rows.fold(0, |read, (_, row)| read ^ ends(row)));
     }
 
     /// Replaces the row `id`, whose time does not go back, and forwards the change.

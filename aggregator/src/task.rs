@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use quipu_record::BadRecord;
-use rdkafka::Message as _;
+use rdkafka::Message;
+use rdkafka::message::BorrowedMessage;
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
@@ -15,12 +16,14 @@ use crate::instruments::Instruments;
 use crate::kafka_log::KafkaLog;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
-use crate::source::{Polled, Rebalance, Source};
+use crate::source::{Interruption, Rebalance, Source};
 use crate::store::AnyStore;
 use crate::topology::{Settings, SourceRecord};
 
-/// The most records that are applied before the clock is looked at again.
-const BATCH: usize = 1000;
+/// The most records that are applied before something else is done.
+const RECORDS: usize = 1000;
+/// The most records whose rows are prefetched at once.
+const BATCH: usize = 100;
 const POLL: Duration = Duration::from_millis(100);
 /// How long a commit under way is waited for before it is looked for records again.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -113,48 +116,55 @@ impl Task {
         } else {
             POLL
         };
-        let mut clock = None;
+        let source = Arc::clone(&self.source);
         let mut records = 0;
-        while records < BATCH {
-            let polled = self.source.poll(timeout);
-            if let Some(rebalances) = self.source.rebalances() {
-                // What was fetched before the rows were restored does not count.
-                drop(polled);
-                self.rebalance(&rebalances)?;
-                break;
-            }
-            // A batch takes a few milliseconds: the time of its first record is that of all.
-            let now = *clock.get_or_insert_with(now);
-            match polled {
-                Polled::Record(message) => {
-                    records += 1;
-                    let record = SourceRecord {
-                        offset: message.offset(),
-                        timestamp: message.timestamp().to_millis(),
-                        key: message.key(),
-                        value: message.payload(),
-                    };
-                    if let Some(result) = self.engine.apply(&record, now) {
-                        self.instruments.record(&result);
-                        if let Err(bad) = result
-                            && let Some(not_logged) = self.bad_lines.ask(now)
-                        {
-                            log_bad(&record, &bad, not_logged);
-                        }
-                    }
+        while records < RECORDS {
+            let (batch, interruption) = source.poll(BATCH, timeout);
+            self.apply(&batch);
+            records += batch.len();
+            timeout = Duration::ZERO;
+            match interruption {
+                None => {}
+                Some(Interruption::Nothing) => break,
+                Some(Interruption::End) => self.engine.caught_up(),
+                Some(Interruption::Rebalanced(rebalances)) => {
+                    self.rebalance(&rebalances)?;
+                    break;
                 }
-                Polled::End => self.engine.caught_up(),
-                Polled::OutOfRange => {
+                Some(Interruption::OutOfRange) => {
                     self.assigned()?;
                     break;
                 }
-                Polled::Fatal(error) => return Err(Error::Consumer(error)),
-                Polled::Nothing => break,
+                Some(Interruption::Fatal(error)) => return Err(Error::Consumer(error)),
             }
-            timeout = Duration::ZERO;
         }
         self.tell();
         Ok(records)
+    }
+
+    fn apply(&mut self, batch: &[BorrowedMessage<'_>]) {
+        if batch.is_empty() {
+            return;
+        }
+        self.engine.topology().prefetch(batch.iter().filter_map(Message::key));
+        // A batch takes a fraction of a millisecond: the time of its first record is that of all.
+        let now = now();
+        for message in batch {
+            let record = SourceRecord {
+                offset: message.offset(),
+                timestamp: message.timestamp().to_millis(),
+                key: message.key(),
+                value: message.payload(),
+            };
+            if let Some(result) = self.engine.apply(&record, now) {
+                self.instruments.record(&result);
+                if let Err(bad) = result
+                    && let Some(not_logged) = self.bad_lines.ask(now)
+                {
+                    log_bad(&record, &bad, not_logged);
+                }
+            }
+        }
     }
 
     fn rebalance(&mut self, rebalances: &[Rebalance]) -> Result<(), Error> {

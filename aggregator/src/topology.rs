@@ -140,6 +140,13 @@ impl Topology {
         self.presence.take_events()
     }
 
+    /// Has the rows of these keys brought into the processor's cache: those of the records that are processed next. It
+    /// changes nothing; where the table is larger than the cache, the records are processed faster. A hundred at once is
+    /// a good measure.
+    pub fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
+        self.table.prefetch(keys);
+    }
+
     /// Applies one record. After an error everything is as before, except that the position is beyond the record.
     pub fn process(&mut self, record: &SourceRecord<'_>, now: i64) -> Result<Outcome, BadRecord> {
         // A replay does not take back what the rows reflect already.
