@@ -13,6 +13,9 @@ use crate::config::Config;
 pub(crate) fn client_config(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.extend(config.client_properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // Half of it is how long librdkafka waits between the connection to the bootstrap servers and the next one: 50 ms for
+    // each client by default. Where a broker is away, the waits between attempts still double, up to ten seconds.
+    set_default(&mut client, "reconnect.backoff.ms", "20");
     client
 }
 

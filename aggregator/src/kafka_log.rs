@@ -1,27 +1,22 @@
-//! The engine's log on Kafka: one consumer of the group, one producer of totals and rows, one of dead letters.
+//! The engine's log on Kafka: one consumer of the group, one producer of totals and rows, one of dead letters; and, while
+//! rows are restored, one consumer of the changelog.
 
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use quipu_record::StateRowError;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
-use crate::client::{Logged, client_config};
 use crate::config::{Config, ProcessingGuarantee, Topics};
 use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
 use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
+use crate::restorer::Restorer;
 use crate::shared::Shared;
-use crate::source::{Source, SourceEnds};
+use crate::source::Source;
 
-const PARTITION: i32 = 0;
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often it is logged how far a restoration is.
-const PROGRESS: Duration = Duration::from_secs(5);
 /// How long to wait before a step is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long a stopping process tries to have its last totals accepted.
@@ -32,6 +27,8 @@ pub(crate) struct KafkaLog {
     config: Config,
     shared: Shared,
     source: Arc<Source>,
+    /// From an assignment until the rows are restored.
+    restorer: Option<Restorer>,
     /// Totals and rows; made at each assignment, so that those of every process before are fenced.
     outputs: Option<Publisher>,
     /// When the first transaction began of those that came to no end yet, or were undone.
@@ -47,6 +44,7 @@ type Step<T> = Result<T, Failure<Error>>;
 impl KafkaLog {
     pub(crate) fn new(config: &Config, shared: Shared, source: Arc<Source>) -> Result<Self, Error> {
         Ok(Self {
+            restorer: None,
             dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce).map_err(Error::Client)?,
             config: config.clone(),
             shared,
@@ -92,62 +90,25 @@ impl Log for KafkaLog {
         self.outputs = Some(outputs);
         self.began = None;
         let again = |error: KafkaError| Failure::Again(error.to_string());
+        let Topics { metrics, state, .. } = &self.config.topics;
+        let restorer = Restorer::new(&self.config).map_err(|error| Failure::Fatal(Error::Client(error)))?;
         // The changelog first: if somebody commits just now, its rows are not ahead of the source log as we know it.
-        let (_, changelog_end) = self.source.watermarks(&self.config.topics.state).map_err(again)?;
-        let SourceEnds { begin, end, committed } = self.source.ends().map_err(again)?;
+        let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
+        let (begin, end) = restorer.watermarks(metrics).map_err(again)?;
+        let committed = self.source.committed().map_err(again)?;
+        self.restorer = Some(restorer);
         Ok(Assigned { begin, end, committed, changelog_end })
     }
 
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Error>) -> Step<()> {
-        let again = |error: KafkaError| Failure::Again(error.to_string());
-        let consumer: BaseConsumer<Logged> = client_config(&self.config)
-            .set("group.id", &self.config.application_id)
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest")
-            .set("isolation.level", "read_committed")
-            // The end is known when the broker has nothing more to give, which it is not to wait for.
-            .set("fetch.wait.max.ms", "10")
-            .create_with_context(Logged)
-            .map_err(|error| Failure::Fatal(Error::Client(error)))?;
-        // A client that does not know the topic's broker yet when it is to read begins a second later.
-        consumer.fetch_metadata(Some(&self.config.topics.state), TIMEOUT).map_err(again)?;
-        let mut partition = TopicPartitionList::new();
-        partition
-            .add_partition_offset(&self.config.topics.state, PARTITION, Offset::Offset(from))
-            .and_then(|()| consumer.assign(&partition))
-            .map_err(again)?;
-        let (mut heard, mut told) = (Instant::now(), Instant::now());
-        loop {
-            if self.shared.stopping() {
-                return Err(Failure::Lost("the process is to stop".to_owned()));
-            }
-            match consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => {
-                    heard = Instant::now();
-                    if told.elapsed() >= PROGRESS {
-                        told = heard;
-                        info!(offset = message.offset(), end, "restoring rows from the changelog");
-                    }
-                    if let Some(key) = message.key() {
-                        row(key, message.payload()).map_err(Failure::Fatal)?;
-                    }
-                    if message.offset() + 1 >= end {
-                        return Ok(());
-                    }
-                }
-                // What stands before the end and was not given are marks of transactions.
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
-                None if heard.elapsed() > TIMEOUT => {
-                    return Err(Failure::Again("the changelog can't be read".to_owned()));
-                }
-                None => {}
-            }
-        }
+        let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".to_owned()))?;
+        restorer.read(&self.config.topics.state, from, end, &self.shared, row)
     }
 
     fn seek(&mut self, position: i64) -> Step<()> {
+        if let Some(restorer) = self.restorer.take() {
+            restorer.close();
+        }
         self.source.seek(position).map_err(|error| Failure::Again(error.to_string()))
     }
 

@@ -21,6 +21,7 @@ mod rate_limit;
 mod reduce;
 mod refresh;
 mod resolve;
+mod restorer;
 mod row;
 mod run;
 mod selector;

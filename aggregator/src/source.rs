@@ -22,7 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How records are fetched ahead: few, so that they take little memory, but never so few that the task waits for them.
 /// By default librdkafka fetches 100,000 and then nothing for a second, which the task does not need to read them.
 ///
-/// While there is nothing to read, a fetch waits at the broker, and [`Source::seek`] waits for it: not for half a second.
+/// A fetch of nothing waits at the broker, and only then is it known that the log was read to its end: not for half a
+/// second.
 const READING: [(&str, &str); 4] = [
     ("queued.min.messages", "20000"),
     ("queued.max.messages.kbytes", "16384"),
@@ -55,17 +56,6 @@ pub(crate) enum Interruption {
     OutOfRange,
     /// Nothing more will come.
     Fatal(KafkaError),
-}
-
-/// Where the source topic and the group stand.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SourceEnds {
-    /// The first offset.
-    pub(crate) begin: i64,
-    /// The offset behind the last.
-    pub(crate) end: i64,
-    /// The group's offset.
-    pub(crate) committed: Option<i64>,
 }
 
 impl Source {
@@ -126,22 +116,15 @@ impl Source {
         Interruption::Nothing
     }
 
-    /// Asks Kafka where the log begins and ends, and for the group's offset.
-    pub(crate) fn ends(&self) -> KafkaResult<SourceEnds> {
-        let (begin, end) = self.watermarks(&self.topic)?;
+    /// Asks Kafka for the group's offset.
+    pub(crate) fn committed(&self) -> KafkaResult<Option<i64>> {
         let mut partition = TopicPartitionList::new();
         partition.add_partition(&self.topic, PARTITION);
         let committed = self.consumer.committed_offsets(partition, TIMEOUT)?;
-        let committed = match committed.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
+        Ok(match committed.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),
             _ => None,
-        };
-        Ok(SourceEnds { begin, end, committed })
-    }
-
-    /// Asks Kafka where a topic's one partition begins and ends.
-    pub(crate) fn watermarks(&self, topic: &str) -> KafkaResult<(i64, i64)> {
-        self.consumer.fetch_watermarks(topic, PARTITION, TIMEOUT)
+        })
     }
 
     /// Where the log ends, as the client learned it within the last second or with its last fetch; 0 if it does not
@@ -221,7 +204,7 @@ impl ConsumerContext for Context {
     /// [`Source::seek`] says so.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let result = partitions.set_all_offsets(Offset::End).and_then(|()| consumer.assign(partitions));
+            let result = consumer.assign(&TopicPartitionList::new());
             (result, (partitions.count() > 0).then_some(Rebalance::Assigned))
         } else {
             (consumer.unassign(), Some(Rebalance::Revoked))

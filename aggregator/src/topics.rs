@@ -47,10 +47,12 @@ pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
             wait = (wait * 2).min(Duration::from_secs(10));
         }
     }
-    if config.processing_guarantee == ProcessingGuarantee::ExactlyOnce && is_embedded(admin).await {
+    if config.processing_guarantee == ProcessingGuarantee::ExactlyOnce && is_embedded(Arc::clone(&admin)).await {
         info!("the embedded broker has no transactions: processing_guarantee is at_least_once");
         config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
     }
+    // Whoever drops it waits for its thread, which looks every 100 ms whether it is to end.
+    drop(tokio::task::spawn_blocking(|| drop(admin)));
     Ok(())
 }
 

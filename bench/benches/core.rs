@@ -98,7 +98,9 @@ impl<'a> Table<'a> {
             // As the task does.
             for batch in chunk.chunks(100) {
                 self.topology.prefetch(batch.iter().map(|(key, _)| key.as_bytes()));
-                batch.iter().for_each(|record| self.apply(record));
+                for record in batch {
+                    self.apply(record);
+                }
             }
             took += began.elapsed();
             left -= left.min(self.chunk);

@@ -65,6 +65,7 @@ impl Contender for Quipu {
     fn first_total(&self, site: &Site<'_>, load: &Load) -> Result<Duration> {
         Self::create_topics(site);
         let mut totals = Totals::read(site.cluster, &site.output())?;
+        totals.catch_up()?;
         let process = Self::start(site, &load.topic, &[])?;
         let took = totals.next()? - process.began;
         process.stop()?;

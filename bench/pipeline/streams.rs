@@ -102,6 +102,7 @@ impl Contender for Streams {
     fn first_total(&self, site: &Site<'_>, load: &Load) -> Result<Duration> {
         site.create_topic("totals");
         let mut totals = Totals::read(site.cluster, &site.output())?;
+        totals.catch_up()?;
         let mut jvm = self.jvm(site)?;
         start(&mut jvm, site, &load.topic)?;
         let took = totals.next()? - jvm.began;

@@ -50,7 +50,8 @@ impl Totals {
         Ok(at)
     }
 
-    /// Reads what is there now.
+    /// Reads what is there now. After that it reads at once what comes: librdkafka waits for half a second after its first
+    /// look at a new topic.
     pub(crate) fn catch_up(&mut self) -> Result<()> {
         while self.poll(Duration::from_secs(1))?.is_some() {}
         Ok(())
