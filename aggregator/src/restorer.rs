@@ -91,8 +91,8 @@ impl Restorer {
         }
     }
 
-    /// Closes it, which takes rdkafka 100 ms, on a thread of its own.
+    /// Closes it, which takes rdkafka 100 ms, on a thread of its own; if there is none to be had, here.
     pub(crate) fn close(self) {
-        thread::spawn(|| drop(self));
+        _ = thread::Builder::new().name("quipu-closing".to_owned()).spawn(|| drop(self));
     }
 }
