@@ -28,15 +28,13 @@ pub(crate) fn properties(config: &Config) -> Vec<(String, String)> {
 
 /// What every Kafka client of the experiment starts from.
 pub(crate) fn client_config(brokers: &str, name: &str, properties: &[(String, String)]) -> ClientConfig {
-    let mut config = ClientConfig::new();
+    let properties = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut config = quipu_kafka::client_config(properties);
     config
         .set("bootstrap.servers", brokers)
         .set("client.id", name)
         .set("allow.auto.create.topics", "false")
         .set("log.connection.close", "false");
-    for (name, value) in properties {
-        config.set(name, value);
-    }
     config
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use quipu_kafka::{Bounded, client_config, set_default};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,7 +15,7 @@ use crate::parts::Outgoing;
 use crate::settings::Settings;
 
 pub(crate) struct Client {
-    producer: BaseProducer<Context>,
+    producer: Bounded<BaseProducer<Context>>,
 }
 
 /// What became of records, and what went wrong otherwise.
@@ -38,14 +38,12 @@ pub(crate) enum SendError {
 
 impl Client {
     pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &settings.brokers);
+        let properties = settings.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut config = client_config(properties);
         for (name, value) in DEFAULTS {
-            config.set(*name, *value);
+            set_default(&mut config, name, value);
         }
-        for (name, value) in &settings.properties {
-            config.set(name, value);
-        }
+        set_default(&mut config, "bootstrap.servers", &settings.brokers);
         // Not by what the `log` crate's logger takes, for there may be none: `tracing` filters.
         let debugs = settings.properties.iter().any(|(name, _)| name == "debug");
         config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
@@ -53,7 +51,7 @@ impl Client {
             KafkaError::ClientConfig(result, _, name, _) => Error::Property { name, reason: refusal(result) },
             error => Error::Client(error),
         })?;
-        Ok(Self { producer })
+        Ok(Self { producer: Bounded::new(producer).map_err(Error::Thread)? })
     }
 
     /// Hands a record over; never blocks.
@@ -86,7 +84,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("linger.ms", "0"),
     ("log.connection.close", "false"),
     ("message.timeout.ms", "30000"),
-    ("reconnect.backoff.max.ms", "1000"),
     ("topic.metadata.propagation.max.ms", "3000"),
 ];
 

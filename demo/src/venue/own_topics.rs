@@ -1,15 +1,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use quipu_kafka::Bounded;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use tokio::runtime::Runtime;
 
 use super::Names;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`].
+const BOUND: Duration = Duration::from_secs(15);
 /// A group is taken for alive until the broker has noticed that its last member is gone.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_millis(500);
@@ -17,7 +20,7 @@ const BROKER_DEFAULT: i32 = -1;
 
 /// Topics on a real cluster that are there only for this experiment.
 pub(super) struct OwnTopics {
-    admin: AdminClient<DefaultClientContext>,
+    admin: Bounded<AdminClient<DefaultClientContext>>,
     runtime: Runtime,
     topics: Vec<String>,
     groups: Vec<String>,
@@ -29,7 +32,10 @@ impl OwnTopics {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
         let admin: AdminClient<DefaultClientContext> = client.create().context("no Kafka client could be made")?;
         let brokers = client.get("bootstrap.servers").unwrap_or_default();
-        admin.inner().fetch_metadata(None, TIMEOUT).with_context(|| {
+        let admin = Bounded::new(admin).context("no thread could be started")?;
+        let answered =
+            admin.call("fetch_metadata", BOUND, |admin| admin.inner().fetch_metadata(None, TIMEOUT).map(drop));
+        answered.with_context(|| {
             format!("no answer from {brokers}: is that a Kafka broker, and how is it to be reached?")
         })?;
         let topics = names.topics().map(|(topic, _)| topic.to_owned()).to_vec();
@@ -38,8 +44,10 @@ impl OwnTopics {
         let own = Self { admin, runtime, topics, groups };
         let new = names.topics();
         let new = new.map(|(topic, count)| NewTopic::new(topic, count, TopicReplication::Fixed(BROKER_DEFAULT)));
-        let results =
-            own.runtime.block_on(own.admin.create_topics(&new, &options())).context("no topic could be created")?;
+        let results = own
+            .runtime
+            .block_on(bounded(own.admin.create_topics(&new, &options())))
+            .context("no topic could be created")?;
         for result in results {
             if let Err((topic, error)) = result {
                 bail!("the topic {topic} could not be created (may you create and delete topics there?): {error}");
@@ -60,7 +68,7 @@ impl OwnTopics {
             return Ok(());
         }
         let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let results = self.runtime.block_on(self.admin.delete_topics(&names, &options()))?;
+        let results = self.runtime.block_on(bounded(self.admin.delete_topics(&names, &options())))?;
         let failed = failures(results, RDKafkaErrorCode::UnknownTopicOrPartition);
         self.topics = failed.iter().map(|(topic, _)| topic.clone()).collect();
         match failed.first() {
@@ -73,7 +81,7 @@ impl OwnTopics {
         let deadline = Instant::now() + GROUP_TIMEOUT;
         while !self.groups.is_empty() {
             let names: Vec<&str> = self.groups.iter().map(String::as_str).collect();
-            let results = self.runtime.block_on(self.admin.delete_groups(&names, &options()))?;
+            let results = self.runtime.block_on(bounded(self.admin.delete_groups(&names, &options())))?;
             let failed = failures(results, RDKafkaErrorCode::GroupIdNotFound);
             self.groups = failed.iter().map(|(group, _)| group.clone()).collect();
             let in_use = failed.iter().all(|(_, error)| *error == RDKafkaErrorCode::NonEmptyGroup);
@@ -94,6 +102,12 @@ impl Drop for OwnTopics {
             tracing::error!(error = format!("{error:#}"), "not everything could be deleted from the cluster");
         }
     }
+}
+
+/// The answer of an administrative request, or an error at its bound.
+async fn bounded<T>(request: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
+    let answer = tokio::time::timeout(BOUND, request).await;
+    answer.unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
 }
 
 fn options() -> AdminOptions {

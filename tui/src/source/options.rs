@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use quipu_kafka::set_default;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -62,16 +63,16 @@ impl SourceOptions {
 
     /// What every client has in common. The user's properties may change anything but what makes us an observer.
     pub(super) fn client_config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
+        let properties = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut config = quipu_kafka::client_config(properties);
         config.set_log_level(RDKafkaLogLevel::Info);
-        config
-            .set("client.id", "quipu-top")
-            .set("fetch.wait.max.ms", "100")
-            .set("fetch.error.backoff.ms", "200")
-            .set("queued.max.messages.kbytes", "16384")
-            .set("reconnect.backoff.max.ms", "2000");
-        for (name, value) in &self.properties {
-            config.set(name, value);
+        for (name, value) in [
+            ("client.id", "quipu-top"),
+            ("fetch.wait.max.ms", "100"),
+            ("fetch.error.backoff.ms", "200"),
+            ("queued.max.messages.kbytes", "16384"),
+        ] {
+            set_default(&mut config, name, value);
         }
         config
             .set("bootstrap.servers", &self.brokers)
