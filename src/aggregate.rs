@@ -16,7 +16,10 @@ Examples:
   quipu aggregate --set topics.metrics=test --set topics.aggregates=test-agg
   QUIPU_KAFKA_BROKERS=kafka:9092 quipu aggregate
 
-SIGINT or SIGTERM commits what was done and ends with 0; a second one ends at once.";
+SIGINT or SIGTERM commits what was done and ends with 0; a second one ends at once.
+
+Exit codes: 0 after a signal; 2 after an error; 75 if a step did not end within `watchdog`, so that a standby or a
+supervisor can go on.";
 
 #[derive(Debug, Args)]
 pub(crate) struct AggregateOptions {

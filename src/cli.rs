@@ -19,6 +19,7 @@ Exit codes:
   0  all is well
   1  a difference, duplicates or bad health, where asked to check
   2  a failure, or a wrong command line or configuration
+  75  a step of `quipu aggregate`, or a call of a Kafka client, did not end; started again, it may work
   130 or 143  ended by SIGINT or SIGTERM before it was done";
 
 const EXAMPLES: &str = "\

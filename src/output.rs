@@ -7,6 +7,11 @@ use anyhow::{Context as _, Error, Result};
 
 use crate::visible::push_visible;
 
+const FAILED: u8 = 2;
+/// The process gave itself up because a call or a step did not end. It is the `EX_TEMPFAIL` of sysexits(3): the same again
+/// may work.
+const STALLED: u8 = 75;
+
 /// Prints to standard output. A reader that has seen enough (`| head -1`) is no failure.
 pub(crate) fn print(text: &str) -> Result<ExitCode> {
     let mut stdout = io::stdout().lock();
@@ -20,7 +25,8 @@ pub(crate) fn print(text: &str) -> Result<ExitCode> {
 pub(crate) fn fail(error: &Error) -> ExitCode {
     // If nobody hears it, the exit code says it.
     let _ = io::stderr().write_all(describe(error).as_bytes());
-    ExitCode::from(2)
+    let is_stall = error.downcast_ref::<quipu_aggregator::Error>().is_some_and(quipu_aggregator::Error::is_stall);
+    ExitCode::from(if is_stall { STALLED } else { FAILED })
 }
 
 /// Says that what was asked about is not well, which is no failure of the question.

@@ -64,6 +64,11 @@ pub struct Config {
     /// A name for this process within its group (`group.instance.id`): killed and started again under the same name,
     /// it need not wait until the group takes the one before for dead (10 s). Empty is none. Default empty.
     pub group_instance_id: String,
+    /// After how long without a step, although there is something to read or to commit, the process leaves the group and
+    /// ends with exit code 75, so that a standby or its supervisor goes on; at least 30 s. None (`off` in text): never.
+    /// Default 1 min.
+    #[serde(with = "duration::or_off")]
+    pub watchdog: Option<Duration>,
     /// Where rows outlive the process.
     pub state: State,
     /// How to reach Kafka.
@@ -326,6 +331,7 @@ impl Default for Config {
             instance_timeout: Duration::from_secs(30),
             processing_guarantee: ProcessingGuarantee::default(),
             group_instance_id: String::new(),
+            watchdog: Some(Duration::from_secs(60)),
             state: State::default(),
             kafka: Kafka::default(),
             topics: Topics::default(),

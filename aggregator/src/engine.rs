@@ -3,17 +3,20 @@
 //! It is written against two traits, so that the same code runs on Kafka and RocksDB and in the simulation.
 //!
 //! A commit is a cut of what changed, and many small steps that make it durable, with records applied between them: the
-//! copies of bad records; the totals and the changelog, then the group's offset, made visible together by [`Log::end`]
-//! (one transaction with exactly-once; with at-least-once each is durable by itself, the offset last); and only after
-//! that the local store, its checkpoint last. So the store is never ahead of the changelog, and whatever it lacks, the
-//! changelog has behind the checkpoint.
+//! copies of bad records; the totals and the changelog with the position, made visible together by [`Log::end`] (one
+//! transaction with exactly-once; with at-least-once each record is durable by itself, the position last); and only after
+//! that the local store, its checkpoint last. So the store is never ahead of the changelog, and the changelog has
+//! everything that the store lacks behind the checkpoint.
+//!
+//! The position is a record of the changelog ([`StatePosition`]). The consumer group gives out the partition and nothing
+//! else: whether a process may commit is decided by the fence in [`Log::assigned`].
 
 mod commit;
 mod ports;
 
 use std::time::Duration;
 
-use quipu_record::BadRecord;
+use quipu_record::{BadRecord, StatePosition, StateRowError};
 use tracing::{error, info, warn};
 
 use commit::Commit;
@@ -49,7 +52,7 @@ pub struct Engine<L, S> {
     dead_letters: Vec<Output>,
     /// The commit under way.
     commit: Option<Commit>,
-    /// The group's offset.
+    /// The position of the last commit.
     committed: i64,
     /// The next changelog offset.
     changelog: i64,
@@ -111,10 +114,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             match self.restore(now) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Fatal(error)) => return Err(error),
-                Err(Failure::Lost(why)) => {
-                    self.rejoin(&why);
-                    return Ok(());
-                }
+                Err(Failure::Lost(why)) => return self.rejoin(&why),
                 Err(Failure::Again(why) | Failure::Undone(why)) => {
                     warn!(why, "can't restore the table, and tries again");
                     if !self.log.pause() {
@@ -133,11 +133,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 
     /// Leaves it to the group who has the partition; nothing of the last commit counts unless Kafka has it.
-    fn rejoin(&mut self, why: &str) {
+    fn rejoin(&mut self, why: &str) -> Result<(), L::Error> {
         warn!(why, "the partition or the commit is lost; joining the group again");
-        self.log.rejoin();
         self.forget();
         self.store.close();
+        self.log.rejoin()
     }
 
     fn forget(&mut self) {
@@ -149,17 +149,22 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
 
     fn restore(&mut self, now: i64) -> Result<(), Failure<L::Error>> {
         self.forget();
-        let Assigned { begin, end, committed, changelog_end } = self.log.assigned()?;
+        let Assigned { begin, end, changelog_end } = self.log.assigned()?;
         let checkpoint = self.restore_from_store(changelog_end, now).map_err(Failure::Fatal)?;
         let from = checkpoint.map_or(0, |checkpoint| checkpoint.changelog);
         // A store that is ahead of the changelog has what the changelog lost.
         let lost = from > changelog_end;
-        self.restore_from_changelog(if lost { 0 } else { from }, changelog_end)?;
+        let newest = self.restore_from_changelog(if lost { 0 } else { from }, changelog_end)?;
         if lost {
             warn!(from, changelog_end, "the changelog was created anew; all rows are written to it again");
             self.topology.touch_rows();
         }
-        let mut start = committed.or(checkpoint.map(|checkpoint| checkpoint.position)).unwrap_or(begin);
+        let mut start = match newest.or(checkpoint.map(|checkpoint| checkpoint.position)) {
+            Some(position) => position,
+            // A state of the former form has rows and no position, which was the group's offset then.
+            None if self.topology.rows() > 0 => self.log.group_offset()?.unwrap_or(begin),
+            None => begin,
+        };
         if start.max(self.topology.position()) > end {
             error!(position = start, end, "the source topic was created anew: totals begin again with what it has now");
             self.topology.clear(now);
@@ -194,15 +199,24 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Ok(checkpoint)
     }
 
-    fn restore_from_changelog(&mut self, from: i64, end: i64) -> Result<(), Failure<L::Error>> {
+    /// Restores rows from a part of the changelog. Returns the newest position in it.
+    fn restore_from_changelog(&mut self, from: i64, end: i64) -> Result<Option<i64>, Failure<L::Error>> {
         if from >= end {
-            return Ok(());
+            return Ok(None);
         }
         info!(from, end, "restoring rows from the changelog");
         let Self { log, store, topology, .. } = self;
         let mut rows = Vec::new();
+        let mut position = None;
         let mut unreadable = None;
         log.changelog(from, end, &mut |key, value| {
+            if key == StatePosition::KEY {
+                match read_position(value) {
+                    Ok(read) => position = read,
+                    Err(why) => _ = unreadable.get_or_insert(why),
+                }
+                return Ok(());
+            }
             if let Err(why) = topology.restore(key, value) {
                 unreadable.get_or_insert(why);
                 return Ok(());
@@ -217,7 +231,8 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         if let Some(why) = unreadable {
             return Err(Failure::Fatal(log.unreadable(&why)));
         }
-        store.write(&rows, None).map_err(Failure::Fatal)
+        store.write(&rows, None).map_err(Failure::Fatal)?;
+        Ok(position)
     }
 
     /// Applies a record. Gives what became of it, unless a process before this one dealt with it already.
@@ -254,6 +269,12 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.dead_letters.len() >= DEAD_LETTERS
+    }
+
+    /// The position of the last commit, or where this process began.
+    #[must_use]
+    pub fn committed(&self) -> i64 {
+        self.committed
     }
 
     /// Whether records were applied that the next commit may speak of.
@@ -304,7 +325,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             }
             Err(Failure::Fatal(error)) => return Err(error),
             Err(Failure::Lost(why)) => {
-                self.rejoin(&why);
+                self.rejoin(&why)?;
                 return Ok(None);
             }
             Err(Failure::Undone(why)) => {
@@ -324,4 +345,8 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     fn pause(&mut self) -> Result<(), L::Error> {
         if self.log.pause() { Ok(()) } else { Err(self.log.gave_up()) }
     }
+}
+
+fn read_position(value: Option<&[u8]>) -> Result<Option<i64>, StateRowError> {
+    value.map(|value| StatePosition::decode(value).map(|read| read.position)).transpose()
 }

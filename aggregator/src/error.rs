@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use quipu_kafka::CallError;
 use rdkafka::error::KafkaError;
 
 /// Why the aggregator can't run, or had to stop.
@@ -101,4 +102,41 @@ pub enum Error {
     /// A thread could not be started, or ended by a defect.
     #[error("the task's thread failed: {0}")]
     Thread(String),
+    /// A call of the consumer did not return.
+    #[error("{0}: start this again; nothing is lost")]
+    Stuck(#[source] CallError),
+    /// The task made no step although there was something to do.
+    #[error(
+        "the task has made no step for {seconds} s: it stands at \"{step}\"; start this again (a standby goes on meanwhile); nothing is lost"
+    )]
+    Stalled {
+        /// The step that does not end.
+        step: &'static str,
+        /// For how long.
+        seconds: u64,
+    },
+}
+
+impl Error {
+    /// Whether the process ended because something within it or below it did not answer. The same process started again
+    /// may work.
+    #[must_use]
+    pub fn is_stall(&self) -> bool {
+        matches!(self, Self::Stuck(CallError::Stuck { .. }) | Self::Stalled { .. })
+    }
+
+    /// The operating system has no thread left.
+    #[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
+    pub(crate) fn thread(error: std::io::Error) -> Self {
+        Self::Thread(error.to_string())
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Kafka(error) => Self::Consumer(error),
+            stuck @ CallError::Stuck { .. } => Self::Stuck(stuck),
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod view;
 
 use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,6 +25,7 @@ pub(crate) use instances::Questions;
 pub(crate) use view::View;
 
 use crate::config::{Audit, Config};
+use crate::freshness::Freshness;
 use crate::sink::Status;
 use exposition::Exposition;
 use instances::{Asker, InstancesQuery};
@@ -38,6 +40,7 @@ const EXPOSITIONS: usize = 4;
 #[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) view: View,
+    pub(crate) freshness: Freshness,
     /// The status of each sink; set once the sinks have started.
     pub(crate) sinks: Arc<OnceLock<Vec<Arc<Status>>>>,
     asker: Asker,
@@ -53,6 +56,7 @@ impl Known {
         let (asker, questions) = instances::channel();
         let known = Self {
             view: View::default(),
+            freshness: Freshness::new(config.commit_interval),
             sinks: Arc::default(),
             asker,
             application_id: config.application_id.as_str().into(),
@@ -64,9 +68,11 @@ impl Known {
     }
 }
 
-/// `/metrics` (the process's own, as Prometheus text) and `/healthz` (the process answers).
-pub(crate) fn own_router(prometheus: PrometheusHandle) -> Router {
+/// `/metrics` (the process's own, as Prometheus text) and `/healthz` (the process answers). `refresh` brings gauges up to date
+/// that are true at the moment only.
+pub(crate) fn own_router(prometheus: PrometheusHandle, refresh: impl Fn() + Clone + Send + Sync + 'static) -> Router {
     let metrics = move || async move {
+        refresh();
         prometheus.run_upkeep();
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus.render())
     };
@@ -78,14 +84,19 @@ pub(crate) fn status_router(known: Known) -> Router {
     guarded(Router::new().route("/api/v1/status", get(status)), known)
 }
 
-/// `/readyz` (the totals were caught up once), `/metrics/totals` and `/api/v1`.
+/// `/readyz` (the totals were caught up once, and are not stale), `/metrics/totals` and `/api/v1`.
 pub(crate) fn totals_router(known: Known) -> Router {
-    let ready = known.view.clone();
+    let (view, freshness) = (known.view.clone(), known.freshness.clone());
     let readyz = move || async move {
-        if ready.position().is_some() {
-            (StatusCode::OK, "ready\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "reading the log\n")
+        if view.position().is_none() {
+            return (StatusCode::SERVICE_UNAVAILABLE, "reading the log\n".to_owned());
+        }
+        match freshness.stale(Instant::now()) {
+            None => (StatusCode::OK, "ready\n".to_owned()),
+            Some(age) => {
+                let stale = format!("the totals are {} s old, and records wait\n", age.as_secs());
+                (StatusCode::SERVICE_UNAVAILABLE, stale)
+            }
         }
     };
     let router = Router::new()

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use quipu_record::BadRecord;
 use quipu_reporter::KafkaRecorder;
 
+use crate::freshness::Freshness;
+use crate::http::View;
 use crate::presence::Events;
 use crate::topology::{Outcome, Topology};
 
@@ -30,11 +32,9 @@ pub(crate) struct Instruments {
     left: OwnCounter,
     silent: OwnCounter,
     position: Gauge,
-    lag: Gauge,
     rows: Gauge,
     live_runs: Gauge,
     series: Gauge,
-    ready: Gauge,
     commit_seconds: Histogram,
     commit_pause_seconds: Histogram,
 }
@@ -46,11 +46,9 @@ impl Instruments {
         described.counter("quipu_bad_records_total", "Records that could not be counted, by reason");
         let gauge = |name, help| described.gauge(name, help);
         let position = gauge("quipu_source_position", "The next offset to read from the source topic");
-        let lag = gauge("quipu_source_lag", "Records between the position and the log's end");
         let rows = gauge("quipu_rows", "Rows of the table: runs, their parts, and keys of plain counters");
         let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor fell silent");
         let series = gauge("quipu_series", "Series that have a total");
-        let ready = gauge("quipu_ready", "1 once the log was read to the end that it had at assignment");
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
         let longest_step = "The longest step of each commit: so long no record was applied";
         let commit_pause_seconds = described.histogram("quipu_commit_pause_seconds", longest_step);
@@ -79,11 +77,9 @@ impl Instruments {
             silent: event("silent"),
             recorders,
             position,
-            lag,
             rows,
             live_runs,
             series,
-            ready,
             commit_seconds,
             commit_pause_seconds,
         }
@@ -116,17 +112,11 @@ impl Instruments {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
-    pub(crate) fn table(&self, topology: &Topology, log_end: i64) {
-        let position = topology.position();
+    pub(crate) fn table(&self, topology: &Topology) {
         self.rows.set(topology.rows() as f64);
         self.live_runs.set(topology.live_runs() as f64);
         self.series.set(topology.series() as f64);
-        self.position.set(position as f64);
-        self.lag.set((log_end - position).max(0) as f64);
-    }
-
-    pub(crate) fn ready(&self, ready: bool) {
-        self.ready.set(if ready { 1.0 } else { 0.0 });
+        self.position.set(topology.position() as f64);
     }
 
     pub(crate) fn came_and_went(&self, Events { joined, left, silent }: Events) {
@@ -139,6 +129,49 @@ impl Instruments {
         self.commits.increment(1);
         self.commit_seconds.record(took.as_secs_f64());
         self.commit_pause_seconds.record(longest_step.as_secs_f64());
+    }
+}
+
+/// Whether the totals can be used, for Prometheus. They are set when somebody asks, so that they are true while the task
+/// makes no step.
+#[derive(Clone)]
+pub(crate) struct HealthGauges {
+    ready: Gauge,
+    lag: Gauge,
+    age: Gauge,
+    limit: Gauge,
+}
+
+impl HealthGauges {
+    pub(crate) fn new(prometheus: &PrometheusRecorder) -> Self {
+        let gauge = |name, help| Described(prometheus).gauge(name, help);
+        Self {
+            ready: gauge(
+                "quipu_ready",
+                "1 if the totals are here and not too old: the log was read to the end that it had at assignment",
+            ),
+            lag: gauge(
+                "quipu_source_lag",
+                "Records between the position and the log's end; NaN if the broker does not answer, or on a standby",
+            ),
+            age: gauge(
+                "quipu_totals_age_seconds",
+                "How long the oldest record that is not in the totals has been waiting; 0 if none is known to wait",
+            ),
+            limit: gauge(
+                "quipu_totals_age_limit_seconds",
+                "The age of the totals from which on the process is not ready",
+            ),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
+    pub(crate) fn set(&self, view: &View, freshness: &Freshness, now: Instant) {
+        let ready = view.position().is_some() && freshness.stale(now).is_none();
+        self.ready.set(if ready { 1.0 } else { 0.0 });
+        self.lag.set(freshness.lag(now).map_or(f64::NAN, |lag| lag as f64));
+        self.age.set(freshness.age(now).as_secs_f64());
+        self.limit.set(freshness.limit().as_secs_f64());
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_kafka::CallError;
 use quipu_record::StateRowError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
@@ -12,6 +13,7 @@ use tracing::{error, warn};
 use crate::config::{Config, ProcessingGuarantee, Topics};
 use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
 use crate::restorer::Restorer;
 use crate::shared::Shared;
@@ -26,6 +28,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct KafkaLog {
     config: Config,
     shared: Shared,
+    progress: Progress,
     source: Arc<Source>,
     /// From an assignment until the rows are restored.
     restorer: Option<Restorer>,
@@ -42,12 +45,13 @@ pub(crate) struct KafkaLog {
 type Step<T> = Result<T, Failure<Error>>;
 
 impl KafkaLog {
-    pub(crate) fn new(config: &Config, shared: Shared, source: Arc<Source>) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, shared: Shared, progress: Progress, source: Arc<Source>) -> Result<Self, Error> {
         Ok(Self {
             restorer: None,
-            dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce).map_err(Error::Client)?,
+            dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce)?,
             config: config.clone(),
             shared,
+            progress,
             source,
             outputs: None,
             began: None,
@@ -79,40 +83,50 @@ impl KafkaLog {
 impl Log for KafkaLog {
     type Error = Error;
 
+    fn is_atomic(&self) -> bool {
+        self.exactly_once()
+    }
+
     fn assigned(&mut self) -> Step<Assigned> {
+        self.progress.step("fencing the processes before");
         self.outputs = None;
-        let outputs = Publisher::new(&self.config, self.config.processing_guarantee)
-            .map_err(|error| Failure::Fatal(Error::Client(error)))?;
-        outputs.connect(&self.config).map_err(|error| Failure::Again(error.to_string()))?;
+        let outputs = Publisher::new(&self.config, self.config.processing_guarantee).map_err(Failure::Fatal)?;
+        outputs.connect(&self.config).map_err(again)?;
         if self.exactly_once() {
             outputs.init_transactions().map_err(|error| transaction(&error))?;
         }
         self.outputs = Some(outputs);
         self.began = None;
-        let again = |error: KafkaError| Failure::Again(error.to_string());
+        self.progress.step("asking where the logs end");
         let Topics { metrics, state, .. } = &self.config.topics;
-        let restorer = Restorer::new(&self.config).map_err(|error| Failure::Fatal(Error::Client(error)))?;
+        let restorer = Restorer::new(&self.config, self.progress.clone()).map_err(Failure::Fatal)?;
         // The changelog first: if somebody commits just now, its rows are not ahead of the source log as we know it.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
         let (begin, end) = restorer.watermarks(metrics).map_err(again)?;
-        let committed = self.source.committed().map_err(again)?;
         self.restorer = Some(restorer);
-        Ok(Assigned { begin, end, committed, changelog_end })
+        Ok(Assigned { begin, end, changelog_end })
+    }
+
+    fn group_offset(&mut self) -> Step<Option<i64>> {
+        self.source.group_offset().map_err(again)
     }
 
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Error>) -> Step<()> {
+        self.progress.step("reading the changelog");
         let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".to_owned()))?;
         restorer.read(&self.config.topics.state, from, end, &self.shared, row)
     }
 
     fn seek(&mut self, position: i64) -> Step<()> {
-        if let Some(restorer) = self.restorer.take() {
-            restorer.close();
-        }
-        self.source.seek(position).map_err(|error| Failure::Again(error.to_string()))
+        self.restorer = None;
+        self.source.seek(position).map_err(|error| match error {
+            CallError::Kafka(error) => Failure::Again(error.to_string()),
+            stuck @ CallError::Stuck { .. } => Failure::Fatal(stuck.into()),
+        })
     }
 
     fn dead_letters(&mut self, copies: &[Output]) -> Step<()> {
+        self.progress.step("writing dead letters");
         let topic = &self.config.topics.dead_letters;
         let rejected = self.dead_letters.publish(topic, copies).rejected;
         if let Some((_, error)) = rejected.iter().find(|(_, error)| may_heal(error)) {
@@ -128,6 +142,7 @@ impl Log for KafkaLog {
 
     fn begin(&mut self) -> Step<()> {
         if self.exactly_once() {
+            self.progress.step("beginning a transaction");
             let result = self.outputs()?.begin_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
             self.began.get_or_insert_with(Instant::now);
@@ -136,6 +151,7 @@ impl Log for KafkaLog {
     }
 
     fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
+        self.progress.step("handing records to the client");
         self.sent = Instant::now();
         let Topics { aggregates, state, .. } = &self.config.topics;
         self.outputs()?.send(if to == Destination::Totals { aggregates } else { state }, records);
@@ -143,6 +159,7 @@ impl Log for KafkaLog {
     }
 
     fn deliveries(&mut self, patience: Duration) -> Step<Delivery> {
+        self.progress.step("waiting for deliveries");
         let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
             if self.sent.elapsed() > DELIVERY_TIMEOUT {
                 return Err(Failure::Lost("the client does not say what became of records".to_owned()));
@@ -155,19 +172,9 @@ impl Log for KafkaLog {
         }
     }
 
-    fn offset(&mut self, position: i64) -> Step<()> {
-        if self.exactly_once() {
-            let result = self.source.commit_with(position, self.outputs()?);
-            return result.map_err(|error| self.within_transaction(transaction(&error)));
-        }
-        self.source.commit(position).map_err(|error| match error.rdkafka_error_code() {
-            Some(code) if of_the_group(code) => Failure::Lost(error.to_string()),
-            _ => Failure::Again(error.to_string()),
-        })
-    }
-
     fn end(&mut self) -> Step<()> {
         if self.exactly_once() {
+            self.progress.step("committing a transaction");
             let result = self.outputs()?.commit_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
             self.began = None;
@@ -175,8 +182,13 @@ impl Log for KafkaLog {
         Ok(())
     }
 
+    fn committed(&mut self, position: i64) {
+        self.source.show_offset(position);
+    }
+
     fn abort(&mut self) -> Step<()> {
         if self.exactly_once() {
+            self.progress.step("aborting a transaction");
             let result = self.outputs()?.abort_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
         }
@@ -187,20 +199,21 @@ impl Log for KafkaLog {
         self.outputs = None;
     }
 
-    fn rejoin(&mut self) {
+    fn rejoin(&mut self) -> Result<(), Error> {
         if let Err(Failure::Again(why) | Failure::Undone(why) | Failure::Lost(why)) = self.abort() {
             warn!(why, "the transaction is left to its timeout");
         }
         self.release();
         // A stopping process leaves the group anyway.
-        if !self.shared.stopping()
-            && let Err(error) = self.source.rejoin()
-        {
-            warn!(%error, "can't join the group again");
+        if self.shared.stopping() {
+            return Ok(());
         }
+        self.progress.step("joining the group again");
+        Ok(self.source.rejoin()?)
     }
 
     fn pause(&mut self) -> bool {
+        self.progress.step("waiting before a retry");
         if self.shared.stopping() {
             let since = self.stopping_since.get_or_insert_with(Instant::now);
             if since.elapsed() > STOP_TIMEOUT {
@@ -220,21 +233,27 @@ impl Log for KafkaLog {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
+fn again(error: CallError) -> Failure<Error> {
+    Failure::Again(error.to_string())
+}
+
 /// What a failed step of a transaction means.
-fn transaction(error: &KafkaError) -> Failure<Error> {
+fn transaction(error: &CallError) -> Failure<Error> {
     let why = error.to_string();
+    // A producer that is stuck is given up: whoever is assigned next makes another one, which fences it.
+    let CallError::Kafka(error) = error else { return Failure::Lost(why) };
     let code = error.rdkafka_error_code();
     match (error, code) {
         (_, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::InvalidProducerEpoch)) => {
             Failure::Fatal(Error::Fenced)
         }
-        (_, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed)) => {
+        (_, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)) => {
             Failure::Fatal(Error::Refused {
-                what: "transactions; allow WRITE and DESCRIBE on the transactional ID and READ on the group, or set processing_guarantee = \"at_least_once\"".to_owned(),
+                what: "transactions; allow WRITE and DESCRIBE on the transactional ID, or set processing_guarantee = \"at_least_once\"".to_owned(),
                 source: error.clone(),
             })
         }
-        (_, Some(code)) if of_the_group(code) => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(why),
         (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(why),
         (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(why),
@@ -254,18 +273,6 @@ fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
         }),
         _ => Failure::Undone(format!("records to {topic}: {error}")),
     }
-}
-
-/// Whether it is for the group to decide who goes on.
-fn of_the_group(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::IllegalGeneration
-            | RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::RebalanceInProgress
-            | RDKafkaErrorCode::AssignmentLost
-            | RDKafkaErrorCode::NoOffset
-    )
 }
 
 /// Whether trying again may help.

@@ -5,17 +5,19 @@
 
 mod audit;
 mod change;
-mod client;
 pub mod config;
 mod dead_letter;
 pub mod engine;
 mod error;
+mod freshness;
 mod group;
 mod group_by;
 mod http;
 mod instruments;
 mod kafka_log;
+mod log_end;
 mod presence;
+mod progress;
 mod publisher;
 mod rate_limit;
 mod reduce;
@@ -34,6 +36,7 @@ mod table;
 mod task;
 mod topics;
 mod topology;
+mod watchdog;
 
 pub use audit::Balance;
 pub use change::Change;

@@ -4,19 +4,26 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::{Message as _, TopicPartitionList};
 
-use crate::client::{client_config, log, report, set_default};
+use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
+
 use crate::config::{Config, ProcessingGuarantee};
 use crate::engine::Output;
+use crate::error::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`], which librdkafka does not always keep.
+const BOUND: Duration = Duration::from_secs(15);
+/// How long `commit_transaction` may take: it waits [`TIMEOUT`] for deliveries, and then as long for the coordinator.
+const COMMIT_BOUND: Duration = Duration::from_secs(25);
+/// How long a call may take that waits for the client's own main thread only.
+const LOCAL_BOUND: Duration = Duration::from_secs(5);
 /// The brokers end a transaction that is open for longer.
 pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than a record waits for its delivery, so that every one of them was reported when it ends.
@@ -28,13 +35,13 @@ const MAX_MESSAGE_BYTES: &str = "4194304";
 pub(crate) struct Publisher {
     /// With a thread that hears what Kafka says: to poll for it for less than a millisecond is to spin, and `flush` sleeps
     /// for 100 ms at a time.
-    producer: ThreadedProducer<Deliveries>,
+    producer: Bounded<ThreadedProducer<Deliveries>>,
 }
 
 impl Publisher {
     /// A producer; with exactly-once a transactional one.
-    pub(crate) fn new(config: &Config, guarantee: ProcessingGuarantee) -> KafkaResult<Self> {
-        let mut client = client_config(config);
+    pub(crate) fn new(config: &Config, guarantee: ProcessingGuarantee) -> Result<Self, Error> {
+        let mut client = client_config(config.client_properties());
         client.set("enable.idempotence", "true").set("acks", "all").set("message.max.bytes", MAX_MESSAGE_BYTES);
         set_default(&mut client, "compression.type", "lz4");
         // A commit sends all that it has at once; what does not fit the requests under way makes the next batch.
@@ -46,35 +53,35 @@ impl Publisher {
                 .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string()),
             ProcessingGuarantee::AtLeastOnce => client.set("message.timeout.ms", "10000"),
         };
-        Ok(Self { producer: client.create_with_context(Deliveries::default())? })
+        let producer = client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+        Ok(Self { producer: Bounded::new(producer).map_err(Error::thread)? })
     }
 
     /// Connects to Kafka, so that the first commit need not wait for it.
-    pub(crate) fn connect(&self, config: &Config) -> KafkaResult<()> {
+    pub(crate) fn connect(&self, config: &Config) -> Result<(), CallError> {
         for topic in [&config.topics.aggregates, &config.topics.state] {
-            self.producer.client().fetch_metadata(Some(topic), TIMEOUT)?;
+            let topic = topic.clone();
+            self.producer.call("fetch_metadata", BOUND, move |producer| {
+                producer.client().fetch_metadata(Some(&topic), TIMEOUT).map(drop)
+            })?;
         }
         Ok(())
     }
 
-    pub(crate) fn init_transactions(&self) -> KafkaResult<()> {
-        self.producer.init_transactions(TIMEOUT)
+    pub(crate) fn init_transactions(&self) -> Result<(), CallError> {
+        self.producer.call("init_transactions", BOUND, |producer| producer.init_transactions(TIMEOUT))
     }
 
-    pub(crate) fn begin_transaction(&self) -> KafkaResult<()> {
-        self.producer.begin_transaction()
+    pub(crate) fn begin_transaction(&self) -> Result<(), CallError> {
+        self.producer.call("begin_transaction", LOCAL_BOUND, |producer| producer.begin_transaction())
     }
 
-    pub(crate) fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
-        self.producer.send_offsets_to_transaction(offsets, group, TIMEOUT)
+    pub(crate) fn commit_transaction(&self) -> Result<(), CallError> {
+        self.producer.call("commit_transaction", COMMIT_BOUND, |producer| producer.commit_transaction(TIMEOUT))
     }
 
-    pub(crate) fn commit_transaction(&self) -> KafkaResult<()> {
-        self.producer.commit_transaction(TIMEOUT)
-    }
-
-    pub(crate) fn abort_transaction(&self) -> KafkaResult<()> {
-        self.producer.abort_transaction(TIMEOUT)
+    pub(crate) fn abort_transaction(&self) -> Result<(), CallError> {
+        self.producer.call("abort_transaction", BOUND, |producer| producer.abort_transaction(TIMEOUT))
     }
 
     /// Hands `batch` over, to be published to `topic`. What is not accepted is told by [`Self::deliveries`].

@@ -1,32 +1,36 @@
 //! Reads what is needed to restore the rows, outside the group: where the logs end, and the changelog.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tracing::{info, warn};
 
-use crate::client::{Logged, client_config};
+use quipu_kafka::{Bounded, CallError, Logged, client_config};
+
 use crate::config::Config;
 use crate::engine::{Failure, RowSink};
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::shared::Shared;
 
 const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`].
+const BOUND: Duration = Duration::from_secs(15);
 /// How often it is logged how far a restoration is.
 const PROGRESS: Duration = Duration::from_secs(5);
 
 /// A consumer for one restoration.
 pub(crate) struct Restorer {
-    consumer: BaseConsumer<Logged>,
+    consumer: Bounded<BaseConsumer<Logged>>,
+    progress: Progress,
 }
 
 impl Restorer {
-    pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
-        let consumer = client_config(config)
+    pub(crate) fn new(config: &Config, progress: Progress) -> Result<Self, Error> {
+        let consumer = client_config(config.client_properties())
             // It is no member of the group, but without one librdkafka assigns nothing.
             .set("group.id", &config.application_id)
             .set("enable.auto.commit", "false")
@@ -35,13 +39,16 @@ impl Restorer {
             .set("isolation.level", "read_committed")
             // The end is known when the broker has nothing more to give, which it is not to wait for.
             .set("fetch.wait.max.ms", "10")
-            .create_with_context(Logged)?;
-        Ok(Self { consumer })
+            .create_with_context(Logged)
+            .map_err(Error::Client)?;
+        Ok(Self { consumer: Bounded::new(consumer).map_err(Error::thread)?, progress })
     }
 
     /// Asks Kafka where a topic's one partition begins and ends.
-    pub(crate) fn watermarks(&self, topic: &str) -> KafkaResult<(i64, i64)> {
-        self.consumer.fetch_watermarks(topic, PARTITION, TIMEOUT)
+    pub(crate) fn watermarks(&self, topic: &str) -> Result<(i64, i64), CallError> {
+        let topic = topic.to_owned();
+        self.consumer
+            .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, PARTITION, TIMEOUT))
     }
 
     /// Gives the topic's records from `from` to `end`.
@@ -53,24 +60,26 @@ impl Restorer {
         shared: &Shared,
         row: RowSink<'_, Error>,
     ) -> Result<(), Failure<Error>> {
-        let again = |error: KafkaError| Failure::Again(error.to_string());
-        // A client that does not know the topic's broker yet when it is to read begins a second later.
-        self.consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(again)?;
-        let mut partition = TopicPartitionList::new();
-        partition
-            .add_partition_offset(topic, PARTITION, Offset::Offset(from))
-            .and_then(|()| self.consumer.assign(&partition))
-            .map_err(again)?;
-        let (mut heard, mut told) = (Instant::now(), Instant::now());
+        let named = topic.to_owned();
+        let assigned = self.consumer.call("assign", BOUND, move |consumer| {
+            // A client that does not know the topic's broker yet when it is to read begins a second later.
+            consumer.fetch_metadata(Some(&named), TIMEOUT)?;
+            let mut partition = TopicPartitionList::new();
+            partition.add_partition_offset(&named, PARTITION, Offset::Offset(from))?;
+            consumer.assign(&partition)
+        });
+        assigned.map_err(|error| Failure::Again(error.to_string()))?;
+        let (mut received, mut logged) = (Instant::now(), Instant::now());
         loop {
             if shared.stopping() {
                 return Err(Failure::Lost("the process is to stop".to_owned()));
             }
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
-                    heard = Instant::now();
-                    if told.elapsed() >= PROGRESS {
-                        told = heard;
+                    received = Instant::now();
+                    self.progress.step("reading the changelog");
+                    if logged.elapsed() >= PROGRESS {
+                        logged = received;
                         info!(offset = message.offset(), end, "restoring rows from the changelog");
                     }
                     if let Some(key) = message.key() {
@@ -83,16 +92,11 @@ impl Restorer {
                 // What stands before the end and was not given are marks of transactions.
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
-                None if heard.elapsed() > TIMEOUT => {
+                None if received.elapsed() > TIMEOUT => {
                     return Err(Failure::Again("the changelog can't be read".to_owned()));
                 }
                 None => {}
             }
         }
-    }
-
-    /// Closes it, which takes rdkafka 100 ms, on a thread of its own; if there is none to be had, here.
-    pub(crate) fn close(self) {
-        _ = thread::Builder::new().name("quipu-closing".to_owned()).spawn(|| drop(self));
     }
 }

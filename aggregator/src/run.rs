@@ -1,23 +1,27 @@
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use quipu_reporter::{KafkaRecorder, KafkaReporter};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Known, own_router, status_router, totals_router};
-use crate::instruments::Instruments;
+use crate::instruments::{HealthGauges, Instruments};
+use crate::log_end;
+use crate::progress::Progress;
 use crate::shared::Shared;
 use crate::sink::Sinks;
+use crate::source::Source;
 use crate::task::Task;
 use crate::topics;
+use crate::watchdog::{self, Stall};
 
 /// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
 const OWN_INTERVAL: Duration = Duration::from_secs(10);
@@ -31,9 +35,12 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
     let (known, questions) = Known::new(&config);
-    let (view, statuses) = (known.view.clone(), Arc::clone(&known.sinks));
+    let (view, freshness, statuses) = (known.view.clone(), known.freshness.clone(), Arc::clone(&known.sinks));
+    let gauges = HealthGauges::new(&prometheus);
     if let Some(address) = config.http.listen {
-        serve(address, own_router(prometheus.handle()).merge(totals_router(known))).await?;
+        let (view, freshness) = (view.clone(), freshness.clone());
+        let refresh = move || gauges.set(&view, &freshness, Instant::now());
+        serve(address, own_router(prometheus.handle(), refresh).merge(totals_router(known))).await?;
     }
     tokio::pin!(stop);
     tokio::select! {
@@ -42,31 +49,55 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
-    let task = Task::new(config, shared.clone(), Instruments::new(prometheus, recorder), view, questions)?;
+    let joining = config.clone();
+    let source = tokio::task::spawn_blocking(move || Source::new(&joining)).await;
+    let source = Arc::new(source.map_err(|error| Error::Thread(error.to_string()))??);
+    let member = Arc::downgrade(&source);
+    log_end::watch(&config, shared.clone(), freshness.clone())?;
+    let (progress, watchdog) = (Progress::new(), config.watchdog);
+    let instruments = Instruments::new(prometheus, recorder);
+    let task =
+        Task::new(config, shared.clone(), progress.clone(), freshness, source, instruments, view.clone(), questions)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("quipu-task".to_owned())
         .spawn(move || sender.send(task.run()))
-        .map_err(|error| Error::Thread(error.to_string()))?;
+        .map_err(Error::thread)?;
+    let stalled = watchdog::stalled(&progress, &shared, watchdog);
+    tokio::pin!(stalled);
     let mut of_sinks = Ok(());
-    let result = tokio::select! {
-        result = &mut ended => result,
-        // When nobody reads a sink's output any more, the aggregation goes on.
-        Err(error) = sinks.ended() => {
-            of_sinks = Err(error);
-            shared.stop();
-            ended.await
-        }
-        () = stop => {
-            shared.stop();
-            ended.await
+    let result = loop {
+        tokio::select! {
+            result = &mut ended => break result.unwrap_or_else(|_| Err(panicked())),
+            // When nobody reads a sink's output any more, the aggregation goes on.
+            Err(error) = sinks.ended() => {
+                of_sinks = Err(error);
+                shared.stop();
+            }
+            () = &mut stop, if !shared.stopping() => shared.stop(),
+            stall = &mut stalled => {
+                view.clear();
+                break Err(give_up(stall, member).await);
+            }
         }
     };
     shared.stop();
     sinks.stopped().await;
     report_last(reporter).await;
-    result.unwrap_or_else(|_| Err(Error::Thread("it panicked; the log above says where".to_owned())))?;
-    of_sinks
+    result.and(of_sinks)
+}
+
+fn panicked() -> Error {
+    Error::Thread("it panicked; the log above says where".to_owned())
+}
+
+/// Leaves the group, so that a standby goes on at once, and says what happened.
+async fn give_up(stall: Stall, member: Weak<Source>) -> Error {
+    let (step, seconds) = (stall.step, stall.duration.as_secs());
+    error!(step, seconds, "the task makes no step; leaving the group and ending the process");
+    let left = tokio::task::spawn_blocking(move || member.upgrade().inspect(|source| source.leave()));
+    drop(left.await);
+    Error::Stalled { step, seconds }
 }
 
 /// Runs the sinks alone until `stop` is ready or all of them have ended.
@@ -82,7 +113,7 @@ pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result
     let (known, _) = Known::new(&config);
     let statuses = Arc::clone(&known.sinks);
     if let Some(address) = config.http.listen {
-        serve(address, own_router(prometheus.handle()).merge(status_router(known))).await?;
+        serve(address, own_router(prometheus.handle(), || {}).merge(status_router(known))).await?;
     }
     let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;

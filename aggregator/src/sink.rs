@@ -71,7 +71,7 @@ impl Sinks {
         for sink in &config.sinks {
             let status = Status::new(&sink.name, sink.kind, prometheus, reporter);
             let group = sink.group(&config.application_id);
-            let reader = Reader::new(config, &group, Arc::clone(&status)).map_err(Error::Client)?;
+            let reader = Reader::new(config, &group, Arc::clone(&status))?;
             let target = target(sink).map_err(|why| Error::Sink { name: sink.name.clone(), why })?;
             runners.push(Runner::new(sink.name.clone(), reader, target, status, shared.clone()));
         }

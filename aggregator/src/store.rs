@@ -8,10 +8,18 @@ use crate::config::{Config, StoreKind};
 use crate::engine::{Checkpoint, Output, Store};
 use crate::error::Error;
 
+use crate::progress::Progress;
 use memory::MemoryStore;
 
+const LOADING: &str = "loading the store";
+/// Loading so many rows is a step.
+const ROWS_PER_STEP: usize = 10_000;
+
 /// The store that the configuration names.
-pub struct AnyStore(Box<dyn Store<Error = Error> + Send>);
+pub struct AnyStore {
+    store: Box<dyn Store<Error = Error> + Send>,
+    progress: Progress,
+}
 
 impl AnyStore {
     /// The store of `config.state`, which is opened when it is first used.
@@ -19,8 +27,13 @@ impl AnyStore {
     /// # Errors
     /// The build has no such store.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        Self::watched(config, Progress::new())
+    }
+
+    /// The same, for a task whose progress is watched.
+    pub(crate) fn watched(config: &Config, progress: Progress) -> Result<Self, Error> {
         let path = config.state.dir.join(&config.application_id);
-        Ok(Self(match config.state.store {
+        let store: Box<dyn Store<Error = Error> + Send> = match config.state.store {
             StoreKind::Memory => Box::new(MemoryStore),
             #[cfg(feature = "rocksdb")]
             StoreKind::Rocksdb => Box::new(rocksdb::RocksStore::new(path)),
@@ -29,7 +42,8 @@ impl AnyStore {
                 let why = "this build has no RocksDB: set state.store = \"memory\", or build with the feature rocksdb";
                 return Err(Error::Store { path, why: why.to_owned() });
             }
-        }))
+        };
+        Ok(Self { store, progress })
     }
 }
 
@@ -37,18 +51,28 @@ impl Store for AnyStore {
     type Error = Error;
 
     fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Error> {
-        self.0.load(row)
+        self.progress.step(LOADING);
+        let mut rows = 0_usize;
+        self.store.load(&mut |key, value| {
+            rows += 1;
+            if rows.is_multiple_of(ROWS_PER_STEP) {
+                self.progress.step(LOADING);
+            }
+            row(key, value)
+        })
     }
 
     fn clear(&mut self) -> Result<(), Error> {
-        self.0.clear()
+        self.progress.step("clearing the store");
+        self.store.clear()
     }
 
     fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
-        self.0.write(rows, checkpoint)
+        self.progress.step("writing the store");
+        self.store.write(rows, checkpoint)
     }
 
     fn close(&mut self) {
-        self.0.close();
+        self.store.close();
     }
 }

@@ -11,9 +11,11 @@ use tracing::{debug, info, warn};
 use crate::config::Config;
 use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
+use crate::freshness::Freshness;
 use crate::http::{Questions, View};
 use crate::instruments::Instruments;
 use crate::kafka_log::KafkaLog;
+use crate::progress::Progress;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 use crate::source::{Interruption, Rebalance, Source};
@@ -32,7 +34,11 @@ const PATIENCE: Duration = Duration::from_millis(1);
 pub(crate) struct Task {
     config: Config,
     shared: Shared,
+    progress: Progress,
+    freshness: Freshness,
     source: Arc<Source>,
+    /// Everything before this offset was read; marks of transactions may be the last of it.
+    read_to: i64,
     engine: Engine<KafkaLog, AnyStore>,
     instruments: Instruments,
     view: View,
@@ -51,13 +57,15 @@ impl Task {
     pub(crate) fn new(
         config: Config,
         shared: Shared,
+        progress: Progress,
+        freshness: Freshness,
+        source: Arc<Source>,
         instruments: Instruments,
         view: View,
         questions: Questions,
     ) -> Result<Self, Error> {
-        let source = Arc::new(Source::new(&config).map_err(Error::Client)?);
-        let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
-        let store = AnyStore::new(&config)?;
+        let log = KafkaLog::new(&config, shared.clone(), progress.clone(), Arc::clone(&source))?;
+        let store = AnyStore::watched(&config, progress.clone())?;
         let settings = Settings {
             instance_timeout_ms: millis(config.instance_timeout),
             refresh_interval_ms: millis(config.refresh_interval),
@@ -69,7 +77,10 @@ impl Task {
             engine: Engine::new(log, store, settings, &config.topics.metrics),
             config,
             shared,
+            progress,
+            freshness,
             source,
+            read_to: 0,
             instruments,
             view,
             questions,
@@ -83,6 +94,18 @@ impl Task {
 
     /// Runs until it is told to stop, then commits once more.
     pub(crate) fn run(mut self) -> Result<(), Error> {
+        self.process()?;
+        let Self { engine, source, progress, .. } = self;
+        let position = (engine.state() == State::Running).then(|| engine.committed());
+        progress.step("leaving the group");
+        drop(engine);
+        if let Some(source) = Arc::into_inner(source) {
+            source.close(position);
+        }
+        Ok(())
+    }
+
+    fn process(&mut self) -> Result<(), Error> {
         let Config { application_id, topics, .. } = &self.config;
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
@@ -126,7 +149,11 @@ impl Task {
             match interruption {
                 None => {}
                 Some(Interruption::Nothing) => break,
-                Some(Interruption::End) => self.engine.caught_up(),
+                Some(Interruption::End) => {
+                    self.engine.caught_up();
+                    self.read_to = source.position().unwrap_or(self.read_to);
+                    self.progress.step("reading");
+                }
                 Some(Interruption::Rebalanced(rebalances)) => {
                     self.rebalance(&rebalances)?;
                     break;
@@ -139,6 +166,10 @@ impl Task {
             }
         }
         self.tell();
+        // A poll that gives nothing is a step only if there is nothing to read.
+        if records > 0 || self.freshness.lag(Instant::now()).is_none_or(|lag| lag == 0) {
+            self.progress.step("reading");
+        }
         Ok(records)
     }
 
@@ -186,7 +217,7 @@ impl Task {
     fn assigned(&mut self) -> Result<(), Error> {
         self.is_silent = true;
         self.view.clear();
-        self.instruments.ready(false);
+        self.read_to = 0;
         self.engine.assigned(now())
     }
 
@@ -199,7 +230,7 @@ impl Task {
             self.view.clear();
         }
         self.questions.answer(self.engine.topology());
-        self.instruments.ready(state == State::Running);
+        self.measure();
         if let State::CatchingUp(end) = state
             && self.progress_lines.ask(now()).is_some()
         {
@@ -208,10 +239,22 @@ impl Task {
         }
     }
 
+    /// Tells how far was read and committed.
+    fn measure(&self) {
+        let (read, committed) = (self.read_to.max(self.engine.topology().position()), self.engine.committed());
+        match self.engine.state() {
+            State::Waiting => self.freshness.standby(),
+            State::Running if !self.engine.is_committing() && !self.engine.has_uncommitted() => {
+                self.freshness.at(read, read);
+            }
+            State::Running | State::CatchingUp(_) => self.freshness.at(read, committed),
+        }
+    }
+
     fn begin_commit(&mut self) {
         self.commit_began = Instant::now();
         let topology = self.engine.topology();
-        self.instruments.table(topology, self.source.log_end());
+        self.instruments.table(topology);
         self.engine.begin_commit(now());
         self.longest_step = self.commit_began.elapsed();
         self.instruments.came_and_went(self.engine.take_events());

@@ -7,12 +7,15 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 
-use crate::client::{Logged, client_config};
+use quipu_kafka::{Bounded, CallError, Logged, client_config};
+
 use crate::config::{Config, ProcessingGuarantee};
 use crate::error::Error;
 
 const DAY_MS: &str = "86400000";
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`].
+const BOUND: Duration = Duration::from_secs(15);
 
 type Configs = &'static [(&'static str, &'static str)];
 
@@ -32,8 +35,7 @@ const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "
 /// # Errors
 /// What time can't heal: too many partitions, or no right to create a topic.
 pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
-    let admin: AdminClient<Logged> = client_config(config).create_with_context(Logged).map_err(Error::Client)?;
-    let admin = Arc::new(admin);
+    let mut admin = admin(config)?;
     let topics = config.topics.clone();
     for (topic, configs) in [
         (&topics.metrics, METRICS),
@@ -43,6 +45,9 @@ pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
     ] {
         let mut wait = Duration::from_millis(200);
         while !is_there(config, &admin, topic, configs).await? {
+            if admin.is_stuck() {
+                admin = self::admin(config)?;
+            }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(10));
         }
@@ -51,23 +56,24 @@ pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
         info!("the embedded broker has no transactions: processing_guarantee is at_least_once");
         config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
     }
-    // Whoever drops it waits for its thread, which looks every 100 ms whether it is to end.
-    drop(tokio::task::spawn_blocking(|| drop(admin)));
     Ok(())
 }
 
-/// Whether this is librdkafka's test cluster: it answers transactions, but does not isolate them.
-async fn is_embedded(admin: Arc<AdminClient<Logged>>) -> bool {
-    let asked = tokio::task::spawn_blocking(move || admin.inner().fetch_cluster_id(TIMEOUT));
-    asked.await.ok().flatten().is_some_and(|id| id.starts_with("mockCluster"))
+type Admin = Arc<Bounded<AdminClient<Logged>>>;
+
+fn admin(config: &Config) -> Result<Admin, Error> {
+    let admin = client_config(config.client_properties()).create_with_context(Logged).map_err(Error::Client)?;
+    Ok(Arc::new(Bounded::new(admin).map_err(Error::thread)?))
 }
 
-async fn is_there(
-    config: &Config,
-    admin: &Arc<AdminClient<Logged>>,
-    topic: &str,
-    configs: Configs,
-) -> Result<bool, Error> {
+/// Whether this is librdkafka's test cluster: it answers transactions, but does not isolate them.
+async fn is_embedded(admin: Admin) -> bool {
+    let ask = move || admin.call("fetch_cluster_id", BOUND, |admin| Ok(admin.inner().fetch_cluster_id(TIMEOUT)));
+    let asked = tokio::task::spawn_blocking(ask).await;
+    asked.is_ok_and(|id| id.is_ok_and(|id| id.is_some_and(|id| id.starts_with("mockCluster"))))
+}
+
+async fn is_there(config: &Config, admin: &Admin, topic: &str, configs: Configs) -> Result<bool, Error> {
     match partitions(Arc::clone(admin), topic).await {
         Ok(0) if config.topics.create => create(config, admin, topic, configs).await,
         Ok(0) => {
@@ -86,28 +92,25 @@ async fn is_there(
 }
 
 /// How many partitions the topic has; 0 if it is not there.
-async fn partitions(admin: Arc<AdminClient<Logged>>, topic: &str) -> Result<usize, KafkaError> {
+async fn partitions(admin: Admin, topic: &str) -> Result<usize, CallError> {
     let topic = topic.to_owned();
-    let asked = tokio::task::spawn_blocking(move || {
+    let ask = move |admin: &AdminClient<Logged>| {
         let metadata = admin.inner().fetch_metadata(Some(&topic), TIMEOUT)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         Ok(found.filter(|found| found.error().is_none()).map_or(0, |found| found.partitions().len()))
-    });
-    asked.await.unwrap_or(Err(KafkaError::Canceled))
+    };
+    let asked = tokio::task::spawn_blocking(move || admin.call("fetch_metadata", BOUND, ask));
+    asked.await.unwrap_or(Err(CallError::Kafka(KafkaError::Canceled)))
 }
 
-async fn create(
-    config: &Config,
-    admin: &Arc<AdminClient<Logged>>,
-    topic: &str,
-    configs: Configs,
-) -> Result<bool, Error> {
+async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -> Result<bool, Error> {
     let mut new = NewTopic::new(topic, 1, TopicReplication::Fixed(config.topics.replication_factor));
     for (name, value) in configs {
         new = new.set(name, value);
     }
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
-    let result = match admin.create_topics([&new], &options).await {
+    let created = tokio::time::timeout(BOUND, admin.create_topics([&new], &options)).await;
+    let result = match created.unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))) {
         Ok(results) => results.into_iter().next().map_or(Ok(()), |result| result.map(|_| ())),
         Err(error) => Err((topic.to_owned(), error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))),
     };

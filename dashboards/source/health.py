@@ -52,9 +52,9 @@ PANELS = [
     ),
     number(
         "Source lag",
-        "Records on the topic of reports that are not in the totals yet.",
+        "Records on the topic of reports that the aggregator has not read yet. Nothing if the broker does not answer.",
         "locale",
-        f"max(quipu_source_lag{PROCESS})",
+        f"max(quipu_source_lag{PROCESS} >= 0)",
         thresholds=[("green", None), ("orange", 1000), ("red", 10000)],
     ),
     number(
@@ -75,11 +75,22 @@ PANELS = [
     Row("Reading"),
     panel(
         "Source lag over time",
-        "Records between the aggregator's position and the log's end. It should come back to zero with every commit.",
+        "Records between the aggregator's position and the log's end, as the broker names it.",
         "locale",
         "timeseries",
         query(f"quipu_source_lag{PROCESS}", "{{instance}}"),
         minimum=0,
+        width=6,
+    ),
+    panel(
+        "Age of the totals",
+        "How long the oldest record that is not in the totals has been waiting. Above the limit the process is not ready.",
+        "s",
+        "timeseries",
+        query(f"quipu_totals_age_seconds{PROCESS}", "{{instance}}"),
+        query(f"max(quipu_totals_age_limit_seconds{PROCESS})", "limit"),
+        minimum=0,
+        width=6,
     ),
     panel(
         "Records by outcome",

@@ -27,6 +27,7 @@ mod report;
 mod report_writer;
 mod series;
 mod series_text;
+mod state_position;
 mod state_row;
 
 pub use aggregate::{Aggregate, AggregateError, AggregateType};
@@ -38,4 +39,5 @@ pub use report::Report;
 pub use report_writer::{CounterPrefix, ReportHeader, ReportWriter};
 pub use series::{Label, Series, SeriesRef};
 pub use series_text::ParseSeriesError;
+pub use state_position::StatePosition;
 pub use state_row::{StateRow, StateRowError, StateRowHeader, StateRowKind};

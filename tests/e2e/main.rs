@@ -9,6 +9,7 @@ mod ends;
 mod http;
 mod reporter;
 mod servers;
+mod stalls;
 #[cfg(feature = "rocksdb")]
 mod state;
 mod support;

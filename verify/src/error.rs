@@ -1,3 +1,4 @@
+use quipu_kafka::CallError;
 use rdkafka::error::KafkaError;
 
 /// Why there is no answer.
@@ -16,8 +17,11 @@ pub enum Error {
         brokers: String,
         /// What librdkafka says.
         #[source]
-        source: KafkaError,
+        source: CallError,
     },
+    /// No thread could be started.
+    #[error("no thread could be started: {0}")]
+    Thread(#[source] std::io::Error),
     /// A topic is not there.
     #[error("there is no topic {0}: check --brokers and [topics]")]
     NoTopic(String),
@@ -36,7 +40,7 @@ pub enum Error {
         topic: String,
         /// What librdkafka says.
         #[source]
-        source: KafkaError,
+        source: CallError,
     },
     /// Nothing came for too long.
     #[error(

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quipu_aggregator::Config;
+use quipu_kafka::{Logged, client_config};
 use quipu_record::{Aggregate, Key, Record, Series, decode};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -15,7 +16,7 @@ use rdkafka::{Message as _, Offset};
 
 use crate::error::Error;
 use crate::fold::{Fold, Names};
-use crate::kafka::{Ends, Kafka, Logged, Progress, client_config};
+use crate::kafka::{Ends, Kafka, Progress};
 use crate::verify::read_changelog;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -239,7 +240,7 @@ fn hear(message: &BorrowedMessage<'_>, before: Option<Heard>) -> Heard {
 
 /// Writes tombstones and gives the offset of the last.
 fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
-    let mut client = client_config(config);
+    let mut client = client_config(config.client_properties());
     client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
     let producer: BaseProducer<Deliveries> =
         client.create_with_context(Deliveries::default()).map_err(Error::Client)?;

@@ -3,18 +3,19 @@
 use std::time::{Duration, Instant};
 
 use quipu_aggregator::Config;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use quipu_kafka::{Bounded, CallError, Logged, client_config};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::error::Error;
 
 pub(crate) const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`].
+const BOUND: Duration = Duration::from_secs(15);
 /// How long nothing may come. Longer than a transaction of the aggregator may stay open (10 s).
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
@@ -44,7 +45,7 @@ pub(crate) struct Kafka<'c> {
     uncommitted: Reader,
 }
 
-pub(crate) type Reader = BaseConsumer<Logged>;
+pub(crate) type Reader = Bounded<BaseConsumer<Logged>>;
 
 impl<'c> Kafka<'c> {
     pub(crate) fn new(config: &'c Config) -> Result<Self, Error> {
@@ -55,20 +56,25 @@ impl<'c> Kafka<'c> {
     /// A reader of a topic's one partition, from `from` on.
     pub(crate) fn reader(&self, topic: &str, from: Offset) -> Result<Reader, Error> {
         let reader = reader(self.config, "read_committed")?;
-        let mut partition = TopicPartitionList::new();
-        partition
-            .add_partition_offset(topic, PARTITION, from)
-            .and_then(|()| reader.assign(&partition))
-            .map_err(|source| Error::Read { topic: topic.to_owned(), source })?;
+        let name = topic.to_owned();
+        let assigned = reader.call("assign", BOUND, move |reader| {
+            let mut partition = TopicPartitionList::new();
+            partition.add_partition_offset(&name, PARTITION, from)?;
+            reader.assign(&partition)
+        });
+        assigned.map_err(|source| Error::Read { topic: topic.to_owned(), source })?;
         Ok(reader)
     }
 
     /// Whether the topic is there.
     pub(crate) fn has(&self, topic: &str) -> Result<bool, Error> {
-        let metadata =
-            self.committed.fetch_metadata(Some(topic), TIMEOUT).map_err(|source| self.unreachable(source))?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
-        match found.map_or(0, |found| found.partitions().len()) {
+        let name = topic.to_owned();
+        let partitions = self.committed.call("fetch_metadata", BOUND, move |reader| {
+            let metadata = reader.fetch_metadata(Some(&name), TIMEOUT)?;
+            let found = metadata.topics().iter().find(|found| found.name() == name && found.error().is_none());
+            Ok(found.map_or(0, |found| found.partitions().len()))
+        });
+        match partitions.map_err(|source| self.unreachable(source))? {
             0 => Ok(false),
             1 => Ok(true),
             partitions => Err(Error::Partitions { topic: topic.to_owned(), partitions }),
@@ -78,24 +84,6 @@ impl<'c> Kafka<'c> {
     /// Where the topic begins and ends, as far as its transactions are decided.
     pub(crate) fn ends(&self, topic: &str) -> Result<Ends, Error> {
         self.watermarks(&self.committed, topic)
-    }
-
-    /// The last offset of the topic that the aggregator's group committed, if it did and we may ask.
-    pub(crate) fn committed(&self, topic: &str) -> Option<i64> {
-        let mut partition = TopicPartitionList::new();
-        partition.add_partition(topic, PARTITION);
-        // It is not told before the transactions are decided that would change it.
-        match self.committed.committed_offsets(partition, PATIENCE) {
-            Ok(offsets) => match offsets.find_partition(topic, PARTITION)?.offset() {
-                Offset::Offset(position) => Some(position - 1),
-                _ => None,
-            },
-            Err(error) => {
-                let group = &self.config.application_id;
-                warn!(group, %error, "can't learn the group's offset, and goes without; it needs READ on the group");
-                None
-            }
-        }
     }
 
     /// Waits until every transaction is decided that has records on the topic now, then gives its ends.
@@ -131,13 +119,16 @@ impl<'c> Kafka<'c> {
     }
 
     fn watermarks(&self, reader: &Reader, topic: &str) -> Result<Ends, Error> {
-        match reader.fetch_watermarks(topic, PARTITION, TIMEOUT) {
+        let topic = topic.to_owned();
+        let watermarks =
+            reader.call("fetch_watermarks", BOUND, move |reader| reader.fetch_watermarks(&topic, PARTITION, TIMEOUT));
+        match watermarks {
             Ok((begin, end)) => Ok(Ends { begin, end }),
             Err(source) => Err(self.unreachable(source)),
         }
     }
 
-    fn unreachable(&self, source: KafkaError) -> Error {
+    fn unreachable(&self, source: CallError) -> Error {
         Error::Unreachable { brokers: self.config.kafka.brokers.clone(), source }
     }
 }
@@ -172,7 +163,7 @@ fn read_to(
                     | RDKafkaErrorCode::UnknownTopicOrPartition
                     | RDKafkaErrorCode::UnknownTopic
                     | RDKafkaErrorCode::UnknownPartition,
-                ) => return Err(Error::Read { topic: topic.to_owned(), source }),
+                ) => return Err(Error::Read { topic: topic.to_owned(), source: source.into() }),
                 _ => warn!(topic, error = %source, "can't read, and goes on trying"),
             },
             None if heard.elapsed() > PATIENCE => {
@@ -185,14 +176,8 @@ fn read_to(
     Ok(())
 }
 
-pub(crate) fn client_config(config: &Config) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.extend(config.client_properties().map(|(name, value)| (name.to_owned(), value.to_owned())));
-    client
-}
-
 fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
-    client_config(config)
+    let reader = client_config(config.client_properties())
         // Never joined, but librdkafka asks for a name.
         .set("group.id", &config.application_id)
         .set("enable.auto.commit", "false")
@@ -202,32 +187,6 @@ fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
         .set("allow.auto.create.topics", "false")
         .set("isolation.level", isolation_level)
         .create_with_context(Logged)
-        .map_err(Error::Client)
+        .map_err(Error::Client)?;
+    Bounded::new(reader).map_err(Error::Thread)
 }
-
-/// Sends librdkafka's log to ours.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Logged;
-
-impl ClientContext for Logged {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            // A property that is passed to all clients is not for all of them; librdkafka warns of each.
-            _ if facility == "CONFWARN" => debug!(target: "quipu::kafka", facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-                debug!(target: "quipu::kafka", facility, "{message}");
-            }
-            _ => warn!(target: "quipu::kafka", facility, "{message}"),
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition comes this way, too.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
-        }
-        warn!(target: "quipu::kafka", %error, reason, "kafka client has trouble, and goes on trying");
-    }
-}
-
-impl ConsumerContext for Logged {}

@@ -10,8 +10,7 @@
 //! the log alone. Where compaction or retention removed records, a row may depend on what is gone: the base of a plain
 //! counter, a report that expired, one that a later bad record hid. For such rows the changelog's are taken, each at the
 //! offset that it names; a row whose record is still there must agree with it. Because the changelog has only the newest
-//! state of a row, the question is then asked of a later offset: the one that the group had committed after the changelog
-//! was read. The aggregator says every total that changed, so a total that it did not say again must be true there too;
+//! state of a row, the question is then asked of a later offset: that of the position, which the changelog has too. The aggregator says every total that changed, so a total that it did not say again must be true there too;
 //! that question is asked even where the log is whole, because it finds what should have been said and was not.
 
 mod audit;

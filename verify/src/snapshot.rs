@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use quipu_record::StateRow;
+use quipu_record::{StatePosition, StateRow, StateRowError};
 
 use crate::fold::Names;
 use crate::row::Row;
@@ -10,18 +10,16 @@ use crate::row::Row;
 /// What the changelog says.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
+    /// The next offset of `metrics` when the changelog was written last; a state of the former form has none.
+    position: Option<i64>,
     rows: HashMap<Box<[u8]>, Row>,
 }
 
 impl Snapshot {
     /// One record of the changelog.
-    pub(crate) fn see(
-        &mut self,
-        key: &[u8],
-        value: Option<&[u8]>,
-        names: &mut Names,
-    ) -> Result<(), quipu_record::StateRowError> {
+    pub(crate) fn see(&mut self, key: &[u8], value: Option<&[u8]>, names: &mut Names) -> Result<(), StateRowError> {
         match value {
+            Some(value) if key == StatePosition::KEY => self.position = Some(StatePosition::decode(value)?.position),
             Some(value) => {
                 let row = Row::stored(&StateRow::decode(value)?, names);
                 self.rows.insert(key.into(), row);
@@ -31,6 +29,11 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// The last offset up to which everything that changed was published.
+    pub(crate) fn committed(&self) -> Option<i64> {
+        self.position.map(|position| position - 1)
     }
 
     /// The newest offset that a row names.

@@ -24,7 +24,7 @@ pub fn verify(config: &Config, progress: &mut dyn FnMut(Progress<'_>)) -> Result
     // In this order: whatever the changelog has, the totals were said of; and the log has what both name.
     let mut names = Names::default();
     let snapshot = read_changelog(&kafka, &topics.state, &mut names, progress)?;
-    let committed = kafka.committed(&topics.metrics);
+    let committed = snapshot.committed();
     let mut said = Said::default();
     let ends = kafka.settled(&topics.aggregates)?;
     kafka.read(&topics.aggregates, ends, progress, |message| {

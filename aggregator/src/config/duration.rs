@@ -30,6 +30,41 @@ pub(super) fn format(duration: Duration) -> String {
     }
 }
 
+/// A duration, or `off`.
+pub(super) mod or_off {
+    use super::{Deserializer, Duration, Error as _, Serializer, Unexpected, parse};
+    use serde::de::Deserialize as _;
+
+    const OFF: &str = "off";
+
+    // The signature is the one that serde's `with` calls.
+    #[allow(clippy::ref_option)]
+    pub(in crate::config) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::serialize(duration, serializer),
+            None => serializer.serialize_str(OFF),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == OFF {
+            return Ok(None);
+        }
+        parse(&text).map(Some).ok_or_else(|| {
+            D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"a whole number and its unit (ms, s, m, h or d), such as \"60s\", or \"off\"",
+            )
+        })
+    }
+}
+
 fn parse(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -17,6 +17,8 @@ use super::validate_sink;
 const LONGEST_COMMIT_INTERVAL: Duration = Duration::from_secs(300);
 /// Shorter, the clocks' and the network's jitter would decide.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// A call of a Kafka client may take 25 s while brokers are away.
+const SHORTEST_WATCHDOG: Duration = Duration::from_secs(30);
 /// What Kafka allows for the name of a topic; IDs become part of topics' and folders' names.
 const NAME_BYTES: usize = 249;
 
@@ -125,6 +127,9 @@ impl Config {
             if interval < SHORTEST_INTERVAL {
                 findings.add(&[key], format!("must be at least {shortest}"));
             }
+        }
+        if self.watchdog.is_some_and(|watchdog| watchdog < SHORTEST_WATCHDOG) {
+            findings.add(&["watchdog"], format!("must be at least {}, or off", duration::format(SHORTEST_WATCHDOG)));
         }
         findings.add_if(
             self.refresh_interval >= SHORTEST_INTERVAL && self.refresh_interval < self.commit_interval,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use quipu_record::{Aggregate, Series};
+use quipu_record::{Aggregate, Series, StatePosition};
 
 use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Store};
 use crate::topology::Topology;
@@ -45,8 +45,12 @@ enum Step {
     /// Totals and rows are handed over, from this one on.
     Totals(usize),
     Rows(usize),
-    Deliveries,
-    Offset,
+    /// The position is handed over.
+    Position,
+    Deliveries {
+        /// Whether the position is among what was handed over.
+        of_position: bool,
+    },
     End,
     /// Kafka has all of it: so may the store, from this row on, and the checkpoint with the last.
     Store(usize),
@@ -122,22 +126,29 @@ impl Commit {
                 log.send(Destination::Changelog, &self.rows[slice.clone()])?;
                 Step::Rows(slice.end)
             }
-            Step::Rows(_) => Step::Deliveries,
-            Step::Deliveries => match log.deliveries(patience)? {
-                Delivery::Waiting => Step::Deliveries,
+            Step::Rows(_) if log.is_atomic() => Step::Position,
+            // Where each record is visible by itself, nothing may be missing that the position covers.
+            Step::Rows(_) => Step::Deliveries { of_position: false },
+            Step::Position => {
+                if let Some(position) = self.position {
+                    let (key, value) = (StatePosition::KEY.to_vec(), StatePosition { position }.encode());
+                    let record = Output { key: Some(key), value: Some(value), headers: Vec::new() };
+                    log.send(Destination::Changelog, &[record])?;
+                }
+                Step::Deliveries { of_position: true }
+            }
+            Step::Deliveries { of_position } => match log.deliveries(patience)? {
+                Delivery::Waiting => Step::Deliveries { of_position },
                 Delivery::All { changelog } => {
                     self.changelog = changelog.unwrap_or(self.changelog);
-                    Step::Offset
+                    if of_position { Step::End } else { Step::Position }
                 }
             },
-            Step::Offset => {
-                if let Some(position) = self.position {
-                    log.offset(position)?;
-                }
-                Step::End
-            }
             Step::End => {
                 log.end()?;
+                if let Some(position) = self.position {
+                    log.committed(position);
+                }
                 Step::Store(0)
             }
             Step::Store(from) => {

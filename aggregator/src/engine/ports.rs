@@ -43,8 +43,6 @@ pub struct Assigned {
     pub begin: i64,
     /// Where the source log ends.
     pub end: i64,
-    /// The group's offset, if it has one.
-    pub committed: Option<i64>,
     /// Where the changelog ends.
     pub changelog_end: i64,
 }
@@ -68,8 +66,13 @@ pub trait Log {
     /// What ends the process.
     type Error;
 
+    /// Whether what a commit hands over becomes visible together, at [`Self::end`]; if not, each record becomes visible
+    /// by itself.
+    fn is_atomic(&self) -> bool;
     /// Keeps every other process from committing, and asks where the logs stand.
     fn assigned(&mut self) -> Result<Assigned, Failure<Self::Error>>;
+    /// Asks for the group's offset, if it has one. Only a state of the former form needs it, which has no position.
+    fn group_offset(&mut self) -> Result<Option<i64>, Failure<Self::Error>>;
     /// Gives the changelog from `from` to `end`.
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Self::Error>) -> Result<(), Failure<Self::Error>>;
     /// Reads on from `position`.
@@ -82,16 +85,20 @@ pub trait Log {
     fn send(&mut self, to: Destination, records: &[Output]) -> Result<(), Failure<Self::Error>>;
     /// Asks what became of them; waits for no longer than `patience`.
     fn deliveries(&mut self, patience: Duration) -> Result<Delivery, Failure<Self::Error>>;
-    /// Makes the position a part of the commit.
-    fn offset(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
     /// Makes the commit visible.
     fn end(&mut self) -> Result<(), Failure<Self::Error>>;
+    /// The commit that ended has this position. Tools that show the group's lag may be given it, without waiting;
+    /// nothing else depends on that.
+    fn committed(&mut self, position: i64);
     /// Undoes a commit that was begun.
     fn abort(&mut self) -> Result<(), Failure<Self::Error>>;
     /// Lets go of what was begun, without waiting: it is undone by whoever is assigned next, or by its timeout.
     fn release(&mut self);
     /// Undoes what was begun, leaves the group and joins it again.
-    fn rejoin(&mut self);
+    ///
+    /// # Errors
+    /// This process can't join the group any more.
+    fn rejoin(&mut self) -> Result<(), Self::Error>;
     /// Waits a little before a step is tried again; `false` if the process is to stop and has tried long enough.
     fn pause(&mut self) -> bool;
     /// The error of a process that stopped before its commit was accepted.

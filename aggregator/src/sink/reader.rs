@@ -1,7 +1,7 @@
 //! The consumer of the totals: a group of its own for each sink, so that each has its own position.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quipu_record::Aggregate;
@@ -12,8 +12,10 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
-use crate::client::{client_config, log, report};
+use quipu_kafka::{Bounded, client_config, log, report};
+
 use crate::config::Config;
+use crate::error::Error;
 use crate::shared::Shared;
 
 use super::batch::Batch;
@@ -22,10 +24,14 @@ use super::status::Status;
 /// How long a batch waits for more after its first record.
 const LINGER: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(100);
+/// How long a call of the client may take.
+const BOUND: Duration = Duration::from_secs(15);
+/// How long a sink that ends waits for the answers to its commits, and then for the group to be left.
+const CLOSE_BOUND: Duration = Duration::from_secs(2);
 
 /// Reads aggregates, from the beginning of the topic if the group has no position.
 pub(crate) struct Reader {
-    consumer: BaseConsumer<Context>,
+    consumer: Bounded<BaseConsumer<Context>>,
     topic: String,
     is_paused: bool,
     /// What came although the partitions are paused.
@@ -36,9 +42,9 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Tells `status` how far the group is behind, once a second.
-    pub(crate) fn new(config: &Config, group: &str, status: Arc<Status>) -> KafkaResult<Self> {
+    pub(crate) fn new(config: &Config, group: &str, status: Arc<Status>) -> Result<Self, Error> {
         let topic = config.topics.aggregates.clone();
-        let consumer: BaseConsumer<Context> = client_config(config)
+        let consumer: BaseConsumer<Context> = client_config(config.client_properties())
             .set("group.id", group)
             .set("client.id", group)
             .set("enable.auto.commit", "false")
@@ -49,8 +55,11 @@ impl Reader {
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", "10000")
             .set("statistics.interval.ms", "1000")
-            .create_with_context(Context { revoked: AtomicBool::default(), assigned: AtomicBool::default(), status })?;
-        consumer.subscribe(&[&topic])?;
+            .create_with_context(Context::new(status))
+            .map_err(Error::Client)?;
+        let consumer = Bounded::new(consumer).map_err(Error::thread)?;
+        let subscribed = topic.clone();
+        consumer.call("subscribe", BOUND, move |consumer| consumer.subscribe(&[&subscribed]))?;
         Ok(Self { consumer, topic, is_paused: false, early: Batch::default(), revoked: false, unreadable: 0 })
     }
 
@@ -86,13 +95,29 @@ impl Reader {
         self.early = early;
     }
 
-    /// Commits the group's offsets.
+    /// Sends the group's offsets without waiting for the answer, which the next calls read; the context logs a refusal.
+    /// What fails is committed with the next offsets.
     pub(crate) fn commit(&self, offsets: &[(i32, i64)]) -> KafkaResult<()> {
         let mut partitions = TopicPartitionList::new();
         for (partition, offset) in offsets {
             partitions.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))?;
         }
-        self.consumer.commit(&partitions, CommitMode::Sync)
+        self.consumer.commit(&partitions, CommitMode::Async)?;
+        self.consumer.context().commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits for the answers to the commits under way and leaves the group, each with a bound.
+    pub(crate) fn close(self) {
+        let deadline = Instant::now() + CLOSE_BOUND;
+        while self.consumer.context().commits.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            drop(self.consumer.poll(POLL));
+        }
+        if !self.consumer.close(CLOSE_BOUND) {
+            warn!(
+                "the sink's group does not let go of this process; its partitions are free after the session timeout"
+            );
+        }
     }
 
     /// Whether partitions were taken from this process since the last call: what was read before is another's now. What
@@ -186,7 +211,16 @@ impl Reader {
 struct Context {
     revoked: AtomicBool,
     assigned: AtomicBool,
+    /// How many commits were not answered yet.
+    commits: AtomicIsize,
     status: Arc<Status>,
+}
+
+impl Context {
+    fn new(status: Arc<Status>) -> Self {
+        let (revoked, assigned) = (AtomicBool::default(), AtomicBool::default());
+        Self { revoked, assigned, commits: AtomicIsize::default(), status }
+    }
 }
 
 impl ClientContext for Context {
@@ -216,6 +250,13 @@ fn lag(statistics: &Statistics) -> i64 {
 }
 
 impl ConsumerContext for Context {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.commits.fetch_sub(1, Ordering::Relaxed);
+        if let Err(error) = result {
+            warn!(%error, "can't commit the sink's position; a later commit has a newer one");
+        }
+    }
+
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => {

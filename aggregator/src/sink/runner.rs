@@ -60,13 +60,14 @@ impl Runner {
                 match unwritten {
                     Unwritten::Closed => {
                         info!(sink = self.name, "nobody reads the output any more; the sink ends");
-                        return;
+                        return self.reader.close();
                     }
                     Unwritten::Failed(failure) => self.failed(&failure),
                 }
             }
         }
         info!(sink = self.name, "sink stopped");
+        self.reader.close();
     }
 
     /// Reads, writes and commits once.
@@ -110,7 +111,7 @@ impl Runner {
         self.backoff.reset();
         let position = self.outbox.take_sent(sent);
         match self.reader.commit(&position) {
-            Ok(()) => debug!(sink = self.name, ?position, "committed"),
+            Ok(()) => debug!(sink = self.name, ?position, "committing"),
             // The next commit has a newer position; until then a restart would repeat a little, no more.
             Err(error) => warn!(sink = self.name, %error, "can't commit the sink's position, and tries again"),
         }

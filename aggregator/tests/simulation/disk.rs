@@ -26,6 +26,11 @@ impl Disk {
         }
     }
 
+    /// The position that its rows have.
+    pub(crate) fn position(&self) -> Option<i64> {
+        self.checkpoint.map(|checkpoint| checkpoint.position)
+    }
+
     pub(crate) fn damage(&mut self, random: &mut Random) {
         let at = random.below(self.rows.len());
         if let Some(row) = self.rows.values_mut().nth(at) {

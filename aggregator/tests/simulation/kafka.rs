@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
-use quipu_record::{Aggregate, StateRowError};
+use quipu_record::{Aggregate, StatePosition, StateRowError};
 
 use crate::fold::Logged;
 use crate::random::Random;
@@ -42,7 +42,10 @@ pub(crate) struct World {
     pub(crate) exactly_once: bool,
     pub(crate) now: i64,
     pub(crate) log: Vec<Option<Logged>>,
-    pub(crate) committed: Option<i64>,
+    /// The group's offset. Nothing depends on it, except for a state of the former form.
+    pub(crate) group_offset: Option<i64>,
+    /// Whether processes are of the former version, which kept the position as the group's offset only.
+    pub(crate) is_former: bool,
     /// Totals in the order in which they became visible.
     pub(crate) visible: Vec<Aggregate>,
     pub(crate) faults: usize,
@@ -65,13 +68,15 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random(seed);
         let exactly_once = !random.once_in(3);
+        let is_former = random.once_in(4);
         let fault_in = Some(random.below(40));
         Self {
             random,
             exactly_once,
             now: 1_000_000,
             log: Vec::new(),
-            committed: None,
+            group_offset: None,
+            is_former,
             visible: Vec::new(),
             faults: 0,
             fault_in,
@@ -81,9 +86,25 @@ impl World {
         }
     }
 
-    /// Keeps the last record of each key, behind the group's offset, as compaction does.
+    /// The position that the changelog has.
+    pub(crate) fn position(&self) -> Option<i64> {
+        let mut visible = self.changelog.iter().rev().filter(|row| row.visible == Visible::Yes);
+        let position = visible.find(|row| row.key == StatePosition::KEY)?;
+        Some(StatePosition::decode(position.value.as_deref().expect("a value")).expect("a position").position)
+    }
+
+    /// Somebody resets the group's offset, or it expires. Only processes of the former version mind.
+    pub(crate) fn spoil_group_offset(&mut self) {
+        if !self.is_former && self.position().is_some() {
+            let offset = i64::try_from(self.random.below(self.log.len() + 5)).expect("an offset");
+            self.group_offset = self.random.once_in(2).then_some(offset);
+        }
+    }
+
+    /// Keeps the last record of each key, before the position, as compaction does.
     pub(crate) fn compact_log(&mut self) {
-        let behind = usize::try_from(self.committed.unwrap_or(0)).expect("an offset").min(self.log.len());
+        let position = if self.is_former { self.group_offset } else { self.position().or(self.group_offset) };
+        let behind = usize::try_from(position.unwrap_or(0)).expect("an offset").min(self.log.len());
         let mut seen = BTreeSet::new();
         for slot in self.log[..behind].iter_mut().rev() {
             if slot.as_ref().is_some_and(|logged| !seen.insert(logged.said.key())) {
@@ -110,6 +131,13 @@ impl World {
                 match transaction {
                     Some(transaction) if self.exactly_once => transaction.aggregates.push(total),
                     _ => self.visible.push(total),
+                }
+            }
+            (Destination::Changelog, transaction) if self.is_former && key.as_deref() == Some(StatePosition::KEY) => {
+                let position = StatePosition::decode(&value.expect("a value")).expect("a position").position;
+                match transaction {
+                    Some(transaction) if self.exactly_once => transaction.position = Some(position),
+                    _ => self.group_offset = Some(position),
                 }
             }
             (Destination::Changelog, _) => {
@@ -239,6 +267,10 @@ impl SimLog {
 impl Log for SimLog {
     type Error = End;
 
+    fn is_atomic(&self) -> bool {
+        self.world.borrow().exactly_once
+    }
+
     fn assigned(&mut self) -> Step<Assigned> {
         self.left_group = false;
         let mut world = self.world.borrow_mut();
@@ -253,8 +285,12 @@ impl Log for SimLog {
         drop(world);
         self.step(|world| {
             let end = i64::try_from(world.log.len()).expect("an offset");
-            Ok(Assigned { begin: 0, end, committed: world.committed, changelog_end: world.changelog_end() })
+            Ok(Assigned { begin: 0, end, changelog_end: world.changelog_end() })
         })
+    }
+
+    fn group_offset(&mut self) -> Step<Option<i64>> {
+        self.step(|world| Ok(world.group_offset))
     }
 
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, End>) -> Step<()> {
@@ -314,16 +350,6 @@ impl Log for SimLog {
         Ok(Delivery::All { changelog: self.changelog_end.take() })
     }
 
-    fn offset(&mut self, position: i64) -> Step<()> {
-        self.step(|world| {
-            match &mut world.transaction {
-                Some(transaction) if world.exactly_once => transaction.position = Some(position),
-                _ => world.committed = Some(position),
-            }
-            Ok(())
-        })
-    }
-
     fn end(&mut self) -> Step<()> {
         self.step(|world| {
             if let Some(transaction) = &mut world.transaction
@@ -333,11 +359,19 @@ impl Log for SimLog {
                 let (epoch, position) = (transaction.epoch, transaction.position);
                 let totals = std::mem::take(&mut transaction.aggregates);
                 world.visible.extend(totals);
-                world.committed = position.or(world.committed);
+                world.group_offset = position.or(world.group_offset);
                 world.set_visible(epoch, Visible::Yes);
             }
             Ok(())
         })
+    }
+
+    fn committed(&mut self, position: i64) {
+        let world = &mut *self.world.borrow_mut();
+        // It is on its way, and may be lost.
+        if !world.is_former && world.random.once_in(2) {
+            world.group_offset = Some(position);
+        }
     }
 
     fn abort(&mut self) -> Step<()> {
@@ -358,9 +392,10 @@ impl Log for SimLog {
         self.changelog_end = None;
     }
 
-    fn rejoin(&mut self) {
+    fn rejoin(&mut self) -> Result<(), End> {
         self.release();
         self.left_group = true;
+        Ok(())
     }
 
     fn pause(&mut self) -> bool {

@@ -28,6 +28,7 @@ pub(crate) struct Seen {
     crashes: usize,
     takeovers: usize,
     fenced: usize,
+    upgrades: usize,
     totals: usize,
 }
 
@@ -38,20 +39,21 @@ impl Seen {
         self.crashes += other.crashes;
         self.takeovers += other.takeovers;
         self.fenced += other.fenced;
+        self.upgrades += other.upgrades;
         self.totals += other.totals;
     }
 
     pub(crate) fn is_missing_something(&self) -> bool {
-        [self.faults, self.crashes, self.takeovers, self.fenced, self.totals].contains(&0)
+        [self.faults, self.crashes, self.takeovers, self.fenced, self.upgrades, self.totals].contains(&0)
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schedules, faults, crashes, takeovers, fenced, totals } = self;
+        let Self { schedules, faults, crashes, takeovers, fenced, upgrades, totals } = self;
         write!(
             f,
-            "{schedules} schedules, {faults} faults, {crashes} crashes, {takeovers} takeovers, {fenced} fenced, {totals} totals seen, 0 wrong"
+            "{schedules} schedules, {faults} faults, {crashes} crashes, {takeovers} takeovers, {fenced} fenced, {upgrades} upgrades, {totals} totals seen, 0 wrong"
         )
     }
 }
@@ -117,6 +119,8 @@ impl Schedule {
             16 => self.compact(),
             17 if self.random.once_in(4) => self.rebalance(),
             17 => self.wait(),
+            18 if self.random.once_in(4) => self.upgrade(),
+            18 if self.random.once_in(3) => self.assign_zombie(),
             18 => self.wake_zombie(),
             _ => self.damage(),
         }
@@ -192,6 +196,12 @@ impl Schedule {
     fn assign(&mut self) {
         let now = self.world.borrow().now;
         let result = self.active.as_mut().map_or(Ok(()), |process| process.assigned(now));
+        if let Some(process) = self.active.as_ref().filter(|process| process.state() != State::Waiting) {
+            let world = self.world.borrow();
+            let of_group = world.group_offset.filter(|_| process.topology().rows() > 0);
+            let position = world.position().or(process.store.disk.borrow().position()).or(of_group);
+            assert_eq!(process.committed(), position.unwrap_or(0), "it goes on from somewhere else");
+        }
         self.survived(result);
     }
 
@@ -274,6 +284,22 @@ impl Schedule {
         assert_eq!(self.world.borrow().visible.len(), seen, "a zombie said something");
     }
 
+    /// A process learns late that the partition was given to it, when another one has it already: it fences the one that
+    /// has it, and is as good as that.
+    fn assign_zombie(&mut self) {
+        let Some(zombie) = self.zombie.take() else { return };
+        self.zombie = self.active.replace(zombie);
+        self.assign();
+    }
+
+    /// The processes of the former version end, and those that start after them are of this one.
+    fn upgrade(&mut self) {
+        if std::mem::take(&mut self.world.borrow_mut().is_former) {
+            (self.active, self.zombie) = (None, None);
+            self.seen.upgrades += 1;
+        }
+    }
+
     /// A disk is lost, damaged, or lacks its last writes; only while no process uses it.
     fn damage(&mut self) {
         let fate = self.random.below(4);
@@ -288,9 +314,7 @@ impl Schedule {
                 let writes = 1 + self.random.below(3);
                 self.disks[machine].borrow_mut().lose_last_writes(writes);
             }
-            // The group's offset expires while nobody is there.
-            _ if self.active.is_none() => self.world.borrow_mut().committed = None,
-            _ => {}
+            _ => self.world.borrow_mut().spoil_group_offset(),
         }
     }
 
@@ -312,6 +336,13 @@ impl Schedule {
             self.seen.totals += 1;
         }
         self.read = world.visible.len();
+        // Whoever reads the position may rely on the totals up to it.
+        let Some(last) = world.position().and_then(|position| usize::try_from(position - 1).ok()) else { return };
+        for (series, total) in SERIES.iter().zip(self.expected[last]) {
+            let (offset, count, _) = self.latest.get(*series).copied().unwrap_or((-1, 0, 0));
+            let is_newer = usize::try_from(offset).is_ok_and(|offset| offset > last);
+            assert!(is_newer || count == total, "{series} is {count} and not {total} although the position covers it");
+        }
     }
 
     /// Without further faults, everything that was reported is said.
@@ -331,6 +362,10 @@ impl Schedule {
         for (series, total) in SERIES.iter().zip(last) {
             let said = self.latest.get(*series).map_or(0, |(_, count, _)| *count);
             assert_eq!(said, *total, "{series} at the end");
+        }
+        if !self.world.borrow().is_former {
+            let end = i64::try_from(self.expected.len()).expect("an offset");
+            assert_eq!(self.world.borrow().position(), Some(end), "the position at the end");
         }
     }
 }

@@ -129,6 +129,11 @@ impl Aggregator {
         self.process.stderr_so_far()
     }
 
+    /// Its process ID.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);

@@ -2,6 +2,7 @@
 
 mod aggregator;
 mod cluster;
+mod freeze;
 mod http;
 mod kafka;
 mod kcat;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use aggregator::{Aggregator, Pipeline};
 pub(crate) use cluster::Cluster;
+pub(crate) use freeze::Frozen;
 pub(crate) use http::get;
 pub(crate) use kafka::Kafka;
 pub(crate) use kcat::Kcat;

@@ -71,6 +71,10 @@ impl Process {
         self.child().try_wait().unwrap().is_some()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child().id()
+    }
+
     /// Sends a signal by its name without `SIG`.
     #[track_caller]
     pub(crate) fn signal(&self, name: &str) {

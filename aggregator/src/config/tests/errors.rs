@@ -107,6 +107,8 @@ fn values_out_of_range_are_errors() {
         "refresh_interval = '0s'",
         "commit_interval = '2m'",
         "instance_timeout = '999ms'",
+        "watchdog = '29s'",
+        "watchdog = 'never'",
         "kafka.brokers = ''",
         "kafka.brokers = 'a:9092,,b'",
         "kafka.brokers = 'a:99999'",

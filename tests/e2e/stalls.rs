@@ -1,0 +1,97 @@
+//! Calls that never return: the process notices, says so, and lets another one go on.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Aggregator, Frozen, Kafka, Pipeline, eventually, plain, require};
+
+/// The exit code of a process that ended because something in it or below it did not answer.
+const STALLED: Option<i32> = Some(75);
+
+#[test]
+fn a_producer_that_hangs_is_replaced_and_the_totals_go_on() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let aggregator = pipeline.start_ready(&[]);
+    let mut outsider = pipeline.outsider();
+    pipeline.send([("app-1:done", plain("done", 10))]);
+    outsider.until(&[("done", 10)]);
+    // The producer of the totals is made last, at the assignment. Its heartbeats are another client's, and go on.
+    let Some(_frozen) = require(Frozen::newest_client(aggregator.id())) else {
+        return;
+    };
+    pipeline.send([("app-1:done", plain("done", 11))]);
+    aggregator.until_logged(&["ERROR", "the kafka client did not return from a call", "call=\"begin_transaction\""]);
+    outsider.until(&[("done", 11)]);
+    aggregator.stop();
+    assert_eq!(outsider.went_back(), [""; 0]);
+    pipeline.verify();
+}
+
+#[test]
+fn a_process_whose_clients_hang_is_not_ready_and_ends_and_a_standby_takes_over() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let aggregator = pipeline.start_ready(&[]);
+    let standby = pipeline.start(&[]);
+    let mut outsider = pipeline.outsider();
+    pipeline.send([("app-1:done", plain("done", 10))]);
+    outsider.until(&[("done", 10)]);
+    let (active, standby) = active_and_standby(aggregator, standby);
+    let Some(_frozen) = require(Frozen::all_clients(active.id())) else {
+        return;
+    };
+    pipeline.send([("app-1:done", plain("done", 11))]);
+    eventually("the process to be unready", || active.get("/readyz").filter(|(status, _)| *status == 503));
+    let (_, metrics) = active.get("/metrics").unwrap();
+    assert!(metrics.lines().any(|line| line == "quipu_ready 0"), "{metrics}");
+    standby.until_ready();
+    outsider.until(&[("done", 11)]);
+    let ended = active.finish();
+    assert_eq!(ended.status.code(), STALLED, "{}", ended.stderr);
+    assert!(ended.stderr.contains("did not return from"), "{}", ended.stderr);
+    standby.stop();
+    assert_eq!(outsider.went_back(), [""; 0]);
+    pipeline.verify();
+}
+
+#[test]
+fn a_disk_that_hangs_ends_the_process() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(kafka.bootstrap());
+    let disk = tempfile::tempdir().unwrap();
+    let folder = format!("state.dir={}", disk.path().display());
+    let settings = ["--set", "state.store=rocksdb", "--set", &folder, "--set", "watchdog=30s"];
+    pipeline.start_ready(&settings).stop();
+    // Whoever opens it waits for a writer, as for a disk that does not answer.
+    replace_by_pipe(&disk.path().join(&pipeline.application_id).join("CURRENT"));
+    let aggregator = pipeline.start(&settings);
+    aggregator.until_logged(&["ERROR", "the task makes no step", "loading the store"]);
+    let ended = aggregator.finish();
+    assert_eq!(ended.status.code(), STALLED, "{}", ended.stderr);
+    let error = ended.stderr.lines().next_back().unwrap();
+    assert!(error.contains("no step for 30 s") && error.contains("loading the store"), "{error}");
+}
+
+fn replace_by_pipe(file: &Path) {
+    fs::remove_file(file).unwrap();
+    assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+}
+
+/// The group may have given the partition to the one that came last.
+fn active_and_standby(first: Aggregator, second: Aggregator) -> (Aggregator, Aggregator) {
+    second.until_logged(&["joining the group"]);
+    let is_ready = |aggregator: &Aggregator| aggregator.get("/readyz").map(|(status, _)| status == 200);
+    let first_is_active = eventually("one to be active", || match (is_ready(&first)?, is_ready(&second)?) {
+        (first, second) if first != second => Some(first),
+        _ => None,
+    });
+    if first_is_active { (first, second) } else { (second, first) }
+}

@@ -1,0 +1,46 @@
+"""Stops threads of a process and lets its other threads run: a client call that waits for such a thread hangs.
+
+    freeze.py PID NAME newest|all
+
+NAME is the threads' name, as in /proc/PID/task/*/comm; `newest` is the one that started last. Prints "frozen N" and keeps
+them stopped until standard input ends. Exit status: 3 if this user may not trace the process.
+"""
+
+import ctypes
+import os
+import sys
+
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+
+
+def main(pid, name, which):
+    threads = sorted((started(pid, thread), thread) for thread in os.listdir(f"/proc/{pid}/task") if named(pid, thread, name))
+    chosen = [thread for _, thread in threads][-1:] if which == "newest" else [thread for _, thread in threads]
+    for thread in chosen:
+        trace(PTRACE_SEIZE, int(thread))
+        trace(PTRACE_INTERRUPT, int(thread))
+    print("frozen", len(chosen), flush=True)
+    # The kernel lets them go on when this process ends.
+    sys.stdin.read()
+
+
+def named(pid, thread, name):
+    with open(f"/proc/{pid}/task/{thread}/comm", encoding="utf-8") as comm:
+        return comm.read().strip() == name
+
+
+def started(pid, thread):
+    with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8") as stat:
+        # Behind the name, which may contain spaces: field 22 of proc(5), as a number of ticks.
+        return int(stat.read().rpartition(")")[2].split()[19]), int(thread)
+
+
+def trace(request, thread):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(request, thread, None, None) != 0:
+        print(f"ptrace: {os.strerror(ctypes.get_errno())}", file=sys.stderr)
+        sys.exit(3)
+
+
+main(*sys.argv[1:])
