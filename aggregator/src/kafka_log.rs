@@ -21,6 +21,8 @@ use crate::source::Source;
 
 /// How long to wait before a step is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a producer may fail before it is replaced.
+const PRODUCER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stopping process tries to have its last totals accepted.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,12 +70,19 @@ impl KafkaLog {
         self.outputs.as_ref().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
     }
 
+    /// What a failure means that comes late.
+    ///
     /// The brokers end a transaction that is open for too long, because they were away, say. To its producer that looks as
-    /// if another one had taken its place; whether one did is then for the group to tell.
+    /// if another one had taken its place; the group decides then whether one did. And a producer that never succeeds is
+    /// replaced, because the defect may be its own.
     fn within_transaction(&self, failure: Failure<Error>) -> Failure<Error> {
+        let open = self.began.map_or(Duration::ZERO, |began| began.elapsed());
         match failure {
-            Failure::Fatal(Error::Fenced) if self.began.is_some_and(|began| began.elapsed() >= TRANSACTION_TIMEOUT) => {
+            Failure::Fatal(Error::Fenced) if open >= TRANSACTION_TIMEOUT => {
                 Failure::Lost("the transaction took too long, and the brokers ended it".to_owned())
+            }
+            Failure::Again(why) | Failure::Undone(why) if open >= PRODUCER_TIMEOUT => {
+                Failure::Lost(format!("no transaction succeeded within {PRODUCER_TIMEOUT:?}: {why}"))
             }
             failure => failure,
         }
