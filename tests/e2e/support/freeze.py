@@ -9,8 +9,10 @@ them stopped until standard input ends. Exit status: 3 if this user may not trac
 import ctypes
 import os
 import sys
+import threading
+import time
 
-PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
 
 def main(pid, name, which):
@@ -21,7 +23,13 @@ def main(pid, name, which):
         trace(PTRACE_INTERRUPT, int(thread))
     print("frozen", len(chosen), flush=True)
     # The kernel lets them go on when this process ends.
-    sys.stdin.read()
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    # A thread that ends stays until its tracer has waited for it, and its process with it.
+    while True:
+        try:
+            os.waitpid(-1, WALL)
+        except ChildProcessError:
+            time.sleep(0.1)
 
 
 def named(pid, thread, name):
