@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::chance::pause;
 use crate::fold::{Logged, SERIES, Said};
-use crate::pause;
 use crate::support::Cluster;
 
 /// Writes reports and plain counters, restarts included, until it is stopped.
@@ -16,7 +16,8 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    pub(crate) fn start(bootstrap: &str, topic: &str) -> Self {
+    /// Writes six records, waits until Kafka has them, then waits for `interval`, and so on.
+    pub(crate) fn start(bootstrap: &str, topic: &str, interval: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, bootstrap, topic) = (Arc::clone(&stop), bootstrap.to_owned(), topic.to_owned());
         let thread = std::thread::spawn(move || {
@@ -31,7 +32,7 @@ impl Fleet {
                 let records = round.iter().map(|logged| (Some(logged.said.key()), logged.said.value()));
                 cluster.produce(&topic, records);
                 said.extend(round);
-                pause(Duration::from_millis(5));
+                pause(interval);
             }
             said
         });

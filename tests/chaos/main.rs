@@ -6,12 +6,15 @@
 //! cargo test --test chaos -- --cycles 300
 //! ```
 
+mod chance;
+mod check;
 mod fleet;
 #[path = "../../aggregator/tests/oracle/fold.rs"]
 #[expect(dead_code, reason = "nobody writes tombstones here")]
 mod fold;
 mod program;
 mod reader;
+mod seen;
 #[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
 #[path = "../e2e/support/mod.rs"]
 mod support;
@@ -19,12 +22,12 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use quipu_record::Aggregate;
-use rdkafka::message::Message as _;
 use support::{Kafka, Pipeline, Process, eventually, quipu, require};
 
+use chance::{Random, pause};
+use check::{expected, went_back, wrong};
 use fleet::Fleet;
-use fold::{Oracle, SERIES};
+use fold::SERIES;
 use program::{COUNTED, Program};
 use reader::Reader;
 
@@ -55,14 +58,13 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
         let topics = pipeline.cluster.topics();
         [&pipeline.metrics, &pipeline.aggregates].iter().all(|topic| topics.contains_key(*topic)).then_some(())
     });
-    let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics);
+    let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics, Duration::from_millis(5));
     let program = Program::start(kafka.bootstrap(), &pipeline.metrics);
-    let reader = Reader::start(&pipeline);
+    let reader = Reader::start(&pipeline, |_| {});
     // A generator of its own, so that a run with other cycles is another run.
-    let mut random = cycles ^ 0x5eed;
+    let mut random = Random::new(cycles ^ 0x5eed);
     for cycle in 0..cycles {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        pause(Duration::from_millis(100 + (random >> 33) % 4400));
+        pause(Duration::from_millis(100 + random.below(4400)));
         site.supervise();
         let what = match cycle % 15 {
             4 => site.lose_disk(),
@@ -70,22 +72,22 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
                 kafka.kill();
                 // Every other time it is away for longer than a transaction may take.
                 let longer = if cycle % 2 == 1 { TRANSACTION_TIMEOUT } else { Duration::ZERO };
-                pause(longer + Duration::from_millis((random >> 40) % 500));
+                pause(longer + Duration::from_millis(random.below(500)));
                 kafka.restart();
                 "the broker was killed"
             }
             12 => site.take_over(),
             _ => site.kill(),
         };
-        println!("{guarantee}, cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen());
+        println!("{guarantee}, cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen().all().len());
     }
     let said = fleet.stop();
     let expected = expected(&pipeline, &said);
     let counted = i128::from(program.stop());
     let last = expected.last().expect("records").1;
-    reader.until(SERIES.into_iter().zip(last).chain([(COUNTED, counted)]));
+    reader.seen().until(SERIES.into_iter().zip(last).chain([(COUNTED, counted)]));
     let totals = reader.stop();
-    let wrong = check(&totals, &expected);
+    let wrong = [wrong(&totals, &expected), went_back(&totals)].concat();
     println!(
         "chaos: {guarantee}, {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, fenced by itself {}, takeovers {:?}, {:.0} s",
         said.len(),
@@ -95,58 +97,8 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
         site.takeovers,
         began.elapsed().as_secs_f64()
     );
-    site.agree();
+    pipeline.verify();
     assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
-}
-
-/// The totals after each record that the fleet wrote, by its offset.
-fn expected(pipeline: &Pipeline, said: &[fold::Logged]) -> Vec<(i64, Totals)> {
-    let keys: std::collections::BTreeSet<String> = said.iter().map(|logged| logged.said.key()).collect();
-    let log = pipeline.cluster.read_to_end(&pipeline.metrics);
-    let ours = log.iter().filter(|message| {
-        message.key().is_some_and(|key| std::str::from_utf8(key).is_ok_and(|key| keys.contains(key)))
-    });
-    let offsets: Vec<i64> = ours.map(rdkafka::message::OwnedMessage::offset).collect();
-    assert_eq!(offsets.len(), said.len(), "every record is in the log once");
-    let mut oracle = Oracle::default();
-    let after = said.iter().zip(offsets).map(|(logged, offset)| {
-        oracle.push(logged);
-        let mut totals = [0; SERIES.len()];
-        for row in oracle.rows.values() {
-            for (series, count) in &row.counters {
-                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
-            }
-        }
-        (offset, totals)
-    });
-    after.collect()
-}
-
-type Totals = [i128; SERIES.len()];
-
-/// What is wrong with the totals that were seen, in their order.
-fn check(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut latest = std::collections::BTreeMap::<String, &Aggregate>::new();
-    for aggregate in seen {
-        let key = aggregate.series.to_string();
-        if let Some(series) = SERIES.iter().position(|series| *series == key) {
-            let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
-            let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
-            if total != aggregate.count {
-                wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
-            }
-        } else if key != COUNTED {
-            continue;
-        }
-        if let Some(before) = latest.insert(key.clone(), aggregate) {
-            let back = before.count > aggregate.count || before.offset > aggregate.offset;
-            if back || before.timestamp > aggregate.timestamp {
-                wrong.push(format!("{key} went back from {before:?} to {aggregate:?}"));
-            }
-        }
-    }
-    wrong
 }
 
 /// Where aggregators run: each under a name of its own in the group, with a folder of its own.
@@ -162,20 +114,17 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn process(&self, name: &str) -> Process {
-        let Pipeline { cluster, metrics, aggregates, dead_letters, state, application_id } = self.pipeline;
+        let Pipeline { cluster, application_id, .. } = self.pipeline;
         let folder = self.disk.join(name);
-        let settings = [
+        let own = [
             format!("state.dir={}", folder.display()),
             format!("group_instance_id={name}"),
             format!("processing_guarantee={}", self.guarantee),
-            format!("topics.metrics={metrics}"),
-            format!("topics.aggregates={aggregates}"),
-            format!("topics.dead_letters={dead_letters}"),
-            format!("topics.state={state}"),
         ];
         let mut all = vec!["aggregate", "--brokers", cluster.bootstrap(), "--http", "127.0.0.1:0"];
         all.extend(["--application-id", application_id.as_str(), "--commit-interval", "20ms"]);
-        for setting in &settings {
+        let topics = self.pipeline.topics();
+        for setting in own.iter().chain(&topics) {
             all.extend(["--set", setting]);
         }
         quipu(&all)
@@ -247,26 +196,4 @@ impl Site<'_> {
         self.running = Some((other, waiting));
         "another aggregator took over"
     }
-
-    /// The independent fold says the same as the aggregator.
-    fn agree(&self) {
-        let Pipeline { cluster, metrics, aggregates, state, .. } = self.pipeline;
-        let settings = [
-            format!("topics.metrics={metrics}"),
-            format!("topics.aggregates={aggregates}"),
-            format!("topics.state={state}"),
-        ];
-        let mut all = vec!["verify", "--brokers", cluster.bootstrap()];
-        for setting in &settings {
-            all.extend(["--set", setting]);
-        }
-        let verified = quipu(&all).finish();
-        assert_eq!(verified.status.code(), Some(0), "{}{}", verified.stdout, verified.stderr);
-        print!("{}", verified.stdout);
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the moment of a crash is a random one")]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use metrics::{Key, Level, Metadata, Recorder as _};
 use quipu_reporter::KafkaReporter;
 
-use crate::pause;
+use crate::chance::pause;
 
 /// What it counts.
 pub(crate) const COUNTED: &str = "chaos_counted";

@@ -60,7 +60,8 @@ impl Pipeline {
         assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     }
 
-    fn topics(&self) -> [String; 4] {
+    /// The settings that name its topics.
+    pub(crate) fn topics(&self) -> [String; 4] {
         [
             format!("topics.metrics={}", self.metrics),
             format!("topics.aggregates={}", self.aggregates),
@@ -124,6 +125,10 @@ impl Aggregator {
         })
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.stderr_so_far()
@@ -160,7 +165,7 @@ impl Aggregator {
         let on_failure = LogOnFailure(&self.process);
         let answer = eventually(what, || {
             let answer = probe();
-            assert!(answer.is_some() || !self.process.has_ended(), "it ended before {what}");
+            assert!(answer.is_some() || !self.has_ended(), "it ended before {what}");
             answer
         });
         drop(on_failure);

@@ -153,6 +153,8 @@ impl Cluster {
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
+        // A request to a broker that hangs is given up after this time (default 60 s).
+        config.set("socket.timeout.ms", "5000");
         config
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct Kafka {
     script: Mutex<Script>,
 }
 
-/// The broker's keeper: it ends when its standard input does.
-struct Script {
+/// The brokers' keeper: it ends when its standard input does.
+pub(crate) struct Script {
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     child: Child,
@@ -33,13 +33,7 @@ impl Kafka {
 
     /// A broker of the caller's own, to do harm to.
     pub(crate) fn start() -> Result<Self, Missing> {
-        let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
-        if !fetched.status.success() {
-            let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
-            assert_eq!(fetched.status.code(), Some(UNAVAILABLE), "{why}");
-            return Err(Missing(why));
-        }
-        let mut script = Script::run();
+        let mut script = Script::run(&[])?;
         let bootstrap = script.ready();
         Ok(Self { bootstrap, script: Mutex::new(script) })
     }
@@ -51,41 +45,49 @@ impl Kafka {
 
     /// Ends the broker as a crash would.
     pub(crate) fn kill(&self) {
-        let mut script = self.script.lock().unwrap();
-        script.command("kill");
-        assert_eq!(script.answer(), "killed");
+        assert_eq!(self.script.lock().unwrap().answer("kill"), "killed");
     }
 
     /// Starts a killed broker on what it had stored.
     pub(crate) fn restart(&self) {
-        let mut script = self.script.lock().unwrap();
-        script.command("start");
-        assert_eq!(script.ready(), self.bootstrap);
+        assert_eq!(self.script.lock().unwrap().answer("start"), format!("ready {}", self.bootstrap));
     }
 }
 
 impl Script {
-    fn run() -> Self {
-        let mut child = Command::new(SCRIPT).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        Self { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take().unwrap()), child }
+    /// Starts `run` with these arguments besides.
+    pub(crate) fn run(arguments: &[&str]) -> Result<Self, Missing> {
+        let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
+        if !fetched.status.success() {
+            let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
+            assert_eq!(fetched.status.code(), Some(UNAVAILABLE), "{why}");
+            return Err(Missing(why));
+        }
+        let mut command = Command::new(SCRIPT);
+        command.arg("run").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Ok(Self { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take().unwrap()), child })
     }
 
-    fn command(&mut self, command: &str) {
+    /// What it answers to a command.
+    pub(crate) fn answer(&mut self, command: &str) -> String {
         writeln!(self.commands.as_mut().unwrap(), "{command}").unwrap();
+        self.line()
     }
 
-    fn answer(&mut self) -> String {
+    /// Waits for the start; returns the addresses.
+    pub(crate) fn ready(&mut self) -> String {
+        let answer = self.line();
+        let Some(addresses) = answer.strip_prefix("ready ") else {
+            panic!("Kafka did not start: {answer:?}; see standard error");
+        };
+        addresses.to_owned()
+    }
+
+    fn line(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
-    }
-
-    fn ready(&mut self) -> String {
-        let answer = self.answer();
-        let Some(address) = answer.strip_prefix("ready ") else {
-            panic!("the broker did not start: {answer:?}; see standard error");
-        };
-        address.to_owned()
     }
 }
 

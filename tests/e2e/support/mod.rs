@@ -4,10 +4,10 @@ mod aggregator;
 mod cluster;
 mod freeze;
 mod http;
-mod kafka;
+pub(crate) mod kafka;
 mod kcat;
 mod outsider;
-mod process;
+pub(crate) mod process;
 mod records;
 
 use std::env;

@@ -9,7 +9,12 @@ use super::eventually;
 
 /// Starts this workspace's `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
 pub(crate) fn quipu(arguments: &[&str]) -> Process {
-    quipu_from(Command::new(env!("CARGO_BIN_EXE_quipu")), arguments)
+    Process::spawn(quipu_command(arguments), "")
+}
+
+/// The command for it.
+pub(crate) fn quipu_command(arguments: &[&str]) -> Command {
+    clean(Command::new(env!("CARGO_BIN_EXE_quipu")), arguments)
 }
 
 /// The same where no file can grow beyond so many blocks of 512 bytes, which is to a program as if the disk were full.
@@ -17,17 +22,17 @@ pub(crate) fn quipu_on_a_small_disk(blocks: u32, arguments: &[&str]) -> Process 
     let mut shell = Command::new("sh");
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_quipu")]);
-    quipu_from(shell, arguments)
+    Process::spawn(clean(shell, arguments), "")
 }
 
-fn quipu_from(mut command: Command, arguments: &[&str]) -> Process {
+fn clean(mut command: Command, arguments: &[&str]) -> Command {
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("QUIPU_") {
             command.env_remove(name);
         }
     }
-    Process::spawn(command, "")
+    command
 }
 
 /// A running child; dropping it kills it.

@@ -1,0 +1,70 @@
+//! What the totals should have been, and where those that were seen differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quipu_record::Aggregate;
+use rdkafka::message::Message as _;
+
+use crate::fold::{Logged, Oracle, SERIES};
+use crate::program::COUNTED;
+use crate::support::Pipeline;
+
+/// The totals of the fleet's series.
+pub(crate) type Totals = [i128; SERIES.len()];
+
+/// The totals after each record that the fleet wrote, by its offset.
+pub(crate) fn expected(pipeline: &Pipeline, said: &[Logged]) -> Vec<(i64, Totals)> {
+    let keys: BTreeSet<String> = said.iter().map(|logged| logged.said.key()).collect();
+    let log = pipeline.cluster.read_to_end(&pipeline.metrics);
+    let ours = log.iter().filter(|message| {
+        message.key().is_some_and(|key| std::str::from_utf8(key).is_ok_and(|key| keys.contains(key)))
+    });
+    let offsets: Vec<i64> = ours.map(rdkafka::message::OwnedMessage::offset).collect();
+    assert_eq!(offsets.len(), said.len(), "every record is in the log once");
+    let mut oracle = Oracle::default();
+    let after = said.iter().zip(offsets).map(|(logged, offset)| {
+        oracle.push(logged);
+        let mut totals = [0; SERIES.len()];
+        for row in oracle.rows.values() {
+            for (series, count) in &row.counters {
+                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
+            }
+        }
+        (offset, totals)
+    });
+    after.collect()
+}
+
+/// The totals of the fleet's series that are not those expected at their offset.
+pub(crate) fn wrong(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for aggregate in seen {
+        let key = aggregate.series.to_string();
+        let Some(series) = SERIES.iter().position(|series| *series == key) else { continue };
+        let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
+        let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
+        if total != aggregate.count {
+            wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
+        }
+    }
+    wrong
+}
+
+/// Where a count, an offset or a time of the fleet's and the program's series was lower than before.
+pub(crate) fn went_back(seen: &[Aggregate]) -> Vec<String> {
+    let mut went_back = Vec::new();
+    let mut latest = BTreeMap::<String, &Aggregate>::new();
+    for aggregate in seen {
+        let key = aggregate.series.to_string();
+        if key != COUNTED && !SERIES.contains(&key.as_str()) {
+            continue;
+        }
+        if let Some(before) = latest.insert(key.clone(), aggregate) {
+            let back = before.count > aggregate.count || before.offset > aggregate.offset;
+            if back || before.timestamp > aggregate.timestamp {
+                went_back.push(format!("{key} went back from {before:?} to {aggregate:?}"));
+            }
+        }
+    }
+    went_back
+}
