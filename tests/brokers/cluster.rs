@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::brokers::Number;
 use crate::chance::pause;
@@ -70,7 +70,7 @@ impl View {
             pause(Duration::from_millis(200));
             let metadata = self.client.fetch_metadata(None, TIMEOUT);
             let all_well = |metadata: &Metadata| {
-                let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+                let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
                 partitions.all(|partition| is_well(partition.leader(), partition.replicas(), partition.isr()))
             };
             if !metadata.is_ok_and(|metadata| all_well(&metadata)) {

@@ -65,7 +65,7 @@ impl Fault {
         let done = match self {
             Kill(role) => {
                 let broker = role.broker(brokers, view, pipeline, random);
-                let away = Duration::from_millis(1000 + random.below(9000));
+                let away = Duration::from_millis(1000 + random.below(6000));
                 brokers.kill(broker);
                 pause(away);
                 brokers.restart(broker);

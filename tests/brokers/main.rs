@@ -8,6 +8,7 @@
 //! ```text
 //! cargo test --test brokers                      # 8 faults; then 4 at-least-once
 //! cargo test --test brokers -- --faults 100
+//! cargo test --test brokers -- --guarantee at_least_once
 //! ```
 
 mod brokers;
@@ -58,13 +59,21 @@ const DEFAULT_FAULTS: usize = 8;
 const BOUND: Duration = Duration::from_secs(30);
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let faults = args.iter().position(|arg| arg == "--faults").and_then(|at| args.get(at + 1)?.parse().ok());
-    let faults = faults.unwrap_or(DEFAULT_FAULTS);
+    let faults = option("--faults").map_or(DEFAULT_FAULTS, |faults| faults.parse().expect("a number of faults"));
+    let only = option("--guarantee");
     let Some(brokers) = require(Brokers::start()) else { return };
-    run(&brokers, "exactly_once", faults);
-    run(&brokers, "at_least_once", faults.div_ceil(2));
-    println!("2 passed, 0 failed");
+    for (guarantee, faults) in [("exactly_once", faults), ("at_least_once", faults.div_ceil(2))] {
+        if only.as_ref().is_none_or(|only| only == guarantee) {
+            run(&brokers, guarantee, faults);
+            println!("{guarantee}: passed");
+        }
+    }
+}
+
+/// The value of an option of the command line.
+fn option(name: &str) -> Option<String> {
+    let mut args = std::env::args().skip_while(|arg| arg != name);
+    args.nth(1)
 }
 
 fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
@@ -75,15 +84,16 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
     let report = ReportOnFailure(&services);
     let fleet = Fleet::start(&brokers.bootstrap(), &pipeline.metrics, Duration::from_millis(20));
     let program = Program::start(&brokers.bootstrap(), &pipeline.metrics);
-    services.until_beyond(view.end(&pipeline.metrics));
+    services.until_beyond(view.end(&pipeline.metrics), "the start");
 
     let mut stops = Vec::new();
-    let mut random = Random::new(0x5eed);
+    // A generator of its own, so that a run with other faults is another run.
+    let mut random = Random::new(faults as u64 ^ 0x5eed);
     for (number, fault) in Fault::all(guarantee).take(faults).enumerate() {
         pause(Duration::from_millis(200 + random.below(2000)));
         let began = Instant::now();
         let done = fault.happen(brokers, &view, &pipeline, &mut random);
-        services.until_beyond(view.end(&pipeline.metrics));
+        services.until_beyond(view.end(&pipeline.metrics), &done);
         let stop = services.longest_stops(began);
         println!(
             "{guarantee}, fault {} of {faults}: {done}; totals stopped for {:.1?}, the sink for {:.1?}; {:.0} s",
@@ -92,7 +102,7 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
             stop.sink,
             began.elapsed().as_secs_f64()
         );
-        assert!(stop.reader <= BOUND && stop.sink <= BOUND, "longer than {BOUND:?}");
+        assert!(stop.reader <= BOUND && stop.sink <= BOUND, "totals stopped for longer than {BOUND:?}");
         stops.push(stop);
     }
 
@@ -162,18 +172,18 @@ impl Services {
     }
 
     /// Waits until totals of records from this offset on came, at the reader and at the sink.
-    fn until_beyond(&self, offset: i64) {
+    fn until_beyond(&self, offset: i64, after: &str) {
         let began = Instant::now();
         loop {
             let (read, printed) = (self.read.has_reached(offset), self.printed.has_reached(offset));
             if read && printed {
                 return;
             }
-            assert!(!self.aggregator.has_ended(), "the aggregator ended by itself");
-            assert!(!self.sink.has_ended(), "the sink ended by itself");
+            assert!(!self.aggregator.has_ended(), "the aggregator ended by itself after {after}");
+            assert!(!self.sink.has_ended(), "the sink ended by itself after {after}");
             assert!(
                 began.elapsed() < BOUND,
-                "waited {BOUND:?} for totals beyond {offset}; the reader saw one: {read}, the sink: {printed}"
+                "after {after}: waited {BOUND:?} for totals beyond {offset}; the reader saw one: {read}, the sink: {printed}"
             );
             pause(Duration::from_millis(20));
         }
