@@ -13,7 +13,6 @@ use tracing::{error, warn};
 use crate::config::{Config, ProcessingGuarantee, Topics};
 use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
-use crate::progress::Progress;
 use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
 use crate::restorer::Restorer;
 use crate::shared::Shared;
@@ -30,7 +29,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct KafkaLog {
     config: Config,
     shared: Shared,
-    progress: Progress,
     source: Arc<Source>,
     /// From an assignment until the rows are restored.
     restorer: Option<Restorer>,
@@ -47,13 +45,12 @@ pub(crate) struct KafkaLog {
 type Step<T> = Result<T, Failure<Error>>;
 
 impl KafkaLog {
-    pub(crate) fn new(config: &Config, shared: Shared, progress: Progress, source: Arc<Source>) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, shared: Shared, source: Arc<Source>) -> Result<Self, Error> {
         Ok(Self {
             restorer: None,
             dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce)?,
             config: config.clone(),
             shared,
-            progress,
             source,
             outputs: None,
             began: None,
@@ -97,7 +94,7 @@ impl Log for KafkaLog {
     }
 
     fn assigned(&mut self) -> Step<Assigned> {
-        self.progress.step("fencing the processes before");
+        self.shared.progress.step("fencing the processes before");
         self.outputs = None;
         let outputs = Publisher::new(&self.config, self.config.processing_guarantee).map_err(Failure::Fatal)?;
         outputs.connect(&self.config).map_err(again)?;
@@ -106,9 +103,9 @@ impl Log for KafkaLog {
         }
         self.outputs = Some(outputs);
         self.began = None;
-        self.progress.step("asking where the logs end");
+        self.shared.progress.step("asking where the logs end");
         let Topics { metrics, state, .. } = &self.config.topics;
-        let restorer = Restorer::new(&self.config, self.progress.clone()).map_err(Failure::Fatal)?;
+        let restorer = Restorer::new(&self.config, self.shared.progress.clone()).map_err(Failure::Fatal)?;
         // The changelog first: if somebody commits just now, its rows are not ahead of the source log as we know it.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
         let (begin, end) = restorer.watermarks(metrics).map_err(again)?;
@@ -121,7 +118,7 @@ impl Log for KafkaLog {
     }
 
     fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Error>) -> Step<()> {
-        self.progress.step("reading the changelog");
+        self.shared.progress.step("reading the changelog");
         let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".to_owned()))?;
         restorer.read(&self.config.topics.state, from, end, &self.shared, row)
     }
@@ -135,7 +132,7 @@ impl Log for KafkaLog {
     }
 
     fn dead_letters(&mut self, copies: &[Output]) -> Step<()> {
-        self.progress.step("writing dead letters");
+        self.shared.progress.step("writing dead letters");
         let topic = &self.config.topics.dead_letters;
         let rejected = self.dead_letters.publish(topic, copies).rejected;
         if let Some((_, error)) = rejected.iter().find(|(_, error)| may_heal(error)) {
@@ -151,7 +148,7 @@ impl Log for KafkaLog {
 
     fn begin(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.progress.step("beginning a transaction");
+            self.shared.progress.step("beginning a transaction");
             let result = self.outputs()?.begin_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
             self.began.get_or_insert_with(Instant::now);
@@ -160,7 +157,7 @@ impl Log for KafkaLog {
     }
 
     fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
-        self.progress.step("handing records to the client");
+        self.shared.progress.step("handing records to the client");
         self.sent = Instant::now();
         let Topics { aggregates, state, .. } = &self.config.topics;
         self.outputs()?.send(if to == Destination::Totals { aggregates } else { state }, records);
@@ -168,7 +165,7 @@ impl Log for KafkaLog {
     }
 
     fn deliveries(&mut self, patience: Duration) -> Step<Delivery> {
-        self.progress.step("waiting for deliveries");
+        self.shared.progress.step("waiting for deliveries");
         let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
             if self.sent.elapsed() > DELIVERY_TIMEOUT {
                 return Err(Failure::Lost("the client does not say what became of records".to_owned()));
@@ -183,7 +180,7 @@ impl Log for KafkaLog {
 
     fn end(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.progress.step("committing a transaction");
+            self.shared.progress.step("committing a transaction");
             let result = self.outputs()?.commit_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
             self.began = None;
@@ -197,7 +194,7 @@ impl Log for KafkaLog {
 
     fn abort(&mut self) -> Step<()> {
         if self.exactly_once() {
-            self.progress.step("aborting a transaction");
+            self.shared.progress.step("aborting a transaction");
             let result = self.outputs()?.abort_transaction();
             result.map_err(|error| self.within_transaction(transaction(&error)))?;
         }
@@ -217,12 +214,12 @@ impl Log for KafkaLog {
         if self.shared.stopping() {
             return Ok(());
         }
-        self.progress.step("joining the group again");
+        self.shared.progress.step("joining the group again");
         Ok(self.source.rejoin()?)
     }
 
     fn pause(&mut self) -> bool {
-        self.progress.step("waiting before a retry");
+        self.shared.progress.step("waiting before a retry");
         if self.shared.stopping() {
             let since = self.stopping_since.get_or_insert_with(Instant::now);
             if since.elapsed() > STOP_TIMEOUT {

@@ -31,7 +31,7 @@ pub(crate) fn watch(config: &Config, shared: Shared, freshness: Freshness) -> Re
                 Ok(end) => freshness.answered(asked, end),
                 Err(error) => debug!(%error, "can't ask where the source log ends"),
             }
-            if consumer.is_stuck()
+            if consumer.check().is_err()
                 && let Ok(another) = self::consumer(&config)
             {
                 consumer = another;

@@ -14,11 +14,13 @@ pub(crate) struct Standing {
     pub(crate) since: Instant,
 }
 
-impl Progress {
-    pub(crate) fn new() -> Self {
+impl Default for Progress {
+    fn default() -> Self {
         Self(Arc::new(Mutex::new(Standing { step: "starting", since: Instant::now() })))
     }
+}
 
+impl Progress {
     /// The task begins this step, be it the one that it made before.
     pub(crate) fn step(&self, step: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Standing { step, since: Instant::now() };

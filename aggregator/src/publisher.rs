@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
 
@@ -73,7 +73,7 @@ impl Publisher {
     }
 
     pub(crate) fn begin_transaction(&self) -> Result<(), CallError> {
-        self.producer.call("begin_transaction", LOCAL_BOUND, |producer| producer.begin_transaction())
+        self.producer.call("begin_transaction", LOCAL_BOUND, Producer::begin_transaction)
     }
 
     pub(crate) fn commit_transaction(&self) -> Result<(), CallError> {
@@ -125,8 +125,10 @@ impl Publisher {
         }
         let deliveries = self.producer.context();
         deliveries.expect_one();
+        let deadline = Instant::now() + DELIVERY_TIMEOUT;
         while let Err((error, again)) = self.producer.send(record) {
-            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+            let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            if !is_full || Instant::now() > deadline {
                 deliveries.reject(topic, error);
                 return;
             }

@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::{HealthGauges, Instruments};
 use crate::log_end;
-use crate::progress::Progress;
 use crate::shared::Shared;
 use crate::sink::Sinks;
 use crate::source::Source;
@@ -54,16 +53,15 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     let source = Arc::new(source.map_err(|error| Error::Thread(error.to_string()))??);
     let member = Arc::downgrade(&source);
     log_end::watch(&config, shared.clone(), freshness.clone())?;
-    let (progress, watchdog) = (Progress::new(), config.watchdog);
+    let watchdog = config.watchdog;
     let instruments = Instruments::new(prometheus, recorder);
-    let task =
-        Task::new(config, shared.clone(), progress.clone(), freshness, source, instruments, view.clone(), questions)?;
+    let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), questions)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("quipu-task".to_owned())
         .spawn(move || sender.send(task.run()))
         .map_err(Error::thread)?;
-    let stalled = watchdog::stalled(&progress, &shared, watchdog);
+    let stalled = watchdog::stalled(&shared, watchdog);
     tokio::pin!(stalled);
     let mut of_sinks = Ok(());
     let result = loop {

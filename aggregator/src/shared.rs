@@ -1,11 +1,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::progress::Progress;
+
 /// What the task and the rest of the process tell each other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     stop: Arc<AtomicBool>,
     dead_letters_lost: Arc<AtomicUsize>,
+    /// Where the task stands.
+    pub(crate) progress: Progress,
 }
 
 impl Shared {

@@ -55,7 +55,7 @@ const DEFECT: &str =
 
 /// The sinks of this process.
 pub(crate) struct Sinks {
-    threads: Vec<(String, JoinHandle<()>)>,
+    threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
 }
 
 impl Sinks {
@@ -88,13 +88,13 @@ impl Sinks {
     /// Waits until every sink has ended by itself.
     ///
     /// # Errors
-    /// One ended by a defect, now; nobody would write what it has read.
+    /// One ended by a defect, or because its consumer is stuck, now; nobody would write what it has read.
     pub(crate) async fn ended(&mut self) -> Result<(), Error> {
         while !self.threads.is_empty() {
             match self.threads.iter().position(|(_, thread)| thread.is_finished()) {
                 Some(at) => {
                     let (name, thread) = self.threads.swap_remove(at);
-                    thread.join().map_err(|_| Error::Sink { name, why: DEFECT.to_owned() })?;
+                    thread.join().unwrap_or_else(|_| Err(Error::Sink { name, why: DEFECT.to_owned() }))?;
                 }
                 None => tokio::time::sleep(POLL).await,
             }
@@ -170,15 +170,18 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn sinks(threads: impl IntoIterator<Item = (&'static str, JoinHandle<()>)>) -> Sinks {
+    fn sinks(threads: impl IntoIterator<Item = (&'static str, JoinHandle<Result<(), Error>>)>) -> Sinks {
         Sinks { threads: threads.into_iter().map(|(name, thread)| (name.to_owned(), thread)).collect() }
     }
 
     #[tokio::test]
     async fn a_sink_that_ends_by_a_defect_is_an_error_while_others_run() {
         let (until, stop) = std::sync::mpsc::sync_channel::<()>(1);
-        let works = thread::spawn(move || stop.recv().unwrap_or_default());
-        let closed = thread::spawn(|| {});
+        let works = thread::spawn(move || {
+            stop.recv().unwrap_or_default();
+            Ok(())
+        });
+        let closed = thread::spawn(|| Ok(()));
         let broken = thread::spawn(|| std::panic::resume_unwind(Box::new("a defect")));
         let mut sinks = sinks([("works", works), ("closed", closed), ("broken", broken)]);
         let error = sinks.ended().await.expect_err("a defect").to_string();

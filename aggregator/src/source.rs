@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
@@ -145,12 +145,12 @@ impl Source {
 
     /// The offset behind everything that was read, when the log was read to its end: behind the last record there may be
     /// the marks of transactions.
-    pub(crate) fn position(&self) -> Option<i64> {
-        let positions = self.consumer.position().ok()?;
-        match positions.find_partition(&self.topic, PARTITION)?.offset() {
-            Offset::Offset(offset) => Some(offset),
+    pub(crate) fn position(&self) -> Result<Option<i64>, CallError> {
+        let positions = self.call("position", Consumer::position)?;
+        Ok(match positions.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
+            Some(Offset::Offset(offset)) => Some(offset),
             _ => None,
-        }
+        })
     }
 
     /// Reads on from `position`.

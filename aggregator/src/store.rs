@@ -27,11 +27,6 @@ impl AnyStore {
     /// # Errors
     /// The build has no such store.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Self::watched(config, Progress::new())
-    }
-
-    /// The same, for a task whose progress is watched.
-    pub(crate) fn watched(config: &Config, progress: Progress) -> Result<Self, Error> {
         let path = config.state.dir.join(&config.application_id);
         let store: Box<dyn Store<Error = Error> + Send> = match config.state.store {
             StoreKind::Memory => Box::new(MemoryStore),
@@ -43,7 +38,12 @@ impl AnyStore {
                 return Err(Error::Store { path, why: why.to_owned() });
             }
         };
-        Ok(Self { store, progress })
+        Ok(Self { store, progress: Progress::default() })
+    }
+
+    /// The same store; what it does are steps of this progress.
+    pub(crate) fn watched(self, progress: Progress) -> Self {
+        Self { progress, ..self }
     }
 }
 

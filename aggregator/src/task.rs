@@ -15,7 +15,6 @@ use crate::freshness::Freshness;
 use crate::http::{Questions, View};
 use crate::instruments::Instruments;
 use crate::kafka_log::KafkaLog;
-use crate::progress::Progress;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 use crate::source::{Interruption, Rebalance, Source};
@@ -34,7 +33,6 @@ const PATIENCE: Duration = Duration::from_millis(1);
 pub(crate) struct Task {
     config: Config,
     shared: Shared,
-    progress: Progress,
     freshness: Freshness,
     source: Arc<Source>,
     /// Everything before this offset was read; marks of transactions may be the last of it.
@@ -57,15 +55,14 @@ impl Task {
     pub(crate) fn new(
         config: Config,
         shared: Shared,
-        progress: Progress,
         freshness: Freshness,
         source: Arc<Source>,
         instruments: Instruments,
         view: View,
         questions: Questions,
     ) -> Result<Self, Error> {
-        let log = KafkaLog::new(&config, shared.clone(), progress.clone(), Arc::clone(&source))?;
-        let store = AnyStore::watched(&config, progress.clone())?;
+        let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
+        let store = AnyStore::new(&config)?.watched(shared.progress.clone());
         let settings = Settings {
             instance_timeout_ms: millis(config.instance_timeout),
             refresh_interval_ms: millis(config.refresh_interval),
@@ -77,7 +74,6 @@ impl Task {
             engine: Engine::new(log, store, settings, &config.topics.metrics),
             config,
             shared,
-            progress,
             freshness,
             source,
             read_to: 0,
@@ -95,9 +91,9 @@ impl Task {
     /// Runs until it is told to stop, then commits once more.
     pub(crate) fn run(mut self) -> Result<(), Error> {
         self.process()?;
-        let Self { engine, source, progress, .. } = self;
+        let Self { engine, source, shared, .. } = self;
         let position = (engine.state() == State::Running).then(|| engine.committed());
-        progress.step("leaving the group");
+        shared.progress.step("leaving the group");
         drop(engine);
         if let Some(source) = Arc::into_inner(source) {
             source.close(position);
@@ -151,8 +147,8 @@ impl Task {
                 Some(Interruption::Nothing) => break,
                 Some(Interruption::End) => {
                     self.engine.caught_up();
-                    self.read_to = source.position().unwrap_or(self.read_to);
-                    self.progress.step("reading");
+                    self.read_to = source.position()?.unwrap_or(self.read_to);
+                    self.shared.progress.step("reading");
                 }
                 Some(Interruption::Rebalanced(rebalances)) => {
                     self.rebalance(&rebalances)?;
@@ -168,7 +164,7 @@ impl Task {
         self.tell();
         // A poll that gives nothing is a step only if there is nothing to read.
         if records > 0 || self.freshness.lag(Instant::now()).is_none_or(|lag| lag == 0) {
-            self.progress.step("reading");
+            self.shared.progress.step("reading");
         }
         Ok(records)
     }

@@ -45,7 +45,7 @@ pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
     ] {
         let mut wait = Duration::from_millis(200);
         while !is_there(config, &admin, topic, configs).await? {
-            if admin.is_stuck() {
+            if admin.check().is_err() {
                 admin = self::admin(config)?;
             }
             tokio::time::sleep(wait).await;

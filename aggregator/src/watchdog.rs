@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::progress::Progress;
+use crate::progress::{Progress, Standing};
 use crate::shared::Shared;
 
 /// How often the task's step is looked at.
@@ -21,19 +21,19 @@ pub(crate) struct Stall {
 
 /// Waits until the task has made no step for `limit`. Without a limit it only notices a stopping process that makes no
 /// step.
-pub(crate) async fn stalled(progress: &Progress, shared: &Shared, limit: Option<Duration>) -> Stall {
-    let mut watched = Watched::new(progress);
+pub(crate) async fn stalled(shared: &Shared, limit: Option<Duration>) -> Stall {
+    let mut watched = Watched::new(&shared.progress);
     loop {
         // Not the clock: a process that was suspended makes no step either, and goes on after it.
         tokio::time::sleep(TICK).await;
-        if let Some(stall) = watched.tick(progress, shared.stopping(), limit) {
+        if let Some(stall) = watched.tick(&shared.progress, shared.stopping(), limit) {
             return stall;
         }
     }
 }
 
 struct Watched {
-    seen: crate::progress::Standing,
+    seen: Standing,
     ticks: u32,
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     /// Ticks until the task is found to be stalled, at most so many times.
     fn ticks_until_stalled(stopping: bool, limit: Option<Duration>) -> Option<u32> {
-        let progress = Progress::new();
+        let progress = Progress::default();
         progress.step("committing");
         let mut watched = Watched::new(&progress);
         (1..=1000).find(|_| watched.tick(&progress, stopping, limit).is_some_and(|stall| stall.step == "committing"))
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_step_counts_also_the_same_one_again() {
-        let progress = Progress::new();
+        let progress = Progress::default();
         let mut watched = Watched::new(&progress);
         for _ in 0..100 {
             progress.step("reading");

@@ -52,7 +52,7 @@ pub(crate) struct Names {
 enum Place {
     /// It lives as long as this value.
     Embedded(#[expect(dead_code, reason = "what matters is that it is there")] EmbeddedBroker),
-    Cluster(OwnTopics),
+    Cluster(Box<OwnTopics>),
 }
 
 impl Venue {
@@ -85,7 +85,7 @@ impl Venue {
         let random = Uuid::now_v7().as_u128() & 0xffff_ffff;
         let names = Names::new(&format!("quipu-demo-{random:08x}-"));
         let client = cluster::client_config(&brokers, "quipu-demo", &properties);
-        let topics = OwnTopics::create(&client, &names)?;
+        let topics = Box::new(OwnTopics::create(&client, &names)?);
         let config = options.config.clone();
         Ok(Self { brokers, names, config, properties, aggregator, place: Place::Cluster(topics) })
     }

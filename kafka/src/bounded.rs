@@ -1,12 +1,14 @@
 use std::io;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, KafkaResult};
+
+/// How many calls may wait for the thread.
+const WAITING: usize = 8;
 
 /// A client, and a thread that makes those of its calls that can wait.
 ///
@@ -16,10 +18,10 @@ use rdkafka::error::{KafkaError, KafkaResult};
 pub struct Bounded<C> {
     // Dropped first, so that the thread, which ends when `calls` is dropped, drops the last reference.
     client: Arc<C>,
-    calls: Sender<Call<C>>,
+    calls: SyncSender<Call<C>>,
     /// Disconnected when the thread has dropped the client. The mutex makes this type `Sync`; nothing waits for it.
     closed: Mutex<Receiver<()>>,
-    is_stuck: AtomicBool,
+    stuck: OnceLock<CallError>,
 }
 
 type Call<C> = Box<dyn FnOnce(&C) + Send>;
@@ -46,8 +48,8 @@ impl<C: Send + Sync + 'static> Bounded<C> {
     /// # Errors
     /// The operating system has no thread left.
     pub fn new(client: C) -> io::Result<Self> {
-        let (calls, queue) = mpsc::channel::<Call<C>>();
-        let (closing, closed) = mpsc::channel();
+        let (calls, queue) = mpsc::sync_channel::<Call<C>>(WAITING);
+        let (closing, closed) = mpsc::sync_channel(0);
         let client = Arc::new(client);
         let own = Arc::clone(&client);
         thread::Builder::new().name("quipu-kafka".to_owned()).spawn(move || {
@@ -55,46 +57,39 @@ impl<C: Send + Sync + 'static> Bounded<C> {
                 call(&own);
             }
             drop(own);
-            drop::<Sender<()>>(closing);
+            drop::<SyncSender<()>>(closing);
         })?;
-        Ok(Self { client, calls, closed: Mutex::new(closed), is_stuck: AtomicBool::new(false) })
+        Ok(Self { client, calls, closed: Mutex::new(closed), stuck: OnceLock::new() })
     }
 
     /// Makes a call that can wait. `name` is for the error.
     ///
     /// # Errors
-    /// [`CallError::Kafka`] with the client's error; [`CallError::Stuck`] if the call has not returned after `bound`.
+    /// [`CallError::Kafka`] with the client's error; [`CallError::Stuck`] if the call has not returned after `bound`,
+    /// or an earlier one did not.
     pub fn call<T: Send + 'static>(
         &self,
         name: &'static str,
         bound: Duration,
         call: impl FnOnce(&C) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, CallError> {
-        let stuck = CallError::Stuck { call: name, bound };
-        if self.is_stuck() {
-            return Err(stuck);
-        }
+        self.check()?;
         let (sender, result) = mpsc::sync_channel(1);
         // The receiver is gone if the caller no longer waits.
-        let sent = self.calls.send(Box::new(move |client| drop(sender.send(call(client)))));
-        match sent.ok().and_then(|()| result.recv_timeout(bound).ok()) {
-            Some(result) => Ok(result?),
-            None => {
-                self.is_stuck.store(true, Ordering::Relaxed);
-                tracing::error!(
-                    call = name,
-                    ?bound,
-                    "the kafka client did not return from a call; giving the client up"
-                );
-                Err(stuck)
-            }
+        let sent = self.calls.try_send(Box::new(move |client| drop(sender.send(call(client)))));
+        if let Some(result) = sent.ok().and_then(|()| result.recv_timeout(bound).ok()) {
+            return Ok(result?);
         }
+        tracing::error!(call = name, ?bound, "the kafka client did not return from a call; giving the client up");
+        Err(self.stuck.get_or_init(|| CallError::Stuck { call: name, bound }).clone())
     }
 
-    /// Whether a call did not return within its bound.
-    #[must_use]
-    pub fn is_stuck(&self) -> bool {
-        self.is_stuck.load(Ordering::Relaxed)
+    /// Whether the client can be used.
+    ///
+    /// # Errors
+    /// [`CallError::Stuck`] with the call that did not return within its bound.
+    pub fn check(&self) -> Result<(), CallError> {
+        self.stuck.get().map_or(Ok(()), |stuck| Err(stuck.clone()))
     }
 
     /// Drops the client and waits until that is done, for at most `bound`. Returns whether it is done.
@@ -128,7 +123,7 @@ mod tests {
     /// A client whose drop waits until it may.
     struct Client {
         may_drop: Mutex<Receiver<()>>,
-        dropped: Sender<()>,
+        dropped: SyncSender<()>,
     }
 
     impl Drop for Client {
@@ -138,8 +133,8 @@ mod tests {
         }
     }
 
-    fn client() -> (Bounded<Client>, Sender<()>, Receiver<()>) {
-        let ((may_drop, waits), (dropped, is_dropped)) = (mpsc::channel(), mpsc::channel());
+    fn client() -> (Bounded<Client>, SyncSender<()>, Receiver<()>) {
+        let ((may_drop, waits), (dropped, is_dropped)) = (mpsc::sync_channel(1), mpsc::sync_channel(1));
         let client = Client { may_drop: Mutex::new(waits), dropped };
         (Bounded::new(client).unwrap(), may_drop, is_dropped)
     }
@@ -157,12 +152,13 @@ mod tests {
     #[test]
     fn a_call_that_hangs_ends_at_its_bound_and_the_client_is_not_used_again() {
         let (client, may_drop, dropped) = client();
-        let (resume, hangs) = mpsc::channel::<()>();
+        let (resume, hangs) = mpsc::sync_channel::<()>(1);
         let began = Instant::now();
         let error = client.call("commit_transaction", SHORT, move |_| Ok(hangs.recv().is_ok())).unwrap_err();
         assert!(error.to_string().contains("commit_transaction within 50ms"), "{error}");
-        assert!(client.is_stuck());
-        assert!(matches!(client.call("next", LONG, |_| Ok(())), Err(CallError::Stuck { call: "next", .. })));
+        assert!(client.check().is_err());
+        let next = client.call("next", LONG, |_| Ok(())).unwrap_err();
+        assert!(next.to_string().contains("commit_transaction"), "{next}");
         drop(client);
         assert!(began.elapsed() < LONG, "neither the call nor the drop waited for the client");
         assert!(dropped.try_recv().is_err(), "the call still uses it");

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quipu_aggregator::Config;
-use quipu_kafka::{Logged, client_config};
+use quipu_kafka::{Bounded, Logged, client_config};
 use quipu_record::{Aggregate, Key, Record, Series, decode};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -20,6 +20,8 @@ use crate::kafka::{Ends, Kafka, Progress};
 use crate::verify::read_changelog;
 
 const POLL: Duration = Duration::from_millis(100);
+/// Longer than a record waits for its delivery.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What to take out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,11 +246,14 @@ fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
     client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
     let producer: BaseProducer<Deliveries> =
         client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+    let producer = Bounded::new(producer).map_err(Error::Thread)?;
     let refused = |key: &[u8], source| Err(Error::Tombstone { key: String::from_utf8_lossy(key).into_owned(), source });
+    let deadline = Instant::now() + FLUSH_TIMEOUT;
     for key in keys {
         let mut record = BaseRecord::<[u8], [u8]>::to(&config.topics.metrics).key(key);
         while let Err((error, again)) = producer.send(record) {
-            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+            let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+            if !is_full || Instant::now() > deadline {
                 return refused(key, error);
             }
             producer.poll(POLL);
@@ -256,7 +261,7 @@ fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
         }
     }
     // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
-    let flushed = producer.flush(Duration::from_secs(60));
+    let flushed = producer.flush(FLUSH_TIMEOUT);
     let mut delivered = producer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((key, error)) = delivered.refused.take() {
         return refused(&key, error);

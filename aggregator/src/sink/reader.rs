@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use quipu_record::Aggregate;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
-use quipu_kafka::{Bounded, client_config, log, report};
+use quipu_kafka::{Bounded, CallError, client_config, log, report};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -120,6 +120,14 @@ impl Reader {
         }
     }
 
+    /// Whether the consumer can be used.
+    ///
+    /// # Errors
+    /// A call of it did not return.
+    pub(crate) fn check(&self) -> Result<(), CallError> {
+        self.consumer.check()
+    }
+
     /// Whether partitions were taken from this process since the last call: what was read before is another's now. What
     /// [`read`](Self::read) returned last was read after it.
     pub(crate) fn take_revoked(&mut self) -> bool {
@@ -182,7 +190,7 @@ impl Reader {
 
     /// What is read next.
     fn position(&self, partition: i32) -> Option<i64> {
-        let positions = self.consumer.position().ok()?;
+        let positions = self.consumer.call("position", BOUND, Consumer::position).ok()?;
         match positions.find_partition(&self.topic, partition)?.offset() {
             Offset::Offset(next) => Some(next),
             _ => None,
@@ -198,8 +206,10 @@ impl Reader {
 
     /// A partition stays paused when it is taken away and given back, so it is told after each assignment what it is.
     fn apply_pause(&self) {
-        let applied = self.consumer.assignment().and_then(|assigned| {
-            if self.is_paused { self.consumer.pause(&assigned) } else { self.consumer.resume(&assigned) }
+        let is_paused = self.is_paused;
+        let applied = self.consumer.call("pause", BOUND, move |consumer| {
+            let assigned = consumer.assignment()?;
+            if is_paused { consumer.pause(&assigned) } else { consumer.resume(&assigned) }
         });
         if let Err(error) = applied {
             warn!(%error, "can't pause or resume reading, and tries again");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{debug, error, info, warn};
 
 use crate::config::MAX_BATCH;
+use crate::error::Error;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 
@@ -53,14 +54,19 @@ impl Runner {
 
     /// Runs until it is told to stop, or nobody reads the target any more. What is not committed then is written again
     /// at the next start.
-    pub(crate) fn run(mut self) {
+    ///
+    /// # Errors
+    /// A call of the consumer did not return.
+    pub(crate) fn run(mut self) -> Result<(), Error> {
         info!(sink = self.name, "sink started");
         while !self.shared.stopping() {
+            self.reader.check()?;
             if let Err(unwritten) = self.step() {
                 match unwritten {
                     Unwritten::Closed => {
                         info!(sink = self.name, "nobody reads the output any more; the sink ends");
-                        return self.reader.close();
+                        self.reader.close();
+                        return Ok(());
                     }
                     Unwritten::Failed(failure) => self.failed(&failure),
                 }
@@ -68,6 +74,7 @@ impl Runner {
         }
         info!(sink = self.name, "sink stopped");
         self.reader.close();
+        Ok(())
     }
 
     /// Reads, writes and commits once.
