@@ -1,4 +1,4 @@
-# The binary with everything: RocksDB, TLS, all sinks. The first stage has what it takes to build them.
+# The binary with all features: RocksDB, TLS, all sinks. The first stage builds it.
 FROM rust:1.90-slim-bookworm AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ libclang-dev make perl \
@@ -6,13 +6,13 @@ RUN apt-get update \
 WORKDIR /build
 COPY . .
 ARG QUIPU_COMMIT=
-# Two thirds of the binary are the lines of backtraces; functions keep their names.
+# Two thirds of the binary are debug information. Backtraces keep the names of functions without it.
 ENV CARGO_PROFILE_RELEASE_STRIP=debuginfo
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin quipu && cp target/release/quipu /quipu
 
 FROM debian:bookworm-slim
-# The certificates of CAs are for sinks that speak TLS.
+# The CA certificates are for sinks that use TLS.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 \
  && rm -rf /var/lib/apt/lists/* \
