@@ -28,6 +28,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quipu_record::Selector;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Problem};
@@ -35,7 +36,6 @@ pub use properties::Properties;
 pub(crate) use sink::MAX_BATCH;
 pub use sink::{Sink, SinkType};
 
-use crate::selector::Selector;
 use keys::Keys;
 use layers::{Layers, Setting};
 use properties::Secrets;

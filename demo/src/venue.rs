@@ -5,9 +5,10 @@ mod own_topics;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use quipu_aggregator::Config;
 use quipu_aggregator::config::{Audit, StoreKind};
-use quipu_aggregator::{Config, Selector};
 use quipu_broker::EmbeddedBroker;
+use quipu_record::Selector;
 use quipu_tui::SourceOptions;
 use rdkafka::ClientConfig;
 use uuid::Uuid;

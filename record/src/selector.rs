@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use quipu_record::{ParseSeriesError, Series, SeriesRef};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{ParseSeriesError, Series, SeriesRef};
 
 /// Which series are meant: those of a name that have certain labels.
 ///
@@ -14,7 +15,8 @@ pub struct Selector(Series);
 
 impl Selector {
     /// The name of the series that are meant.
-    pub(crate) fn name(&self) -> &str {
+    #[must_use]
+    pub fn name(&self) -> &str {
         self.0.name()
     }
 
