@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use quipu_aggregator::Config;
+use quipu_config::Config;
 
 use crate::config_options::load;
 use crate::output;

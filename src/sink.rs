@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use quipu_aggregator::Config;
-use quipu_aggregator::config::Sink;
+use quipu_config::{Config, Sink};
 use tokio::runtime::Builder;
 
 use crate::config_options::{ConfigOptions, flag};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use quipu_tui::{SourceOptions, TopOptions};
 
 use crate::config_options::ConfigOptions;

@@ -1,7 +1,7 @@
+use quipu_config::Audit;
 use quipu_record::{Aggregate, AggregateType, Series, SeriesRef};
 
 use crate::change::Change;
-use crate::config::Audit;
 use crate::group::{AbelianGroup, Contribution};
 use crate::reduce::{GroupId, Reduce};
 

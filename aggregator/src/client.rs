@@ -1,13 +1,12 @@
 //! What all clients of Kafka have in common here.
 
+use quipu_config::Config;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, info, warn};
-
-use crate::config::Config;
 
 /// A client's configuration, with the brokers and what the user passed through.
 pub(crate) fn client_config(config: &Config) -> ClientConfig {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_config::{Config, ProcessingGuarantee, Topics};
 use quipu_record::StateRowError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
-use crate::config::{Config, ProcessingGuarantee, Topics};
 use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
 use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};

@@ -6,7 +6,6 @@
 mod audit;
 mod change;
 mod client;
-pub mod config;
 mod dead_letter;
 pub mod engine;
 mod error;
@@ -36,11 +35,9 @@ mod topology;
 
 pub use audit::Balance;
 pub use change::Change;
-pub use config::Config;
 pub use error::Error;
 pub use group::{AbelianGroup, Contribution};
 pub use presence::Events;
 pub use reduce::{GroupId, Reduce, Reduced};
 pub use run::{run, run_sinks};
-pub use sink::Template;
 pub use topology::{Outcome, Settings, SourceRecord, Topology};

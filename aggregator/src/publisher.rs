@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use quipu_config::{Config, ProcessingGuarantee};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -13,7 +14,6 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use rdkafka::{Message as _, TopicPartitionList};
 
 use crate::client::{client_config, log, report, set_default};
-use crate::config::{Config, ProcessingGuarantee};
 use crate::engine::Output;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_config::Config;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tracing::{info, warn};
 
 use crate::client::{Logged, client_config};
-use crate::config::Config;
 use crate::engine::{Failure, RowSink};
 use crate::error::Error;
 use crate::shared::Shared;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use quipu_config::Config;
 use quipu_reporter::{KafkaRecorder, KafkaReporter};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::Instruments;

@@ -31,14 +31,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusRecorder;
+use quipu_config::{Config, Sink, SinkType};
 use quipu_reporter::KafkaRecorder;
 use tracing::warn;
 
 pub(crate) use clean::push_cleaned;
-pub use graphite_line::Template;
 pub(crate) use status::{Snapshot, Status};
 
-use crate::config::{Config, Sink, SinkType};
 use crate::error::Error;
 use crate::shared::Shared;
 use graphite::Graphite;

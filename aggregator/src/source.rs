@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use quipu_config::Config;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
@@ -14,7 +15,6 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 use tracing::warn;
 
 use crate::client::{client_config, log, report, set_default};
-use crate::config::Config;
 use crate::publisher::Publisher;
 
 const PARTITION: i32 = 0;

@@ -4,10 +4,10 @@ mod memory;
 #[cfg(feature = "rocksdb")]
 mod rocksdb;
 
-use crate::config::{Config, StoreKind};
+use quipu_config::{Config, StoreKind};
+
 use crate::engine::{Checkpoint, Output, Store};
 use crate::error::Error;
-
 use memory::MemoryStore;
 
 /// The store that the configuration names.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use quipu_config::Config;
 use quipu_record::BadRecord;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tracing::{debug, info, warn};
 
-use crate::config::Config;
 use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
 use crate::http::{Questions, View};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use quipu_config::{Config, ProcessingGuarantee};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 
 use crate::client::{Logged, client_config};
-use crate::config::{Config, ProcessingGuarantee};
 use crate::error::Error;
 
 const DAY_MS: &str = "86400000";

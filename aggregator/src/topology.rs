@@ -1,3 +1,4 @@
+use quipu_config::Audit;
 use quipu_record::{
     Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, Series, StateRow, StateRowError, StateRowHeader,
     StateRowKind, decode,
@@ -5,7 +6,6 @@ use quipu_record::{
 
 use crate::audit::Audits;
 use crate::change::Change;
-use crate::config::Audit;
 use crate::group::Contribution;
 use crate::group_by::group_by;
 use crate::presence::{Events, Gone, Presence};

@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, Result, anyhow};
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 

@@ -5,9 +5,8 @@ mod own_topics;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use quipu_aggregator::Config;
-use quipu_aggregator::config::{Audit, StoreKind};
 use quipu_broker::EmbeddedBroker;
+use quipu_config::{Audit, Config, StoreKind};
 use quipu_record::Selector;
 use quipu_tui::SourceOptions;
 use rdkafka::ClientConfig;

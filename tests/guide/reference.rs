@@ -58,7 +58,7 @@ fn every_key_is_in_the_chapter_on_configuration_with_its_default() {
         }
     }
     // The example does not have all keys of all kinds of sinks.
-    for field in fields(&read("aggregator/src/config/sink.rs"), "Sink") {
+    for field in fields(&read("config/src/sink.rs"), "Sink") {
         in_code.insert(format!("sink.{}", if field == "kind" { "type" } else { &field }), None);
     }
     assert_eq!(in_guide.keys().collect::<Vec<_>>(), in_code.keys().collect::<Vec<_>>());
@@ -111,7 +111,7 @@ fn the_topics_settings_are_those_that_the_aggregator_creates_them_with() {
 #[test]
 fn every_message_that_troubleshooting_quotes_is_in_the_code() {
     let mut literals = Vec::new();
-    for folder in ["aggregator/src", "reporter/src", "src"] {
+    for folder in ["aggregator/src", "config/src", "reporter/src", "src"] {
         for (_, text) in sources(folder) {
             literals.extend(text.lines().map(str::to_owned));
         }

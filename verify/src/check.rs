@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quipu_aggregator::Config;
-use quipu_aggregator::config::Limits;
+use quipu_config::{Config, Limits};
 use quipu_record::{Aggregate, Series};
 
 use crate::audit::{self, Audits, is_derived};

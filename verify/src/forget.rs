@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use quipu_record::{Aggregate, Key, Record, Series, decode};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};

@@ -1,4 +1,4 @@
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use rdkafka::Message as _;
 
 use crate::check::{Check, Said};

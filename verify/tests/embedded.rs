@@ -7,8 +7,8 @@ mod running;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use quipu_aggregator::Config;
 use quipu_broker::EmbeddedBroker;
+use quipu_config::Config;
 use quipu_record::{Aggregate, AggregateType};
 use quipu_verify::{Error, Forgetting, Liveness, Problem, Report, Target, verify};
 

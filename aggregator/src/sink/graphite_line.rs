@@ -5,10 +5,9 @@
 //! (`name;label=value`); then dots and colons are kept. Names that the servers would cut or refuse for their length end
 //! in a fingerprint instead.
 
-use std::fmt;
 use std::io::Write as _;
-use std::str::FromStr;
 
+use quipu_config::{Node, Template};
 use quipu_record::{Aggregate, Label, Series};
 
 use super::clean::{fingerprint, push_cleaned};
@@ -20,62 +19,6 @@ const LABELS_BYTES: usize = 2000;
 /// Names that a tag can't have: Graphite's for the metric's name, and ours for the fingerprint.
 const TAKEN: [&str; 2] = ["name", FINGERPRINT_TAG];
 const FINGERPRINT_TAG: &str = "quipu_series";
-
-/// How series are named: `quipu.{name}.{labels}`.
-///
-/// `{name}` and `{labels}` are nodes, each there once; the labels become two nodes each, name and value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Node>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Text(String),
-    Name,
-    Labels,
-}
-
-impl Default for Template {
-    fn default() -> Self {
-        Self(vec![Node::Text("quipu".to_owned()), Node::Name, Node::Labels])
-    }
-}
-
-impl FromStr for Template {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let node = |node: &str| match node {
-            "{name}" => Some(Node::Name),
-            "{labels}" => Some(Node::Labels),
-            text => (!text.is_empty() && text.bytes().all(is_of_node)).then(|| Node::Text(text.to_owned())),
-        };
-        let nodes: Option<Vec<_>> = text.split('.').map(node).collect();
-        let nodes = nodes.filter(|nodes| {
-            let count = |wanted: &Node| nodes.iter().filter(|node| *node == wanted).count();
-            count(&Node::Name) == 1 && count(&Node::Labels) == 1
-        });
-        nodes.map(Self).ok_or(
-            "must be nodes of A-Z a-z 0-9 _ - between dots, two of them {name} and {labels}, such as \
-             \"quipu.{name}.{labels}\"",
-        )
-    }
-}
-
-impl fmt::Display for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, node) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str(".")?;
-            }
-            f.write_str(match node {
-                Node::Text(text) => text,
-                Node::Name => "{name}",
-                Node::Labels => "{labels}",
-            })?;
-        }
-        Ok(())
-    }
-}
 
 /// Appends a line; says whether a name or a value had to be cleaned.
 pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate, template: &Template, tags: bool) -> bool {
@@ -89,7 +32,7 @@ pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate, template: &Tem
 fn push_path(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool {
     let start = out.len();
     let mut cleaned = false;
-    for node in &template.0 {
+    for node in template.nodes() {
         match node {
             Node::Text(text) => push_separated(out, start, text.as_bytes()),
             Node::Name => cleaned |= push_node(out, start, series.name()),
@@ -113,7 +56,7 @@ fn push_path(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool {
 fn push_tagged(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool {
     let start = out.len();
     let mut cleaned = false;
-    for node in &template.0 {
+    for node in template.nodes() {
         match node {
             Node::Text(text) => push_separated(out, start, text.as_bytes()),
             Node::Name => {
@@ -186,7 +129,7 @@ fn fingerprint_of(labels: &[Label<'_>]) -> u64 {
 }
 
 fn is_of_node(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+    Node::may_contain(byte)
 }
 
 fn is_of_tag(byte: u8) -> bool {
@@ -262,15 +205,6 @@ mod tests {
         let many = Series::new("a", (0..64).map(|at| (format!("k{at}"), "v".repeat(99)))).expect("a series");
         assert_eq!(line(&many, "{name}.{labels}", false).0.len(), "a._h".len() + 16);
         assert_eq!(line(&many, "{name}.{labels}", true).0.len(), "a;quipu_series=".len() + 16);
-    }
-
-    #[test]
-    fn a_template_keeps_series_apart_or_is_refused() {
-        for wrong in
-            ["", "{name}", "{name}{labels}", "a.{name}.{name}.{labels}", "a..{name}.{labels}", "a b.{name}.{labels}"]
-        {
-            assert!(wrong.parse::<Template>().is_err(), "{wrong}");
-        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use quipu_config::Config;
 use quipu_record::Aggregate;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,7 +14,6 @@ use rdkafka::{Message as _, Offset, Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
 use crate::client::{client_config, log, report};
-use crate::config::Config;
 use crate::shared::Shared;
 
 use super::batch::Batch;

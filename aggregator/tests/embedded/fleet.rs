@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use quipu_aggregator::Config;
-use quipu_aggregator::config::{Audit, StoreKind};
 use quipu_broker::EmbeddedBroker;
+use quipu_config::{Audit, Config, StoreKind};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 

@@ -6,8 +6,8 @@ mod running;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::Config;
 use quipu_broker::EmbeddedBroker;
+use quipu_config::Config;
 use quipu_record::Aggregate;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};

@@ -1,6 +1,7 @@
 use std::thread::JoinHandle;
 
-use quipu_aggregator::{Config, Error, run};
+use quipu_aggregator::{Error, run};
+use quipu_config::Config;
 use tokio::sync::oneshot;
 
 /// An aggregator on a thread of its own.

@@ -1,5 +1,5 @@
-use quipu_aggregator::config::Audit;
-use quipu_aggregator::{Config, Settings, SourceRecord, Topology};
+use quipu_aggregator::{Settings, SourceRecord, Topology};
+use quipu_config::{Audit, Config};
 use quipu_record::{Aggregate, AggregateType};
 
 use crate::check::{Check, Said};

@@ -3,7 +3,7 @@
 use strsim::normalized_damerau_levenshtein;
 use toml::Value;
 
-use super::Config;
+use crate::config::Config;
 
 /// The paths of all keys, in the order of the alphabet.
 pub(super) struct Keys(Vec<Key>);

@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::error::Problem;
-use super::keys::{Keys, suggestion};
-use super::layers::Setting;
+use crate::error::Problem;
+use crate::keys::{Keys, suggestion};
+use crate::layers::Setting;
 
 const PREFIX: &str = "QUIPU_";
 

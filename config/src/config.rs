@@ -1,45 +1,15 @@
-//! The configuration: a TOML file, the environment and flags, each over the one before it.
-//!
-//! [`Config`] is the only list of the keys; what is not in it is refused, with the name of the nearest key. To add a
-//! key, add a field with its default here and its text to `quipu.example.toml` (a test holds the two equal). A key of
-//! no value is written as a word (`listen = "off"`), not left out, so that every key has a default that can be shown
-//! and a variable that can set it.
-//!
-//! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` is `kafka.brokers`,
-//! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
-//! (`[[audit]]`, `[[sink]]`) are for the file only.
-
-mod document;
-mod duration;
-mod environment;
-mod error;
-mod keys;
-mod layers;
-mod listen;
-mod off;
-mod properties;
-mod sink;
-mod validate;
-mod validate_sink;
-
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use quipu_record::Selector;
 use serde::{Deserialize, Serialize};
 
-pub use error::{ConfigError, Problem};
-pub use properties::Properties;
-pub(crate) use sink::MAX_BATCH;
-pub use sink::{Sink, SinkType};
-
-use keys::Keys;
-use layers::{Layers, Setting};
-use properties::Secrets;
-use sink::Secret;
+use crate::properties::{Properties, Secrets};
+use crate::secret::Secret;
+use crate::sink::Sink;
+use crate::text::{duration, listen, off};
 
 /// Everything that can be set, with what holds when it is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,7 +100,7 @@ pub struct Kafka {
     pub secret_files: BTreeMap<String, PathBuf>,
     /// What stood in the secret files when the configuration was loaded.
     #[serde(skip)]
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
 }
 
 /// Which topics to use.
@@ -175,7 +145,7 @@ pub struct Http {
     pub token_file: Option<PathBuf>,
     /// What stood in the file when the configuration was loaded.
     #[serde(skip)]
-    token: Secret,
+    pub(crate) token: Secret,
 }
 
 /// A pair of aggregates, what was sent and what was processed, and a name for their difference.
@@ -190,69 +160,9 @@ pub struct Audit {
     pub processed: Selector,
 }
 
-/// A value that was given on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flag {
-    /// The flag as the user typed it, for errors, such as `--brokers`.
-    pub name: String,
-    /// The path of the key that it sets, such as `kafka.brokers`.
-    pub key: String,
-    /// The value.
-    pub value: String,
-}
-
 impl Config {
     /// The defaults as a commented file.
     pub const EXAMPLE: &str = include_str!("../../quipu.example.toml");
-
-    /// Loads the defaults, over them `file`, over it the variables `QUIPU_…` of `environment`, over them `flags`, and
-    /// reads the secret files.
-    ///
-    /// # Errors
-    /// [`ConfigError::Read`] if `file` can't be read, else [`ConfigError::Invalid`] with everything that is wrong.
-    pub fn load<N: Into<OsString>, V: Into<OsString>>(
-        file: Option<&Path>,
-        environment: impl IntoIterator<Item = (N, V)>,
-        flags: impl IntoIterator<Item = Flag>,
-    ) -> Result<Self, ConfigError> {
-        let text = match file {
-            Some(path) => {
-                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?
-            }
-            None => String::new(),
-        };
-        Self::merge(file, &text, environment, flags)
-    }
-
-    fn merge<N: Into<OsString>, V: Into<OsString>>(
-        file: Option<&Path>,
-        text: &str,
-        environment: impl IntoIterator<Item = (N, V)>,
-        flags: impl IntoIterator<Item = Flag>,
-    ) -> Result<Self, ConfigError> {
-        let keys = Keys::of_defaults();
-        let mut problems = Vec::new();
-        let environment: Vec<(OsString, OsString)> =
-            environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let mut settings = environment::settings(environment.iter().cloned(), &keys, &mut problems);
-        settings.extend(flags.into_iter().filter_map(|flag| {
-            Setting::new(&keys, &flag.key, flag.value, flag.name).map_err(|problem| problems.push(problem)).ok()
-        }));
-        let mut layers = Layers::new(file, text, &settings, &keys, &mut problems);
-        let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
-            config.read_secrets(&environment, &layers, &mut problems);
-            config.validate(&layers, &mut problems);
-            config.sinks.iter_mut().for_each(Sink::set_defaults);
-            config
-        });
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => {
-                problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-                Err(ConfigError::Invalid(problems))
-            }
-        }
-    }
 
     /// The properties of librdkafka that every client of the aggregator has: brokers, client ID, what was passed
     /// through, and the secrets.
@@ -270,31 +180,6 @@ impl Config {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
-
-    fn read_secrets(&mut self, environment: &[(OsString, OsString)], layers: &Layers<'_>, problems: &mut Vec<Problem>) {
-        for (property, path) in &self.kafka.secret_files {
-            match secret_file(path) {
-                Ok(secret) => self.kafka.secrets.0.insert(property, secret),
-                Err(why) => problems.push(layers.problem(&["kafka", "secret_files", property], why)),
-            }
-        }
-        for (index, sink) in self.sinks.iter_mut().enumerate() {
-            match validate_sink::secret(sink, environment) {
-                Ok(secret) => sink.secret = Secret(secret),
-                Err((key, why)) => problems.push(layers.problem(&["sink", &index.to_string(), key], why)),
-            }
-        }
-        if let Some(path) = &self.http.token_file {
-            match secret_file(path) {
-                Ok(token) if token.is_empty() || token.contains(|c: char| !c.is_ascii_graphic()) => {
-                    let why = "the file must hold one line of visible ASCII characters";
-                    problems.push(layers.problem(&["http", "token_file"], why));
-                }
-                Ok(token) => self.http.token = Secret(Some(token)),
-                Err(why) => problems.push(layers.problem(&["http", "token_file"], why)),
-            }
-        }
-    }
 }
 
 impl Http {
@@ -303,18 +188,6 @@ impl Http {
     pub fn token(&self) -> Option<&str> {
         self.token.0.as_deref()
     }
-}
-
-/// What a secret file holds, without one newline at its end.
-fn secret_file(path: &Path) -> Result<String, String> {
-    let mut text = std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    Ok(text)
 }
 
 impl Default for Config {
@@ -379,6 +252,3 @@ impl Default for Http {
         Self { listen, token_file: None, token: Secret::default() }
     }
 }
-
-#[cfg(test)]
-mod tests;

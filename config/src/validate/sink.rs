@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::sink::{MAX_BATCH, Sink, SinkType};
+use crate::secret::secret_file;
+use crate::sink::{MAX_BATCH, Sink, SinkType};
 
 /// Kafka's limit for the name of a group is far beyond; a longer name would fill a line of the log.
 const NAME_BYTES: usize = 100;
@@ -101,7 +102,7 @@ fn wrong_influxdb(sink: &Sink, wrong: &mut Vec<(&'static str, String)>) {
 ///
 /// # Errors
 /// The key, and what to do.
-pub(super) fn secret(
+pub(crate) fn secret(
     sink: &Sink,
     environment: &[(OsString, OsString)],
 ) -> Result<Option<String>, (&'static str, String)> {
@@ -110,7 +111,7 @@ pub(super) fn secret(
         (Some(_), Some(_)) => {
             return Err(("secret_file", "is set beside secret_variable; remove one of the two".to_owned()));
         }
-        (Some(path), None) => ("secret_file", super::secret_file(path).map_err(|why| ("secret_file", why))?),
+        (Some(path), None) => ("secret_file", secret_file(path).map_err(|why| ("secret_file", why))?),
         (None, Some(variable)) => {
             let value = environment.iter().find(|(name, _)| name == variable.as_str()).map(|(_, value)| value);
             let value = value.and_then(|value| value.to_str()).filter(|value| !value.is_empty());

@@ -1,8 +1,7 @@
 use std::path::Path;
 
 use super::{NO_VARIABLES, flag, load, wrong, wrong_variable};
-use crate::Config;
-use crate::config::ConfigError;
+use crate::{Config, ConfigError};
 
 #[test]
 fn everything_wrong_in_a_file_is_told_with_its_line() {

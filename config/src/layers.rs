@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use super::document::{flatten, get_mut, remove, set};
-use super::error::Problem;
-use super::keys::{Keys, Target, suggestion};
+use crate::document::{flatten, get_mut, remove, set};
+use crate::error::Problem;
+use crate::keys::{Keys, Target, suggestion};
 
 /// A key's value from outside the file.
 pub(super) struct Setting {

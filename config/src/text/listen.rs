@@ -9,14 +9,14 @@ const OFF: &str = "off";
 
 // The signature is the one that serde's `with` calls.
 #[allow(clippy::ref_option)]
-pub(super) fn serialize<S: Serializer>(listen: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(listen: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
     match listen {
         Some(address) => serializer.collect_str(address),
         None => serializer.serialize_str(OFF),
     }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text == OFF {
         return Ok(None);

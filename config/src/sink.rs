@@ -1,14 +1,14 @@
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::duration;
-use crate::sink::Template;
+use crate::secret::Secret;
+use crate::template::Template;
+use crate::text::duration;
 
 /// The most lines in a request: so many aggregates are read, written and committed together.
-pub(crate) const MAX_BATCH: usize = 5000;
+pub const MAX_BATCH: usize = 5000;
 const DEFAULT_SETTLE: Duration = Duration::from_secs(5);
 
 /// Where totals are written to: a consumer of the aggregates' topic with a position of its own.
@@ -82,16 +82,6 @@ pub enum SinkType {
     Graphite,
     /// A line of JSON for each aggregate on standard output.
     Stdout,
-}
-
-/// A token or a password, which is never shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Secret(pub(super) Option<String>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "***" } else { "none" })
-    }
 }
 
 impl Sink {

@@ -1,17 +1,20 @@
 //! What is wrong with values that have the right type.
 
+mod sink;
+
 use std::time::Duration;
 
 use quipu_record::limits;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use super::Config;
-use super::duration;
-use super::error::Problem;
-use super::layers::Layers;
-use super::properties::is_secret;
-use super::validate_sink;
+pub(crate) use sink::secret as sink_secret;
+
+use crate::config::Config;
+use crate::error::Problem;
+use crate::layers::Layers;
+use crate::properties::is_secret;
+use crate::text::duration;
 
 /// Longer, a crash would repeat so much work that nobody can want it.
 const LONGEST_COMMIT_INTERVAL: Duration = Duration::from_secs(300);
@@ -180,7 +183,7 @@ impl Config {
     fn validate_sinks(&self, findings: &mut Findings<'_>) {
         for (index, sink) in self.sinks.iter().enumerate() {
             let number = index.to_string();
-            for (key, message) in validate_sink::wrong(sink) {
+            for (key, message) in sink::wrong(sink) {
                 findings.add(&["sink", &number, key], message);
             }
             findings.add_if(

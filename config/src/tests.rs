@@ -3,11 +3,12 @@ mod properties;
 mod secrets;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
-use super::*;
+use crate::{Config, ConfigError, Flag};
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
 
