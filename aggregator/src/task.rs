@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quipu_config::Config;
 use quipu_record::BadRecord;
+use quipu_topology::{Audit, Settings, SourceRecord};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tracing::{debug, info, warn};
@@ -18,7 +19,6 @@ use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
 use crate::source::{Interruption, Rebalance, Source};
 use crate::store::AnyStore;
-use crate::topology::{Settings, SourceRecord};
 
 /// The most records that are applied before something else is done.
 const RECORDS: usize = 1000;
@@ -58,12 +58,14 @@ impl Task {
         let source = Arc::new(Source::new(&config).map_err(Error::Client)?);
         let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
         let store = AnyStore::new(&config)?;
+        let audits = config.audits.iter().cloned();
+        let audits = audits.map(|quipu_config::Audit { name, sent, processed }| Audit { name, sent, processed });
         let settings = Settings {
             instance_timeout_ms: millis(config.instance_timeout),
             refresh_interval_ms: millis(config.refresh_interval),
             max_rows: config.limits.max_rows,
             max_series: config.limits.max_series,
-            audits: config.audits.clone(),
+            audits: audits.collect(),
         };
         Ok(Self {
             engine: Engine::new(log, store, settings, &config.topics.metrics),

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use quipu_aggregator::SourceRecord;
 use quipu_aggregator::engine::{Checkpoint, Output, Store as _};
 use quipu_aggregator::store::AnyStore;
 use quipu_bench::{is_whole, plain, topology};
 use quipu_config::Config;
+use quipu_topology::SourceRecord;
 use tempfile::TempDir;
 
 const NOW: i64 = 1_718_900_000_000;

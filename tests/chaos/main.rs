@@ -7,7 +7,7 @@
 //! ```
 
 mod fleet;
-#[path = "../../aggregator/tests/oracle/fold.rs"]
+#[path = "../../topology/tests/oracle/fold.rs"]
 #[expect(dead_code, reason = "nobody writes tombstones here")]
 mod fold;
 mod program;

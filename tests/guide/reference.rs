@@ -7,7 +7,7 @@ use crate::book::{chapter, code, read, sources};
 #[test]
 fn every_metric_is_in_the_chapter_on_metrics() {
     let mut in_code = BTreeSet::new();
-    for (_, text) in sources("aggregator/src") {
+    for (_, text) in sources("aggregator/src").into_iter().chain(sources("topology/src")) {
         for part in text.split("\"quipu_").skip(1) {
             let name = part.split('"').next().unwrap();
             if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && name != "kafka_brokers" && name != "audit_" {

@@ -10,7 +10,7 @@
 //! ```
 
 mod disk;
-#[path = "../oracle/fold.rs"]
+#[path = "../../../topology/tests/oracle/fold.rs"]
 mod fold;
 mod kafka;
 mod random;

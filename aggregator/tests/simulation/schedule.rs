@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, State};
-use quipu_aggregator::{Settings, SourceRecord};
+use quipu_topology::{Settings, SourceRecord};
 
 use crate::disk::{Disk, SimStore};
 use crate::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};

@@ -1,16 +1,28 @@
-use quipu_config::Audit;
-use quipu_record::{Aggregate, AggregateType, Series, SeriesRef};
+//! Pairs of totals that are compared: what was sent and what was processed.
+
+use quipu_record::{Aggregate, AggregateType, Selector, Series, SeriesRef};
 
 use crate::change::Change;
 use crate::group::{AbelianGroup, Contribution};
 use crate::reduce::{GroupId, Reduce};
 
 /// The series that are derived of each audit, labelled `audit`: the total of what was sent,
-pub(crate) const SENT: &str = "quipu_audit_sent";
+pub const SENT: &str = "quipu_audit_sent";
 /// the total of what was processed,
-pub(crate) const PROCESSED: &str = "quipu_audit_processed";
+pub const PROCESSED: &str = "quipu_audit_processed";
 /// and processed less sent.
-pub(crate) const DELTA: &str = "quipu_audit_delta";
+pub const DELTA: &str = "quipu_audit_delta";
+
+/// A pair of totals, what was sent and what was processed, and a name for their difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The label `audit` of the series that are derived from the pair.
+    pub name: String,
+    /// The series that count what was sent.
+    pub sent: Selector,
+    /// The series that count what was processed.
+    pub processed: Selector,
+}
 
 /// What was sent and what was processed: the two sides of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

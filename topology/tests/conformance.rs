@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quipu_aggregator::{AbelianGroup, Change, GroupId, Reduce};
+use quipu_topology::{AbelianGroup, Change, GroupId, Reduce};
 
 /// Their test's group: `add` is union, `sub` is difference.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,22 +26,32 @@ pub(crate) type Counter = (GroupId, u64);
 
 /// What is known of a row beside its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RowMeta {
-    pub(crate) kind: RowKind,
+pub struct RowMeta {
+    /// Whose row it is.
+    pub kind: RowKind,
     /// Whether the run contributes to `instances`: it neither left nor fell silent.
-    pub(crate) live: bool,
+    pub live: bool,
     /// Event time of its newest record, in ms since 1970.
-    pub(crate) last_seen: i64,
+    pub last_seen: i64,
     /// The source offset that the row reflects.
-    pub(crate) offset: i64,
+    pub offset: i64,
 }
 
+/// Whose row it is, and what is known of it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RowKind {
+pub enum RowKind {
     /// (A part of) a run.
-    Run { seq: u64 },
-    /// A plain counter: what was counted before its restarts, and its payload's timestamp.
-    Plain { base: u128, timestamp: Option<i64> },
+    Run {
+        /// The sequence number of its newest report.
+        seq: u64,
+    },
+    /// A plain counter.
+    Plain {
+        /// What was counted before its restarts.
+        base: u128,
+        /// The timestamp of its payload.
+        timestamp: Option<i64>,
+    },
 }
 
 /// What of a row counts.

@@ -1,10 +1,9 @@
-use quipu_config::Audit;
 use quipu_record::{
     Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, Series, StateRow, StateRowError, StateRowHeader,
     StateRowKind, decode,
 };
 
-use crate::audit::Audits;
+use crate::audit::{Audit, Audits};
 use crate::change::Change;
 use crate::group::Contribution;
 use crate::group_by::group_by;
@@ -118,7 +117,7 @@ impl Topology {
     }
 
     /// The rows from the number `from` on, each with its number, its key and how many counters it has.
-    pub(crate) fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &RowMeta, usize)> {
+    pub fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &RowMeta, usize)> {
         self.table.rows_from(from).map(|(id, key, row)| (id, key, &row.meta, row.counters.len()))
     }
 

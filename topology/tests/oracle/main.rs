@@ -7,9 +7,8 @@ mod fold;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use quipu_aggregator::{Settings, SourceRecord, Topology};
-use quipu_config::Audit;
 use quipu_record::AggregateType;
+use quipu_topology::{Audit, Settings, SourceRecord, Topology};
 
 use fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
 
