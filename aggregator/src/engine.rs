@@ -9,6 +9,7 @@
 //! changelog has behind the checkpoint.
 
 mod commit;
+mod dead_letter;
 mod ports;
 
 use std::time::Duration;
@@ -19,9 +20,8 @@ use tracing::{error, info, warn};
 
 use commit::Commit;
 pub use commit::Committed;
+use dead_letter::dead_letter;
 pub use ports::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Output, RowSink, Store};
-
-use crate::dead_letter::dead_letter;
 
 /// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
 /// (`delete.retention.ms`), and a row that one removed would come back.

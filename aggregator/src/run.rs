@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use crate::error::Error;
 use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::Instruments;
+use crate::kafka;
 use crate::shared::Shared;
 use crate::sink::Sinks;
 use crate::task::Task;
-use crate::topics;
 
 /// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
 const OWN_INTERVAL: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
-        ready = topics::ensure(&mut config) => ready?,
+        ready = kafka::ensure(&mut config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;

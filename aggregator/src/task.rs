@@ -14,10 +14,9 @@ use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
 use crate::http::{Questions, View};
 use crate::instruments::Instruments;
-use crate::kafka_log::KafkaLog;
+use crate::kafka::{Interruption, KafkaLog, Rebalance, Source};
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
-use crate::source::{Interruption, Rebalance, Source};
 use crate::store::AnyStore;
 
 /// The most records that are applied before something else is done.

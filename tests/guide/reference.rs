@@ -92,7 +92,7 @@ fn every_field_of_the_reporters_statistics_is_in_its_chapter() {
 
 #[test]
 fn the_topics_settings_are_those_that_the_aggregator_creates_them_with() {
-    let source = read("aggregator/src/topics.rs").replace("DAY_MS", "\"86400000\"");
+    let source = read("aggregator/src/kafka/topics.rs").replace("DAY_MS", "\"86400000\"");
     for row in chapter("production").rows().into_iter().filter(|row| row[0].starts_with("`metrics") && row.len() == 3) {
         let constant = match code(&row[0])[0].as_str() {
             "metrics" => "METRICS",

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
-use crate::client::{client_config, log, report};
+use crate::kafka::{client_config, log, report};
 use crate::shared::Shared;
 
 use super::batch::Batch;

@@ -13,7 +13,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{Message as _, TopicPartitionList};
 
-use crate::client::{client_config, log, report, set_default};
+use super::client::{client_config, log, report, set_default};
 use crate::engine::Output;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! Graphite's plaintext protocol: `name value seconds`, a line each.
 //!
 //! A name is made from a template, in which each part of the series is a node of its own: what is not in
-//! `A-Z a-z 0-9 _ -` is cleaned by the rule of [`clean`](super::clean), dots too. Or the labels are tags
+//! `A-Z a-z 0-9 _ -` is cleaned by the rule of [`clean`](crate::sink::clean), dots too. Or the labels are tags
 //! (`name;label=value`); then dots and colons are kept. Names that the servers would cut or refuse for their length end
 //! in a fingerprint instead.
 
@@ -10,7 +10,7 @@ use std::io::Write as _;
 use quipu_config::{Node, Template};
 use quipu_record::{Aggregate, Label, Series};
 
-use super::clean::{fingerprint, push_cleaned};
+use crate::sink::clean::{fingerprint, push_cleaned};
 
 /// Longest node, and longest name of a series with tags: with its suffix it has to be the name of a file.
 const NODE_BYTES: usize = 200;
@@ -141,9 +141,9 @@ mod tests {
     use proptest::prelude::*;
     use quipu_record::AggregateType;
 
-    use super::super::clean::restore;
-    use super::super::tests::series;
     use super::*;
+    use crate::sink::clean::restore;
+    use crate::sink::tests::series;
 
     fn line(series: &Series, template: &str, tags: bool) -> (String, bool) {
         let mut out = Vec::new();

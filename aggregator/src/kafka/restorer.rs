@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use tracing::{info, warn};
 
-use crate::client::{Logged, client_config};
+use super::client::{Logged, client_config};
 use crate::engine::{Failure, RowSink};
 use crate::error::Error;
 use crate::shared::Shared;

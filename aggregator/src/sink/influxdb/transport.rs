@@ -8,7 +8,7 @@ use reqwest::Certificate;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
-use super::retry::Failure;
+use crate::sink::retry::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

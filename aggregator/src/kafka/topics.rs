@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 
-use crate::client::{Logged, client_config};
+use super::client::{Logged, client_config};
 use crate::error::Error;
 
 const DAY_MS: &str = "86400000";

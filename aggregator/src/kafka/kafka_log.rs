@@ -10,12 +10,12 @@ use quipu_record::StateRowError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
+use super::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
+use super::restorer::Restorer;
+use super::source::Source;
 use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use crate::error::Error;
-use crate::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
-use crate::restorer::Restorer;
 use crate::shared::Shared;
-use crate::source::Source;
 
 /// How long to wait before a step is tried again.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -1,14 +1,14 @@
 //! InfluxDB's line protocol: measurement = metric name, tags = labels, fields `total` and `instances`, time in ms.
 //!
 //! Commas, spaces and equals signs are escaped and read back as they were. What can't be escaped is cleaned by the rule of
-//! [`clean`](super::clean): control characters, a `#` that would begin a comment, a backslash that a parser could take
+//! [`clean`](crate::sink::clean): control characters, a `#` that would begin a comment, a backslash that a parser could take
 //! for an escape, and the names of tags that the servers or our own fields have taken.
 
 use std::io::Write as _;
 
 use quipu_record::Aggregate;
 
-use super::clean::push_cleaned;
+use crate::sink::clean::push_cleaned;
 
 /// Names that a tag can't have: InfluxDB's columns, VictoriaMetrics' metric name, and our fields, which are columns of
 /// the same table in InfluxDB 3.
@@ -70,9 +70,9 @@ mod tests {
     use proptest::prelude::*;
     use quipu_record::{AggregateType, Series};
 
-    use super::super::clean::restore;
-    use super::super::tests::series;
     use super::*;
+    use crate::sink::clean::restore;
+    use crate::sink::tests::series;
 
     fn aggregate(series: Series, count: i128) -> Aggregate {
         Aggregate { series, kind: AggregateType::Counter, count, timestamp: 1_718_900_012_345, offset: 7, instances: 3 }

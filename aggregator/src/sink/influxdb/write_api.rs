@@ -7,9 +7,9 @@ use influxdb2::{Client, ClientBuilder, RequestError};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, Url};
 
-use super::retry::Failure;
 use super::transport::{ClientError, Transport, unanswered};
 use super::verdict::retry_after;
+use crate::sink::retry::Failure;
 
 /// As much of an error as anybody reads.
 const WORDS_BYTES: usize = 4096;

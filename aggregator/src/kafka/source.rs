@@ -14,8 +14,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 use tracing::warn;
 
-use crate::client::{client_config, log, report, set_default};
-use crate::publisher::Publisher;
+use super::client::{client_config, log, report, set_default};
+use super::publisher::Publisher;
 
 const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 use quipu_record::BadRecord;
 use quipu_topology::SourceRecord;
 
-use crate::engine::Output;
+use super::ports::Output;
 
 /// The longest key or value that is copied whole: below the limit of a topic that was created with Kafka's defaults.
 const COPY_BYTES: usize = 512 * 1024;
