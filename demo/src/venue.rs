@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::child::{Connection, PARTITIONS};
 use crate::cluster;
 use crate::format::grouped;
-use crate::observer::{AUDIT, PROCESSED, SENT};
 use crate::options::DemoOptions;
+use crate::watch::observer::{AUDIT, PROCESSED, SENT};
 use own_topics::OwnTopics;
 
 /// So many records that the group has not committed may be in a partition of the embedded broker, which keeps 5 MiB of

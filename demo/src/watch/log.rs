@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::series::Series;
-use crate::snapshot::{Event, Snapshot};
+use super::series::Series;
+use super::snapshot::{Event, Snapshot};
 
 /// The record of an experiment.
 #[derive(Debug)]

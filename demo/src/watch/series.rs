@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::snapshot::{Sample, Snapshot};
+use super::snapshot::{Sample, Snapshot};
 
 /// As many as a chart can show.
 const CAPACITY: usize = 2048;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use quipu_record::Series;
 use quipu_tui::{Fleet, ObservedSeries, RunState, Source, SourceOptions};
 
-use crate::snapshot::Snapshot;
+use super::snapshot::Snapshot;
 
 pub(crate) const SENT: &str = "records_sent";
 pub(crate) const PROCESSED: &str = "records_processed";

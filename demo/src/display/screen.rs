@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use quipu_tui::app::Input;
 use quipu_tui::{ScreenOptions, Source, SourceOptions, Theme, watch};
 
-use crate::observer::PROCESSED;
+use crate::watch::observer::PROCESSED;
 
 /// The numbers change as often as the instances report by default.
 const INTERVAL: Duration = Duration::from_millis(250);
