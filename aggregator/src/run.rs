@@ -27,7 +27,7 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
-pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
     let (known, questions) = Known::new(&config);
@@ -38,7 +38,7 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
-        ready = kafka::ensure(&mut config) => ready?,
+        ready = kafka::ensure(&config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;

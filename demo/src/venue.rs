@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use quipu_broker::EmbeddedBroker;
-use quipu_config::{Audit, Config, StoreKind};
+use quipu_config::{Audit, Config, ProcessingGuarantee, StoreKind};
 use quipu_record::Selector;
 use quipu_tui::SourceOptions;
 use rdkafka::ClientConfig;
@@ -152,6 +152,10 @@ impl Venue {
         // Whatever it knows is of no use after the experiment.
         config.state.store = StoreKind::Memory;
         config.http.listen = None;
+        if self.is_embedded() {
+            // The embedded broker answers transactions and does not isolate them.
+            config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
+        }
         let selector = |name: &str| name.parse::<Selector>().with_context(|| format!("{name} selects no series"));
         config.audits = vec![Audit { name: AUDIT.to_owned(), sent: selector(SENT)?, processed: selector(PROCESSED)? }];
         Ok(config)

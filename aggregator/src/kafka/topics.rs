@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quipu_config::{Config, ProcessingGuarantee};
+use quipu_config::Config;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
@@ -26,15 +26,14 @@ const AGGREGATES: Configs = &[("cleanup.policy", "compact"), ("min.compaction.la
 const STATE: Configs = &[("cleanup.policy", "compact"), ("max.message.bytes", "4194304")];
 const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
 
-/// Waits until the topics are there, and creates those that are absent if it may. Does without transactions where the
-/// broker has none.
+/// Waits until the topics are there, and creates those that are absent if it may.
 ///
 /// # Errors
 /// What time can't heal: too many partitions, or no right to create a topic.
-pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
+pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
     let admin: AdminClient<Logged> = client_config(config).create_with_context(Logged).map_err(Error::Client)?;
     let admin = Arc::new(admin);
-    let topics = config.topics.clone();
+    let topics = &config.topics;
     for (topic, configs) in [
         (&topics.metrics, METRICS),
         (&topics.state, STATE),
@@ -47,19 +46,9 @@ pub(crate) async fn ensure(config: &mut Config) -> Result<(), Error> {
             wait = (wait * 2).min(Duration::from_secs(10));
         }
     }
-    if config.processing_guarantee == ProcessingGuarantee::ExactlyOnce && is_embedded(Arc::clone(&admin)).await {
-        info!("the embedded broker has no transactions: processing_guarantee is at_least_once");
-        config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
-    }
     // Whoever drops it waits for its thread, which looks every 100 ms whether it is to end.
     drop(tokio::task::spawn_blocking(|| drop(admin)));
     Ok(())
-}
-
-/// Whether this is librdkafka's test cluster: it answers transactions, but does not isolate them.
-async fn is_embedded(admin: Arc<AdminClient<Logged>>) -> bool {
-    let asked = tokio::task::spawn_blocking(move || admin.inner().fetch_cluster_id(TIMEOUT));
-    asked.await.ok().flatten().is_some_and(|id| id.starts_with("mockCluster"))
 }
 
 async fn is_there(

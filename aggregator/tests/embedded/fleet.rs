@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use quipu_broker::EmbeddedBroker;
-use quipu_config::{Audit, Config, StoreKind};
+use quipu_config::{Audit, Config, ProcessingGuarantee, StoreKind};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
@@ -28,6 +28,8 @@ impl Fleet {
     /// Of an aggregator that is quick to answer.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config { commit_interval: Duration::from_millis(50), ..Config::default() };
+        // The embedded broker answers transactions and does not isolate them.
+        config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
         config.kafka.brokers = self.broker.bootstrap_servers();
         config.kafka.properties.insert("fetch.wait.max.ms", "10");
         config.http.listen = None;
