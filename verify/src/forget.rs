@@ -14,8 +14,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rdkafka::{Message as _, Offset};
 
 use crate::error::Error;
-use crate::fold::{Fold, Names};
+use crate::fold::Fold;
 use crate::kafka::{Ends, Kafka, Logged, Progress, client_config};
+use crate::names::Names;
 use crate::verify::read_changelog;
 
 const POLL: Duration = Duration::from_millis(100);

@@ -3,8 +3,8 @@ use rdkafka::Message as _;
 
 use crate::check::{Check, Said};
 use crate::error::Error;
-use crate::fold::Names;
 use crate::kafka::{Ends, Kafka, Progress};
+use crate::names::Names;
 use crate::report::Report;
 use crate::snapshot::Snapshot;
 

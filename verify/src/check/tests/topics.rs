@@ -3,7 +3,7 @@ use quipu_record::{Aggregate, AggregateType};
 use quipu_topology::{Settings, SourceRecord, Topology};
 
 use crate::check::{Check, Said};
-use crate::fold::Names;
+use crate::names::Names;
 use crate::report::{Problem, Report};
 use crate::snapshot::Snapshot;
 

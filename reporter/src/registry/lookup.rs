@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::Key;
+use metrics::atomics::AtomicU64;
 
-use crate::registry::Cell;
+/// A series' count; the application and the reporter's thread share it.
+pub(crate) type Cell = Arc<AtomicU64>;
 
 /// A power of two, well above the number of threads that count at the same moment.
 const SHARDS: usize = 64;

@@ -12,8 +12,10 @@ use crate::output::Form;
 use crate::render::words;
 use crate::screen::now;
 use crate::source::Source;
-use crate::top::{PATIENCE, TopOptions, print};
 use crate::view::{Report, header};
+
+use super::options::{PATIENCE, TopOptions};
+use super::print::print;
 
 /// `quipu top --once`: prints the view as soon as there is something complete to show.
 pub(crate) fn once(source: &Source, mut app: App, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
