@@ -1,13 +1,12 @@
 //! Frames of the screen, held against the files in `frames/`.
 
-mod support;
-
 use quipu_record::AggregateType;
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, Theme, Topic, TopicState};
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
-use support::synthetic::{START, aggregate, report, run, series};
-use support::{Dashboard, assert_frame, styles, text};
+
+use crate::support::synthetic::{START, aggregate, report, run, series};
+use crate::support::{Dashboard, assert_frame, styles, text};
 
 #[test]
 fn overview() {

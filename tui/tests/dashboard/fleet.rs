@@ -4,14 +4,12 @@ mod audit;
 mod observed;
 mod random;
 mod runs;
-#[path = "../support/mod.rs"]
-mod support;
 
 use quipu_record::{AggregateType, Series};
 use quipu_tui::{Batch, Fleet, GroupOffset, LagReport, Limits, RawRecord, Topic, TopicState};
 
+use crate::support::synthetic::{START, aggregate, report, run, series};
 use observed::{Observed, SECOND, processed};
-use support::synthetic::{START, aggregate, report, run, series};
 
 #[test]
 fn bad_records_are_counted_and_change_nothing() {

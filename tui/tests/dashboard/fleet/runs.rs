@@ -2,7 +2,7 @@
 
 use quipu_tui::{Batch, Connection, EventKind, Fleet, RawRecord, Run, RunState};
 
-use crate::observed::{Observed, SECOND, processed};
+use super::observed::{Observed, SECOND, processed};
 use crate::support::synthetic::{START, caught_up, report, run, series};
 
 #[test]

@@ -1,7 +1,7 @@
 //! A dashboard at a fixed time, and frames held against files.
 
-#![allow(dead_code, reason = "not every test uses everything")]
-
+// It makes what the source of this very crate delivers, for the examples of this crate and for its tests.
+#[expect(dead_code, reason = "the examples use the rest of it")]
 #[path = "../../examples/synthetic/mod.rs"]
 pub(crate) mod synthetic;
 

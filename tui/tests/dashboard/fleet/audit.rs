@@ -3,7 +3,7 @@
 use quipu_record::AggregateType;
 use quipu_tui::EventKind;
 
-use crate::observed::{Observed, SECOND, processed};
+use super::observed::{Observed, SECOND, processed};
 use crate::support::synthetic::{START, aggregate, run, series};
 
 /// A second in which the producer reports and the audit's numbers are published.

@@ -1,13 +1,12 @@
 //! What keys do.
 
-mod support;
-
 use quipu_record::AggregateType;
 use quipu_tui::app::{Overlay, SeriesColumn, Tab};
 use quipu_tui::view::{Body, View};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use support::Dashboard;
-use support::synthetic::{START, aggregate, report, run, second, series};
+
+use crate::support::Dashboard;
+use crate::support::synthetic::{START, aggregate, report, run, second, series};
 
 /// The rows of the table that is shown, and which one is selected.
 fn rows(dashboard: &Dashboard) -> (Vec<String>, Option<usize>) {

@@ -1,11 +1,10 @@
 //! The view as text.
 
-mod support;
-
 use quipu_record::{AggregateType, Series};
 use quipu_tui::Form;
-use support::synthetic::{START, aggregate, report, run};
-use support::{Dashboard, assert_frame};
+
+use crate::support::synthetic::{START, aggregate, report, run};
+use crate::support::{Dashboard, assert_frame};
 
 #[test]
 fn plain() {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use quipu_tui::{ObservedSeries, RawRecord};
 
-use crate::observed::{Observed, processed};
+use super::observed::{Observed, processed};
 use crate::support::synthetic::{START, report, run};
 
 proptest! {
