@@ -7,27 +7,23 @@
 //! ```
 
 mod fleet;
-#[path = "../../topology/tests/oracle/fold.rs"]
-#[expect(dead_code, reason = "nobody writes tombstones here")]
-mod fold;
 mod program;
 mod reader;
-#[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quipu_record::Aggregate;
+use quipu_testkit::fold::{Logged, Oracle, SERIES};
+use quipu_testkit::{Kafka, Pipeline, Process, Quipu, eventually, require};
 use rdkafka::message::Message as _;
-use support::{Kafka, Pipeline, Process, eventually, quipu, require};
 
 use fleet::Fleet;
-use fold::{Oracle, SERIES};
 use program::{COUNTED, Program};
 use reader::Reader;
 
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));
 const DEFAULT_CYCLES: u64 = 32;
 /// The session timeout, a broker's restart, and what a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -46,7 +42,7 @@ fn main() {
 
 fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
     let began = Instant::now();
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let disk = tempfile::tempdir().expect("a folder");
     let mut site =
         Site { pipeline: &pipeline, disk: disk.path(), guarantee, running: None, fenced: 0, takeovers: Vec::new() };
@@ -100,7 +96,7 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
 }
 
 /// The totals after each record that the fleet wrote, by its offset.
-fn expected(pipeline: &Pipeline, said: &[fold::Logged]) -> Vec<(i64, Totals)> {
+fn expected(pipeline: &Pipeline, said: &[Logged]) -> Vec<(i64, Totals)> {
     let keys: std::collections::BTreeSet<String> = said.iter().map(|logged| logged.said.key()).collect();
     let log = pipeline.cluster.read_to_end(&pipeline.metrics);
     let ours = log.iter().filter(|message| {
@@ -162,7 +158,7 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn process(&self, name: &str) -> Process {
-        let Pipeline { cluster, metrics, aggregates, dead_letters, state, application_id } = self.pipeline;
+        let Pipeline { cluster, metrics, aggregates, dead_letters, state, application_id, .. } = self.pipeline;
         let folder = self.disk.join(name);
         let settings = [
             format!("state.dir={}", folder.display()),
@@ -178,7 +174,7 @@ impl Site<'_> {
         for setting in &settings {
             all.extend(["--set", setting]);
         }
-        quipu(&all)
+        QUIPU.start(&all)
     }
 
     fn start(&mut self, name: &'static str) {
@@ -260,7 +256,7 @@ impl Site<'_> {
         for setting in &settings {
             all.extend(["--set", setting]);
         }
-        let verified = quipu(&all).finish();
+        let verified = QUIPU.start(&all).finish();
         assert_eq!(verified.status.code(), Some(0), "{}{}", verified.stdout, verified.stderr);
         print!("{}", verified.stdout);
     }

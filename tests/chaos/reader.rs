@@ -6,11 +6,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quipu_record::Aggregate;
+use quipu_testkit::{Pipeline, eventually};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
-
-use crate::support::{Pipeline, eventually};
 
 pub(crate) struct Reader {
     stop: Arc<AtomicBool>,

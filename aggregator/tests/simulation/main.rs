@@ -10,8 +10,6 @@
 //! ```
 
 mod disk;
-#[path = "../../../topology/tests/oracle/fold.rs"]
-mod fold;
 mod kafka;
 mod random;
 mod schedule;

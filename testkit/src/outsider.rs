@@ -9,17 +9,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Cluster, DEADLINE};
+use crate::cluster::Cluster;
+use crate::waiting::DEADLINE;
 
 /// Reads on from where it was, so it sees every total that was ever published, in order.
-pub(crate) struct Outsider {
+pub struct Outsider {
     consumer: BaseConsumer,
     latest: BTreeMap<String, Aggregate>,
     went_back: Vec<String>,
 }
 
 impl Outsider {
-    pub(crate) fn new(cluster: &Cluster, topic: &str) -> Self {
+    pub fn new(cluster: &Cluster, topic: &str) -> Self {
         let consumer = cluster.consumer();
         let mut start = TopicPartitionList::new();
         start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
@@ -29,7 +30,7 @@ impl Outsider {
 
     /// Reads until each of the series has its total.
     #[track_caller]
-    pub(crate) fn until(&mut self, totals: &[(&str, i128)]) {
+    pub fn until(&mut self, totals: &[(&str, i128)]) {
         let began = Instant::now();
         while !totals.iter().all(|(series, total)| self.total(series) == Some(*total)) {
             assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} for {totals:?}: {:#?}", self.totals());
@@ -39,7 +40,7 @@ impl Outsider {
 
     /// Reads until the series' total is beyond `more_than`; returns the total.
     #[track_caller]
-    pub(crate) fn until_beyond(&mut self, series: &str, more_than: i128) -> i128 {
+    pub fn until_beyond(&mut self, series: &str, more_than: i128) -> i128 {
         let began = Instant::now();
         loop {
             match self.total(series) {
@@ -52,7 +53,7 @@ impl Outsider {
 
     /// Reads to the end that the topic has now.
     #[track_caller]
-    pub(crate) fn read_to_end(&mut self) {
+    pub fn read_to_end(&mut self) {
         let began = Instant::now();
         while !self.poll() {
             assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} for the end of the topic");
@@ -60,23 +61,23 @@ impl Outsider {
     }
 
     /// The latest of a series.
-    pub(crate) fn total(&self, series: &str) -> Option<i128> {
+    pub fn total(&self, series: &str) -> Option<i128> {
         self.latest.get(series).map(|aggregate| aggregate.count)
     }
 
     /// The latest of all series except the aggregator's own.
-    pub(crate) fn totals(&self) -> BTreeMap<&str, i128> {
+    pub fn totals(&self) -> BTreeMap<&str, i128> {
         let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), aggregate.count));
         all.filter(|(series, _)| !series.starts_with("quipu_")).collect()
     }
 
     /// The latest aggregate of each series.
-    pub(crate) fn latest(&self) -> &BTreeMap<String, Aggregate> {
+    pub fn latest(&self) -> &BTreeMap<String, Aggregate> {
         &self.latest
     }
 
     /// Where a series' count, time or offset was lower than before.
-    pub(crate) fn went_back(&self) -> &[String] {
+    pub fn went_back(&self) -> &[String] {
         &self.went_back
     }
 

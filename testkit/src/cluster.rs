@@ -13,17 +13,17 @@ use rdkafka::message::OwnedMessage;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
-use super::{DEADLINE, eventually};
+use crate::waiting::{DEADLINE, eventually};
 
 /// An address, and a prefix that no other test's topics have.
-pub(crate) struct Cluster {
+pub struct Cluster {
     bootstrap: String,
     prefix: String,
     producer: OnceLock<BaseProducer<Failures>>,
 }
 
 impl Cluster {
-    pub(crate) fn new(bootstrap: &str) -> Self {
+    pub fn new(bootstrap: &str) -> Self {
         static TESTS: AtomicU32 = AtomicU32::new(0);
         let test = TESTS.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -33,17 +33,17 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn bootstrap(&self) -> &str {
+    pub fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
     /// A name with the prefix.
-    pub(crate) fn name(&self, name: &str) -> String {
+    pub fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
     /// Creates a topic with settings such as `("cleanup.policy", "compact")`; returns its name, which has the prefix.
-    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
         let topic = self.name(name);
         let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
         for (name, value) in settings {
@@ -54,19 +54,19 @@ impl Cluster {
     }
 
     /// Deletes a topic, by its whole name, and waits until nobody is told of it any more.
-    pub(crate) fn delete_topic(&self, topic: &str) {
+    pub fn delete_topic(&self, topic: &str) {
         block_on(self.admin().delete_topics(&[topic], &admin_options())).unwrap().remove(0).unwrap();
         eventually("the topic to be gone", || (!self.topics().contains_key(topic)).then_some(()));
     }
 
     /// All topics with their numbers of partitions.
-    pub(crate) fn topics(&self) -> BTreeMap<String, usize> {
+    pub fn topics(&self) -> BTreeMap<String, usize> {
         let metadata = self.admin().inner().fetch_metadata(None, DEADLINE).unwrap();
         metadata.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect()
     }
 
     /// A topic's settings, the broker's defaults among them.
-    pub(crate) fn settings(&self, topic: &str) -> BTreeMap<String, String> {
+    pub fn settings(&self, topic: &str) -> BTreeMap<String, String> {
         let asked = [ResourceSpecifier::Topic(topic)];
         let described = block_on(self.admin().describe_configs(&asked, &admin_options())).unwrap().remove(0).unwrap();
         described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
@@ -74,7 +74,7 @@ impl Cluster {
 
     /// A producer with these properties, for what [`produce`](Self::produce) doesn't do. It takes records of any size,
     /// so that it is the broker that refuses one.
-    pub(crate) fn producer(&self, properties: &[(&str, &str)]) -> BaseProducer<Failures> {
+    pub fn producer(&self, properties: &[(&str, &str)]) -> BaseProducer<Failures> {
         let mut config = self.config();
         config.set("message.max.bytes", "100000000");
         for (name, value) in properties {
@@ -84,7 +84,7 @@ impl Cluster {
     }
 
     /// Writes records of key and value, absent ones as null, in order; the broker has them all on return.
-    pub(crate) fn produce<K, V>(&self, topic: &str, records: impl IntoIterator<Item = (Option<K>, Option<V>)>)
+    pub fn produce<K, V>(&self, topic: &str, records: impl IntoIterator<Item = (Option<K>, Option<V>)>)
     where
         K: AsRef<[u8]>,
         V: AsRef<[u8]>,
@@ -103,7 +103,7 @@ impl Cluster {
 
     /// Everything that a reader of committed records sees in `topic` now, in order within each partition. A broker shows
     /// a transaction's records a moment after the commit returned: read again until they are there.
-    pub(crate) fn read_to_end(&self, topic: &str) -> Vec<OwnedMessage> {
+    pub fn read_to_end(&self, topic: &str) -> Vec<OwnedMessage> {
         let consumer = self.consumer();
         let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
         let mut unfinished: BTreeSet<i32> =
@@ -134,7 +134,7 @@ impl Cluster {
     }
 
     /// A consumer of committed records that wants to be assigned a start, and tells where a topic ends.
-    pub(crate) fn consumer(&self) -> BaseConsumer {
+    pub fn consumer(&self) -> BaseConsumer {
         self.config()
             .set("group.id", "nobody")
             .set("enable.auto.commit", "false")
@@ -167,7 +167,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// The deliveries that failed, as text.
 #[derive(Default)]
-pub(crate) struct Failures(Mutex<Vec<String>>);
+pub struct Failures(Mutex<Vec<String>>);
 
 impl ClientContext for Failures {}
 

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::DEADLINE;
+use crate::waiting::DEADLINE;
 
 /// Gets `path`; the status code and the body, or `None` if nobody answers at `address`.
-pub(crate) fn get(address: &str, path: &str) -> Option<(u16, String)> {
+pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(DEADLINE)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;

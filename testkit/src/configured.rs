@@ -1,8 +1,8 @@
-//! A running aggregator, whose totals are then looked for.
+//! An aggregator with a configuration file, whose totals are then looked for.
 
 use std::fs;
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use quipu_broker::EmbeddedBroker;
 use rdkafka::ClientConfig;
@@ -11,15 +11,16 @@ use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::http::{encode, request};
-use crate::support::{DEADLINE, eventually};
+use crate::process::Quipu;
+use crate::waiting::{DEADLINE, eventually};
 
 /// What stands in the file that a configuration calls `TOKEN`.
-pub(crate) const TOKEN: &str = "hunter2";
+pub const TOKEN: &str = "hunter2";
 
 /// What the embedded broker can't do.
-pub(crate) const EMBEDDED: &str = "processing_guarantee = 'at_least_once'";
+pub const EMBEDDED: &str = "processing_guarantee = 'at_least_once'";
 
-pub(crate) fn broker() -> EmbeddedBroker {
+pub fn broker() -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
     for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
         broker.create_topic(topic, 1).unwrap();
@@ -28,16 +29,16 @@ pub(crate) fn broker() -> EmbeddedBroker {
 }
 
 /// A running `quipu aggregate`; dropping it kills it.
-pub(crate) struct Aggregator {
+pub struct Aggregator {
     brokers: String,
     child: Child,
-    pub(crate) address: String,
+    pub address: String,
     _files: (NamedTempFile, NamedTempFile, TempDir),
 }
 
 impl Aggregator {
     /// With further lines at the top and at the end of its configuration.
-    pub(crate) fn start(brokers: &str, top: &str, more: &str) -> Self {
+    pub fn start(quipu: Quipu, brokers: &str, top: &str, more: &str) -> Self {
         let [mut config, log] = [(); 2].map(|()| NamedTempFile::new().unwrap());
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
@@ -48,10 +49,7 @@ impl Aggregator {
              [[audit]]\nname = 'auth'\nsent = 'records_sent'\nprocessed = 'records_processed'\n"
         )
         .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
-            command.env_remove(name);
-        }
+        let mut command = quipu.command();
         command.args(["aggregate", "--http", "127.0.0.1:0", "--config"]).arg(config.path()).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let address = eventually("the HTTP address", || {
@@ -63,13 +61,13 @@ impl Aggregator {
     }
 
     /// Writes plain counters: key, name, labels as JSON, count.
-    pub(crate) fn count(&self, counters: &[(&str, &str, &str, u64)]) {
+    pub fn count(&self, counters: &[(&str, &str, &str, u64)]) {
         count(&self.brokers, counters);
     }
 
     /// Waits until the API tells some total of a series.
     #[track_caller]
-    pub(crate) fn expect_some(&self, series: &str) {
+    pub fn expect_some(&self, series: &str) {
         let path = format!("/api/v1/totals?match={}", encode(series));
         eventually(series, || {
             let (_, body) = request("GET", &self.address, &path, "").ok()?;
@@ -80,7 +78,7 @@ impl Aggregator {
 
     /// Waits until the API tells this total of a series.
     #[track_caller]
-    pub(crate) fn expect_total(&self, series: &str, total: u64) {
+    pub fn expect_total(&self, series: &str, total: u64) {
         let path = format!("/api/v1/totals?match={}", encode(series));
         eventually("the total", || {
             let (status, body) = request("GET", &self.address, &path, "").ok()?;
@@ -91,7 +89,7 @@ impl Aggregator {
 }
 
 /// Writes plain counters: key, name, labels as JSON, count.
-pub(crate) fn count(brokers: &str, counters: &[(&str, &str, &str, u64)]) {
+pub fn count(brokers: &str, counters: &[(&str, &str, &str, u64)]) {
     let mut config = ClientConfig::new();
     let producer: BaseProducer = config.set("bootstrap.servers", brokers).create().unwrap();
     for (key, name, labels, count) in counters {

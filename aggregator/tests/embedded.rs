@@ -1,36 +1,43 @@
 //! The whole aggregator against the embedded broker.
 
-mod fleet;
-mod running;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use quipu_aggregator::{Error, run};
 use quipu_broker::EmbeddedBroker;
 use quipu_config::Config;
 use quipu_record::Aggregate;
+use quipu_testkit::Running;
+use quipu_testkit::fleet::{Fleet, RESTARTED, RUN};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::BaseRecord;
 use rdkafka::{Offset, TopicPartitionList};
 
-use fleet::{Fleet, RESTARTED, RUN};
-use running::Running;
+/// What stands in a configuration file.
+fn config(text: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, text).expect("written");
+    Config::load(Some(file.path()), [("", ""); 0], []).expect("a configuration")
+}
 
-impl Fleet {
-    fn reader(&self, topic: &str) -> BaseConsumer {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
-            .set("group.id", "outsider")
-            .set("fetch.wait.max.ms", "10")
-            .create()
-            .expect("a consumer");
-        let mut partition = TopicPartitionList::new();
-        partition.add_partition_offset(topic, 0, Offset::Beginning).expect("an offset");
-        consumer.assign(&partition).expect("assigned");
-        consumer
-    }
+/// An aggregator on a thread of its own.
+fn start(config: Config) -> Running<Result<(), Error>> {
+    Running::start(|stop| run(config, stop))
+}
+
+fn reader(fleet: &Fleet, topic: &str) -> BaseConsumer {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", fleet.broker.bootstrap_servers())
+        .set("group.id", "outsider")
+        .set("fetch.wait.max.ms", "10")
+        .create()
+        .expect("a consumer");
+    let mut partition = TopicPartitionList::new();
+    partition.add_partition_offset(topic, 0, Offset::Beginning).expect("an offset");
+    consumer.assign(&partition).expect("assigned");
+    consumer
 }
 
 /// What an outsider has read of `metrics-agg`.
@@ -42,7 +49,7 @@ struct Outsider {
 
 impl Outsider {
     fn new(fleet: &Fleet) -> Self {
-        Self { consumer: fleet.reader("metrics-agg"), totals: BTreeMap::new(), went_back: Vec::new() }
+        Self { consumer: reader(fleet, "metrics-agg"), totals: BTreeMap::new(), went_back: Vec::new() }
     }
 
     #[track_caller]
@@ -65,9 +72,9 @@ impl Outsider {
 #[test]
 fn totals_are_the_sums_of_the_latest_reports_and_survive_a_restart() {
     let fleet = Fleet::start();
-    let config = fleet.audited();
+    let config = config(&fleet.audited());
     let mut outsider = Outsider::new(&fleet);
-    let aggregator = Running::start(config.clone());
+    let aggregator = start(config.clone());
     fleet.count("app-2:done", "done", 5);
     fleet.report(
         "app-1",
@@ -84,7 +91,7 @@ fn totals_are_the_sums_of_the_latest_reports_and_survive_a_restart() {
     outsider.until("done", 16);
     aggregator.stop().expect("a clean stop");
     fleet.count("app-2:done", "done", 25);
-    let aggregator = Running::start(config);
+    let aggregator = start(config);
     outsider.until("done", 36);
     outsider.until(r#"quipu_audit_delta{audit="all"}"#, 6);
     aggregator.stop().expect("a clean stop");
@@ -95,7 +102,7 @@ fn totals_are_the_sums_of_the_latest_reports_and_survive_a_restart() {
 fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
     let fleet = Fleet::start();
     let mut outsider = Outsider::new(&fleet);
-    let aggregator = Running::start(fleet.config());
+    let aggregator = start(config(&fleet.configuration()));
     let deep = "[".repeat(10_000);
     let large = vec![b'x'; 900_000];
     let on_live_key = r#"{"name":"done","count":-1}"#;
@@ -119,7 +126,7 @@ fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
     aggregator.stop().expect("a clean stop");
 
     // A restart reads the log again, but its dead letters were copied already.
-    let aggregator = Running::start(fleet.config());
+    let aggregator = start(config(&fleet.configuration()));
     fleet.count("app-2:done", "done", 2);
     outsider.until("done", 9);
     fleet.send("metrics", Some("k"), Some(b"last"));
@@ -127,7 +134,7 @@ fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
     outsider.until("done", 10);
     aggregator.stop().expect("a clean stop");
 
-    let dead = fleet.reader("metrics-dlq");
+    let dead = reader(&fleet, "metrics-dlq");
     let mut reasons = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(30);
     while reasons.len() <= bad.len() {
@@ -149,7 +156,7 @@ fn bad_records_go_to_the_dead_letters_once_while_good_ones_flow() {
 fn a_broker_that_goes_away_and_comes_back_costs_no_total() {
     let fleet = Fleet::start();
     let mut outsider = Outsider::new(&fleet);
-    let aggregator = Running::start(fleet.config());
+    let aggregator = start(config(&fleet.configuration()));
     fleet.count("app-1:done", "done", 1);
     outsider.until("done", 1);
     fleet.broker.down().expect("down");
@@ -170,7 +177,7 @@ fn more_than_one_partition_is_an_error_that_says_so() {
     let mut config = Config::default();
     config.kafka.brokers = broker.bootstrap_servers();
     config.http.listen = None;
-    let error = Running::start(config).thread.join().expect("no panic").expect_err("three partitions");
+    let error = start(config).thread.join().expect("no panic").expect_err("three partitions");
     assert!(error.to_string().contains("has 3 partitions"), "{error}");
 }
 
@@ -179,6 +186,6 @@ fn a_busy_port_names_the_flag() {
     let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut config = Config::default();
     config.http.listen = busy.local_addr().ok();
-    let error = Running::start(config).thread.join().expect("no panic").expect_err("a busy port");
+    let error = start(config).thread.join().expect("no panic").expect_err("a busy port");
     assert!(error.to_string().contains("--http"), "{error}");
 }

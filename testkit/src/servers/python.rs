@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::Missing;
+use crate::missing::Missing;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/python");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/servers/python");
 
 /// The script's exit status when Python can't be had on this machine.
 const UNAVAILABLE: i32 = 3;
 
 /// A program of its virtual environment.
-pub(crate) fn python(program: &str) -> Result<Command, Missing> {
+pub fn python(program: &str) -> Result<Command, Missing> {
     let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
     if !fetched.status.success() {
         let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();

@@ -2,15 +2,12 @@
 //!
 //! The oracle knows nothing of changes, groups or numbers for series: it folds the log into a map of rows and adds up.
 
-mod fold;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quipu_record::AggregateType;
+use quipu_testkit::fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
 use quipu_topology::{Audit, Settings, SourceRecord, Topology};
-
-use fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
 
 const TIMEOUT_MS: i64 = 30_000;
 const REFRESH_MS: i64 = 60_000;

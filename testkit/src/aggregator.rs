@@ -1,20 +1,24 @@
 //! `quipu aggregate` on topics of the test's own.
 
-use super::process::{Finished, Process, quipu, quipu_on_a_small_disk};
-use super::{Cluster, Outsider, eventually, get};
+use crate::cluster::Cluster;
+use crate::outsider::Outsider;
+use crate::probe::get;
+use crate::process::{Finished, Process, Quipu};
+use crate::waiting::eventually;
 
 /// The topics and the application that a test has for itself.
-pub(crate) struct Pipeline {
-    pub(crate) cluster: Cluster,
-    pub(crate) metrics: String,
-    pub(crate) aggregates: String,
-    pub(crate) dead_letters: String,
-    pub(crate) state: String,
-    pub(crate) application_id: String,
+pub struct Pipeline {
+    pub cluster: Cluster,
+    pub metrics: String,
+    pub aggregates: String,
+    pub dead_letters: String,
+    pub state: String,
+    pub application_id: String,
+    quipu: Quipu,
 }
 
 impl Pipeline {
-    pub(crate) fn new(bootstrap: &str) -> Self {
+    pub fn new(quipu: Quipu, bootstrap: &str) -> Self {
         let cluster = Cluster::new(bootstrap);
         Self {
             metrics: cluster.name("metrics"),
@@ -23,17 +27,18 @@ impl Pipeline {
             state: cluster.name("metrics-state"),
             application_id: cluster.name("quipu"),
             cluster,
+            quipu,
         }
     }
 
     /// Starts an aggregator with these arguments besides; the first one creates the topics.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Aggregator {
-        self.start_by(quipu, arguments)
+    pub fn start(&self, arguments: &[&str]) -> Aggregator {
+        self.start_by(|all| self.quipu.start(all), arguments)
     }
 
     /// The same where no file can grow beyond so many blocks of 512 bytes.
-    pub(crate) fn start_on_a_small_disk(&self, blocks: u32, arguments: &[&str]) -> Aggregator {
-        self.start_by(|all| quipu_on_a_small_disk(blocks, all), arguments)
+    pub fn start_on_a_small_disk(&self, blocks: u32, arguments: &[&str]) -> Aggregator {
+        self.start_by(|all| self.quipu.start_on_a_small_disk(blocks, all), arguments)
     }
 
     fn start_by(&self, start: impl FnOnce(&[&str]) -> Process, arguments: &[&str]) -> Aggregator {
@@ -50,13 +55,13 @@ impl Pipeline {
 
     /// The independent fold finds the same totals as the aggregator.
     #[track_caller]
-    pub(crate) fn verify(&self) {
+    pub fn verify(&self) {
         let settings = self.topics();
         let mut all = vec!["verify", "--brokers", self.cluster.bootstrap()];
         for setting in &settings {
             all.extend(["--set", setting]);
         }
-        let verified = quipu(&all).finish();
+        let verified = self.quipu.start(&all).finish();
         assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     }
 
@@ -70,44 +75,44 @@ impl Pipeline {
     }
 
     /// Starts an aggregator and waits until it has read the log.
-    pub(crate) fn start_ready(&self, arguments: &[&str]) -> Aggregator {
+    pub fn start_ready(&self, arguments: &[&str]) -> Aggregator {
         let aggregator = self.start(arguments);
         aggregator.until_ready();
         aggregator
     }
 
     /// Whoever reads `metrics-agg`, which must be there, from its beginning.
-    pub(crate) fn outsider(&self) -> Outsider {
+    pub fn outsider(&self) -> Outsider {
         Outsider::new(&self.cluster, &self.aggregates)
     }
 
     /// Writes values to `metrics`.
-    pub(crate) fn send<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, records: impl IntoIterator<Item = (K, V)>) {
+    pub fn send<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, records: impl IntoIterator<Item = (K, V)>) {
         self.cluster.produce(&self.metrics, records.into_iter().map(|(key, value)| (Some(key), Some(value))));
     }
 }
 
 /// A running aggregator.
-pub(crate) struct Aggregator {
+pub struct Aggregator {
     process: Process,
 }
 
 impl Aggregator {
     /// Answers to `GET` with the status code and the body, `None` if nobody does.
-    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let log = self.process.stderr_so_far();
         let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
         get(address.split_whitespace().next()?, path)
     }
 
     #[track_caller]
-    pub(crate) fn until_ready(&self) {
+    pub fn until_ready(&self) {
         self.eventually("the aggregator to be ready", || self.get("/readyz").filter(|(status, _)| *status == 200));
     }
 
     /// Waits until a series on `/metrics` has grown to this number.
     #[track_caller]
-    pub(crate) fn until_measured(&self, series: &str, at_least: u64) {
+    pub fn until_measured(&self, series: &str, at_least: u64) {
         self.eventually(&format!("{series} of {at_least}"), || {
             let (_, metrics) = self.get("/metrics")?;
             let number = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
@@ -117,7 +122,7 @@ impl Aggregator {
 
     /// Waits until it logged all of this in one line, which it returns.
     #[track_caller]
-    pub(crate) fn until_logged(&self, parts: &[&str]) -> String {
+    pub fn until_logged(&self, parts: &[&str]) -> String {
         self.eventually(&format!("{parts:?} in the log"), || {
             let log = self.log();
             log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
@@ -125,24 +130,24 @@ impl Aggregator {
     }
 
     /// What it logged so far.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         self.process.stderr_so_far()
     }
 
     /// Sends a signal, such as `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         self.process.signal(name);
     }
 
     /// Waits until it ends by itself.
     #[track_caller]
-    pub(crate) fn finish(self) -> Finished {
+    pub fn finish(self) -> Finished {
         self.process.finish()
     }
 
     /// Asks it to end, which it must do with exit code 0; returns its log.
     #[track_caller]
-    pub(crate) fn stop(self) -> String {
+    pub fn stop(self) -> String {
         self.signal("TERM");
         let finished = self.finish();
         assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);

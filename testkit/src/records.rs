@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 /// The run with this number.
-pub(crate) fn run(number: u64) -> String {
+pub fn run(number: u64) -> String {
     format!("01920000-0000-7000-8000-{number:012}")
 }
 
 /// The key and the value of a run's report of counters without labels.
-pub(crate) fn report(instance: &str, run: &str, seq: u64, counters: &[(&str, u64)]) -> (String, String) {
+pub fn report(instance: &str, run: &str, seq: u64, counters: &[(&str, u64)]) -> (String, String) {
     let counters: Vec<Value> = counters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let value = json!({
         "v": 1, "instance": instance, "run": run, "at": 1_718_900_012_345_u64, "seq": seq, "interval_ms": 1000,
@@ -18,6 +18,6 @@ pub(crate) fn report(instance: &str, run: &str, seq: u64, counters: &[(&str, u64
 }
 
 /// The value of a plain counter.
-pub(crate) fn plain(name: &str, count: u64) -> String {
+pub fn plain(name: &str, count: u64) -> String {
     json!({"type": "COUNTER", "name": name, "count": count}).to_string()
 }

@@ -3,13 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::Missing;
+use crate::missing::Missing;
 
 /// The script's exit status when the server can't be had on this machine.
 const UNAVAILABLE: i32 = 3;
 
 /// A server that lives as long as this value, and no longer than this process.
-pub(crate) struct Server {
+pub struct Server {
     addresses: Vec<String>,
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -17,8 +17,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(name: &str, arguments: &[&str]) -> Result<Self, Missing> {
-        let path = format!("{}/tests/servers/{name}", env!("CARGO_MANIFEST_DIR"));
+    pub fn start(name: &str, arguments: &[&str]) -> Result<Self, Missing> {
+        let path = format!("{}/../tests/servers/{name}", env!("CARGO_MANIFEST_DIR"));
         let checked = Command::new(&path).arg("check").output().unwrap();
         if !checked.status.success() {
             let why = String::from_utf8_lossy(&checked.stderr).trim().to_owned();
@@ -39,32 +39,32 @@ impl Server {
     }
 
     /// The same after every restart.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.addresses[0]
     }
 
     /// Where else it answers, if it has two addresses.
-    pub(crate) fn second_address(&self) -> &str {
+    pub fn second_address(&self) -> &str {
         &self.addresses[1]
     }
 
     /// Ends it as a crash would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         assert_eq!(self.command("kill"), "killed");
     }
 
     /// Starts a killed server on what it had stored.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         writeln!(self.commands.as_mut().unwrap(), "start").unwrap();
         assert_eq!(self.ready(), self.addresses);
     }
 
     /// Stops its process, which the kernel goes on taking connections for.
-    pub(crate) fn hang(&mut self) {
+    pub fn hang(&mut self) {
         assert_eq!(self.command("hang"), "hung");
     }
 
-    pub(crate) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         assert_eq!(self.command("resume"), "resumed");
     }
 

@@ -8,18 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The status and the body of what answers at `host:port`, or over TLS at `https://host:port`. HTTP/1.0, so that the end of the body is the end of the connection.
-pub(crate) fn request(method: &str, address: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+pub fn request(method: &str, address: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     request_with(method, address, path, "", body)
 }
 
 /// Likewise, with further headers, a line each.
-pub(crate) fn request_with(
-    method: &str,
-    address: &str,
-    path: &str,
-    headers: &str,
-    body: &str,
-) -> io::Result<(u16, String)> {
+pub fn request_with(method: &str, address: &str, path: &str, headers: &str, body: &str) -> io::Result<(u16, String)> {
     let length = body.len();
     let host = address.trim_start_matches("https://");
     let request =
@@ -52,19 +46,19 @@ fn exchange_over_tls(address: &str, request: &str) -> io::Result<Vec<u8>> {
 
 /// The body of a good answer.
 #[track_caller]
-pub(crate) fn get(address: &str, path: &str) -> String {
+pub fn get(address: &str, path: &str) -> String {
     let (status, body) = request("GET", address, path, "").unwrap();
     assert_eq!(status, 200, "{path}: {body}");
     body
 }
 
 #[track_caller]
-pub(crate) fn get_json(address: &str, path: &str) -> Value {
+pub fn get_json(address: &str, path: &str) -> Value {
     let body = get(address, path);
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
 }
 
 /// Text as a part of a query.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }

@@ -1,23 +1,27 @@
 //! `quipu verify` and `quipu forget` as scripts run them, beside an aggregator on the embedded broker.
 
-#[path = "../aggregator/tests/embedded/fleet.rs"]
-mod fleet;
-#[path = "../aggregator/tests/embedded/running.rs"]
-mod running;
-
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use quipu_record::{Aggregate, AggregateType};
+use quipu_testkit::Quipu;
+use quipu_testkit::fleet::{AUDIT, Fleet, RESTARTED, RUN};
 use serde_json::Value;
 
-use fleet::{Fleet, RESTARTED, RUN};
-use running::Running;
+use crate::{config, start};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const AUDIT: &str = "[[audit]]\nname = \"all\"\nsent = \"sent\"\nprocessed = \"done\"\n";
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));
 
-impl Fleet {
+/// What a script would do to a fleet.
+trait Scripted {
+    fn lives(&self);
+    fn quipu(&self, arguments: &[&str]) -> Said;
+    fn verified(&self, config: &str, totals: u64) -> (Option<i32>, Value);
+}
+
+impl Scripted for Fleet {
     /// One instance that was restarted and left, one that goes on reporting, and a plain counter; the audit's series come
     /// with them.
     fn lives(&self) {
@@ -29,11 +33,8 @@ impl Fleet {
 
     /// `quipu` with these arguments on its broker, without a terminal.
     fn quipu(&self, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+        let mut command = QUIPU.command();
         command.args(arguments).args(["--brokers", &self.broker.bootstrap_servers()]).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
-            command.env_remove(name);
-        }
         let Output { status, stdout, stderr } = command.output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
@@ -75,7 +76,7 @@ fn path(file: &tempfile::NamedTempFile) -> &str {
 #[test]
 fn verify_has_an_exit_code_and_a_line_for_each_difference() {
     let (fleet, file) = (Fleet::start(), audited());
-    let aggregator = Running::start(fleet.audited());
+    let aggregator = start(config(&fleet.audited()));
     fleet.lives();
     // sent, done, seen, and the audit's three
     let (code, report) = fleet.verified(path(&file), 6);
@@ -129,7 +130,7 @@ fn what_verify_can_not_tell_is_exit_code_2() {
 #[test]
 fn forget_shows_asks_and_refuses_before_it_subtracts() {
     let (fleet, file) = (Fleet::start(), audited());
-    let aggregator = Running::start(fleet.audited());
+    let aggregator = start(config(&fleet.audited()));
     fleet.lives();
     fleet.verified(path(&file), 6);
 

@@ -5,33 +5,52 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-use super::eventually;
+use crate::eventually;
 
-/// Starts this workspace's `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
-pub(crate) fn quipu(arguments: &[&str]) -> Process {
-    quipu_from(Command::new(env!("CARGO_BIN_EXE_quipu")), arguments)
+/// This workspace's `quipu`. What it starts is free of the caller's `QUIPU_…` variables.
+#[derive(Debug, Clone, Copy)]
+pub struct Quipu {
+    program: &'static str,
 }
 
-/// The same where no file can grow beyond so many blocks of 512 bytes, which is to a program as if the disk were full.
-pub(crate) fn quipu_on_a_small_disk(blocks: u32, arguments: &[&str]) -> Process {
-    let mut shell = Command::new("sh");
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    shell.args(["-c", &script, env!("CARGO_BIN_EXE_quipu")]);
-    quipu_from(shell, arguments)
+impl Quipu {
+    /// The binary at this path, which is `env!("CARGO_BIN_EXE_quipu")` in a test of its package.
+    pub const fn new(program: &'static str) -> Self {
+        Self { program }
+    }
+
+    /// A command without arguments.
+    pub fn command(self) -> Command {
+        without_variables(Command::new(self.program))
+    }
+
+    /// Starts it with these arguments.
+    pub fn start(self, arguments: &[&str]) -> Process {
+        let mut command = self.command();
+        command.args(arguments);
+        Process::spawn(command, "")
+    }
+
+    /// The same where no file can grow beyond so many blocks of 512 bytes, which is to a program as if the disk were full.
+    pub fn start_on_a_small_disk(self, blocks: u32, arguments: &[&str]) -> Process {
+        let mut shell = without_variables(Command::new("sh"));
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, self.program]).args(arguments);
+        Process::spawn(shell, "")
+    }
 }
 
-fn quipu_from(mut command: Command, arguments: &[&str]) -> Process {
-    command.args(arguments);
+fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("QUIPU_") {
             command.env_remove(name);
         }
     }
-    Process::spawn(command, "")
+    command
 }
 
 /// A running child; dropping it kills it.
-pub(crate) struct Process {
+pub struct Process {
     child: Mutex<Child>,
     stdout: Captured,
     stderr: Captured,
@@ -39,16 +58,16 @@ pub(crate) struct Process {
 
 /// A child that ended, and all that it said.
 #[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Process {
     /// Starts the command and gives it `input`, then the end of input.
     #[track_caller]
-    pub(crate) fn spawn(mut command: Command, input: &str) -> Self {
+    pub fn spawn(mut command: Command, input: &str) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -63,24 +82,24 @@ impl Process {
     }
 
     /// What it said on standard error so far.
-    pub(crate) fn stderr_so_far(&self) -> String {
+    pub fn stderr_so_far(&self) -> String {
         self.stderr.so_far()
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.child().try_wait().unwrap().is_some()
     }
 
     /// Sends a signal by its name without `SIG`.
     #[track_caller]
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Waits until it ends by itself.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> Finished {
+    pub fn finish(mut self) -> Finished {
         let status = eventually("the process to end", || self.child().try_wait().unwrap());
         Finished { status, stdout: self.stdout.join(), stderr: self.stderr.join() }
     }

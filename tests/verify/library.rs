@@ -1,36 +1,29 @@
 //! Verifying and forgetting beside a real aggregator, on the embedded broker.
 
-#[path = "../../aggregator/tests/embedded/fleet.rs"]
-mod fleet;
-#[path = "../../aggregator/tests/embedded/running.rs"]
-mod running;
-
 use std::time::{Duration, Instant, SystemTime};
 
 use quipu_broker::EmbeddedBroker;
 use quipu_config::Config;
 use quipu_record::{Aggregate, AggregateType};
+use quipu_testkit::fleet::{Fleet, RESTARTED, RUN};
 use quipu_verify::{Error, Forgetting, Liveness, Problem, Report, Target, verify};
 
-use fleet::{Fleet, RESTARTED, RUN};
-use running::Running;
+use crate::{config, start};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Fleet {
-    /// Two instances, one of which was restarted, plain counters, and what is bad, stale and gone.
-    fn lives(&self) {
-        self.count("app-9:sent", "sent", 100);
-        self.report("app-1", RUN, 0, false, r#"{"name":"done","value":10}"#);
-        self.report("app-1", RUN, 2, true, r#"{"name":"done","value":40},{"name":"seen","value":4}"#);
-        self.report("app-1", RUN, 1, false, r#"{"name":"done","value":20}"#);
-        self.report("app-1", RESTARTED, 0, true, r#"{"name":"done","value":7}"#);
-        self.report("app-2", RUN, 0, false, r#"{"name":"done","labels":{"topic":"a"},"value":50}"#);
-        self.send("metrics", Some("app-9:sent"), Some(b"{}"));
-        self.count("app-9:sent", "sent", 3);
-        self.count("app-8:gone", "gone", 3);
-        self.send("metrics", Some("app-8:gone"), None);
-    }
+/// Two instances, one of which was restarted, plain counters, and what is bad, stale and gone.
+fn lives(fleet: &Fleet) {
+    fleet.count("app-9:sent", "sent", 100);
+    fleet.report("app-1", RUN, 0, false, r#"{"name":"done","value":10}"#);
+    fleet.report("app-1", RUN, 2, true, r#"{"name":"done","value":40},{"name":"seen","value":4}"#);
+    fleet.report("app-1", RUN, 1, false, r#"{"name":"done","value":20}"#);
+    fleet.report("app-1", RESTARTED, 0, true, r#"{"name":"done","value":7}"#);
+    fleet.report("app-2", RUN, 0, false, r#"{"name":"done","labels":{"topic":"a"},"value":50}"#);
+    fleet.send("metrics", Some("app-9:sent"), Some(b"{}"));
+    fleet.count("app-9:sent", "sent", 3);
+    fleet.count("app-8:gone", "gone", 3);
+    fleet.send("metrics", Some("app-8:gone"), None);
 }
 
 /// Verifies until the totals are there.
@@ -55,9 +48,9 @@ fn now() -> i64 {
 #[test]
 fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     let fleet = Fleet::start();
-    let config = fleet.audited();
-    let aggregator = Running::start(config.clone());
-    fleet.lives();
+    let config = config(&fleet.audited());
+    let aggregator = start(config.clone());
+    lives(&fleet);
     // sent, done, done by topic, seen, gone, and the audit's three
     let report = verified(&config, 8);
     assert_eq!(report.differences, []);
@@ -82,9 +75,9 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
 #[test]
 fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
     let fleet = Fleet::start();
-    let config = fleet.audited();
-    let aggregator = Running::start(config.clone());
-    fleet.lives();
+    let config = config(&fleet.audited());
+    let aggregator = start(config.clone());
+    lives(&fleet);
     verified(&config, 8);
     let find = |target| Forgetting::find(&config, target, &mut |_| {}).expect("the log");
 
@@ -117,8 +110,8 @@ fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
 #[test]
 fn without_an_aggregator_forgetting_says_that_nothing_shows_it() {
     let fleet = Fleet::start();
-    fleet.lives();
-    let config = fleet.audited();
+    lives(&fleet);
+    let config = config(&fleet.audited());
     let found = Forgetting::find(&config, Target::Instance("app-1".to_owned()), &mut |_| {}).expect("the log");
     let error = found.forget(Duration::from_millis(200), &mut |_| {}).expect_err("nobody subtracts");
     assert!(error.to_string().contains("is the aggregator running?"), "{error}");

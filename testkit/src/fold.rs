@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What the log says, before it is bytes.
 #[derive(Debug, Clone)]
-pub(crate) enum Said {
+pub enum Said {
     Report { run: usize, part: usize, seq: u64, is_final: bool, counters: Vec<(usize, u64)> },
     Plain { key: usize, series: usize, count: u64, timestamp: Option<i64> },
     Tombstone { key: String },
@@ -12,20 +12,20 @@ pub(crate) enum Said {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Logged {
-    pub(crate) timestamp: i64,
-    pub(crate) said: Said,
+pub struct Logged {
+    pub timestamp: i64,
+    pub said: Said,
 }
 
-pub(crate) const SERIES: [&str; 5] = ["sent", "done", "done{topic=\"auth\"}", "{\"odd name\"}", "e"];
+pub const SERIES: [&str; 5] = ["sent", "done", "done{topic=\"auth\"}", "{\"odd name\"}", "e"];
 
-pub(crate) fn run_key(run: usize, part: usize) -> String {
+pub fn run_key(run: usize, part: usize) -> String {
     // Three instances of two runs each.
     let suffix = if part == 0 { String::new() } else { format!("/{part}") };
     format!("app-{}/01920000-0000-7000-8000-{run:012}{suffix}", run / 2)
 }
 
-pub(crate) fn plain_key(key: usize) -> String {
+pub fn plain_key(key: usize) -> String {
     format!("plain-{key}")
 }
 
@@ -39,7 +39,7 @@ fn counter_json(series: usize, field: &str, value: u64) -> String {
 }
 
 impl Said {
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         match self {
             Self::Report { run, part, .. } => run_key(*run, *part),
             Self::Plain { key, .. } => plain_key(*key),
@@ -47,7 +47,7 @@ impl Said {
         }
     }
 
-    pub(crate) fn value(&self) -> Option<String> {
+    pub fn value(&self) -> Option<String> {
         match self {
             Self::Report { run, seq, is_final, counters, .. } => {
                 let counters: Vec<_> = counters
@@ -72,20 +72,20 @@ impl Said {
 
 /// A row as the oracle sees it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OracleRow {
-    pub(crate) counters: BTreeMap<usize, u64>,
-    pub(crate) base: u128,
+pub struct OracleRow {
+    pub counters: BTreeMap<usize, u64>,
+    pub base: u128,
     seq: u64,
     plain_timestamp: Option<i64>,
-    pub(crate) is_final: bool,
-    pub(crate) last_seen: i64,
+    pub is_final: bool,
+    pub last_seen: i64,
 }
 
 /// What a log says: the latest valid record of every key, and the bases of plain rows.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(crate) struct Oracle {
-    pub(crate) rows: BTreeMap<String, OracleRow>,
-    pub(crate) bad: usize,
+pub struct Oracle {
+    pub rows: BTreeMap<String, OracleRow>,
+    pub bad: usize,
 }
 
 impl<'a> FromIterator<&'a Logged> for Oracle {
@@ -99,7 +99,7 @@ impl<'a> FromIterator<&'a Logged> for Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn push(&mut self, Logged { timestamp, said }: &Logged) {
+    pub fn push(&mut self, Logged { timestamp, said }: &Logged) {
         let Self { rows, bad } = self;
         let key = said.key();
         let before = rows.get(&key);

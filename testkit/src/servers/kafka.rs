@@ -4,15 +4,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
-use super::Missing;
+use crate::missing::Missing;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/kafka");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/servers/kafka");
 
 /// The script's exit status when Kafka can't be had on this machine.
 const UNAVAILABLE: i32 = 3;
 
 /// A broker that lives as long as this value, and no longer than this process.
-pub(crate) struct Kafka {
+pub struct Kafka {
     bootstrap: String,
     script: Mutex<Script>,
 }
@@ -26,13 +26,13 @@ struct Script {
 
 impl Kafka {
     /// The broker that all tests of this binary share; each has topics of its own. The first caller waits for its start.
-    pub(crate) fn shared() -> Result<&'static Self, Missing> {
+    pub fn shared() -> Result<&'static Self, Missing> {
         static SHARED: OnceLock<Result<Kafka, Missing>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
     }
 
     /// A broker of the caller's own, to do harm to.
-    pub(crate) fn start() -> Result<Self, Missing> {
+    pub fn start() -> Result<Self, Missing> {
         let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
         if !fetched.status.success() {
             let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
@@ -45,19 +45,19 @@ impl Kafka {
     }
 
     /// The address, the same after every restart.
-    pub(crate) fn bootstrap(&self) -> &str {
+    pub fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
     /// Ends the broker as a crash would.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         let mut script = self.script.lock().unwrap();
         script.command("kill");
         assert_eq!(script.answer(), "killed");
     }
 
     /// Starts a killed broker on what it had stored.
-    pub(crate) fn restart(&self) {
+    pub fn restart(&self) {
         let mut script = self.script.lock().unwrap();
         script.command("start");
         assert_eq!(script.ready(), self.bootstrap);

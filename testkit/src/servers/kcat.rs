@@ -2,16 +2,16 @@
 
 use std::process::Command;
 
-use super::Missing;
-use super::process::Process;
+use crate::missing::Missing;
+use crate::process::Process;
 
 /// A `kcat` that is there, under its name of today or the former one.
-pub(crate) struct Kcat {
+pub struct Kcat {
     program: &'static str,
 }
 
 impl Kcat {
-    pub(crate) fn find() -> Result<Self, Missing> {
+    pub fn find() -> Result<Self, Missing> {
         ["kcat", "kafkacat"]
             .into_iter()
             .find(|program| Command::new(program).arg("-V").output().is_ok())
@@ -21,7 +21,7 @@ impl Kcat {
 
     /// Runs it to its end, which must be a good one; returns what it printed.
     #[track_caller]
-    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> String {
+    pub fn run(&self, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(self.program);
         command.args(arguments);
         let finished = Process::spawn(command, input).finish();
