@@ -3,16 +3,16 @@
 use clap::{Parser, Subcommand};
 use quipu_demo::{DemoChild, DemoOptions};
 
-use crate::aggregate::AggregateOptions;
-use crate::completions::CompletionsOptions;
-use crate::config::ConfigCommand;
-use crate::forget::ForgetOptions;
-use crate::health::HealthOptions;
+use crate::commands::aggregate::AggregateOptions;
+use crate::commands::completions::CompletionsOptions;
+use crate::commands::config::ConfigCommand;
+use crate::commands::forget::ForgetOptions;
+use crate::commands::health::HealthOptions;
+use crate::commands::man::ManOptions;
+use crate::commands::sink::SinkOptions;
+use crate::commands::top::TopCommand;
+use crate::commands::verify::VerifyOptions;
 use crate::logging::LogOptions;
-use crate::man::ManOptions;
-use crate::sink::SinkOptions;
-use crate::top::TopCommand;
-use crate::verify::VerifyOptions;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -46,34 +46,34 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Reduce the reports on `metrics` to totals on `metrics-agg`
-    #[command(after_help = crate::aggregate::EXAMPLES)]
+    #[command(after_help = crate::commands::aggregate::EXAMPLES)]
     Aggregate(AggregateOptions),
     /// Print a script that completes command lines in a shell
-    #[command(after_help = crate::completions::EXAMPLES)]
+    #[command(after_help = crate::commands::completions::EXAMPLES)]
     Completions(CompletionsOptions),
     /// Show or check a configuration
-    #[command(subcommand, after_help = crate::config::EXAMPLES)]
+    #[command(subcommand, after_help = crate::commands::config::EXAMPLES)]
     Config(ConfigCommand),
     /// Watch records being processed twice: the whole experiment, by default on an embedded broker
-    #[command(after_help = crate::demo::EXAMPLES)]
+    #[command(after_help = crate::commands::demo::EXAMPLES)]
     Demo(DemoOptions),
     /// Subtract from the totals what an instance ever counted
-    #[command(after_help = crate::forget::EXAMPLES)]
+    #[command(after_help = crate::commands::forget::EXAMPLES)]
     Forget(ForgetOptions),
     /// Ask a running aggregator or sink whether it is well
-    #[command(after_help = crate::health::EXAMPLES)]
+    #[command(after_help = crate::commands::health::EXAMPLES)]
     Health(HealthOptions),
     /// Print the manual page, or write those of all commands into a folder
-    #[command(after_help = crate::man::EXAMPLES)]
+    #[command(after_help = crate::commands::man::EXAMPLES)]
     Man(ManOptions),
     /// Write the totals on `metrics-agg` to InfluxDB, Graphite or standard output, without the aggregator
-    #[command(after_help = crate::sink::EXAMPLES)]
+    #[command(after_help = crate::commands::sink::EXAMPLES)]
     Sink(SinkOptions),
     /// Watch the fleet: totals, instances, duplicates, who came and went
-    #[command(after_help = crate::top::EXAMPLES)]
+    #[command(after_help = crate::commands::top::EXAMPLES)]
     Top(TopCommand),
     /// Compute the totals once more from the log, and compare
-    #[command(after_help = crate::verify::EXAMPLES)]
+    #[command(after_help = crate::commands::verify::EXAMPLES)]
     Verify(VerifyOptions),
     /// One of the programs that `demo` starts
     #[command(hide = true)]

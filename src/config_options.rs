@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::{Error, Result};
 use clap::Args;
-use quipu_aggregator::Config;
-use quipu_aggregator::config::{ConfigError, Flag};
+use quipu_config::{Config, ConfigError, Flag};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigOptions {

@@ -1,21 +1,12 @@
 //! The binary `quipu`.
 
-mod aggregate;
 mod cli;
-mod completions;
-mod config;
+mod commands;
 mod config_options;
-mod demo;
-mod forget;
-mod health;
 mod logging;
-mod man;
 mod output;
 mod progress;
 mod signals;
-mod sink;
-mod top;
-mod verify;
 mod visible;
 
 use std::process::ExitCode;
@@ -24,6 +15,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use commands::{aggregate, completions, config, demo, forget, health, man, sink, top, verify};
 
 /// Of the C libraries too.
 #[cfg(target_os = "linux")]

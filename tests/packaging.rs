@@ -2,10 +2,6 @@
 //!
 //! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
 
-#[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
-#[path = "e2e/support/mod.rs"]
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::SystemTime;
 use std::{fs, thread};
 
-use support::{Missing, require};
+use quipu_testkit::{Missing, require};
 
 fn quipu(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));

@@ -12,20 +12,19 @@
 //! else: whether a process may commit is decided by the fence in [`Log::assigned`].
 
 mod commit;
+mod dead_letter;
 mod ports;
 
 use std::time::Duration;
 
 use quipu_record::{BadRecord, StatePosition, StateRowError};
+use quipu_topology::{Events, Outcome, Settings, SourceRecord, Topology};
 use tracing::{error, info, warn};
 
 use commit::Commit;
 pub use commit::Committed;
+use dead_letter::dead_letter;
 pub use ports::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Output, RowSink, Store};
-
-use crate::dead_letter::dead_letter;
-use crate::presence::Events;
-use crate::topology::{Outcome, Settings, SourceRecord, Topology};
 
 /// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
 /// (`delete.retention.ms`), and a row that one removed would come back.

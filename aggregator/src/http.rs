@@ -18,14 +18,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use quipu_config::{Audit, Config};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use instances::Questions;
 pub(crate) use view::View;
 
-use crate::config::{Audit, Config};
-use crate::freshness::Freshness;
+use crate::health::Freshness;
 use crate::sink::Status;
 use exposition::Exposition;
 use instances::{Asker, InstancesQuery};

@@ -8,11 +8,10 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use quipu_record::BadRecord;
 use quipu_reporter::KafkaRecorder;
+use quipu_topology::{Events, Outcome, Topology};
 
-use crate::freshness::Freshness;
+use crate::health::Freshness;
 use crate::http::View;
-use crate::presence::Events;
-use crate::topology::{Outcome, Topology};
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 

@@ -1,51 +1,19 @@
 //! The aggregator: reports in, fleet-wide totals out.
 //!
-//! The core is pure: [`Topology`] puts the operators together, each of which is in a file named after its Kafka Streams
-//! verb. The shell around it reads, writes and serves.
+//! The core, `quipu_topology`, is pure. This is the shell around it: it reads, writes and serves.
 
-mod audit;
-mod change;
-pub mod config;
-mod dead_letter;
 pub mod engine;
 mod error;
-mod freshness;
-mod group;
-mod group_by;
+mod health;
 mod http;
 mod instruments;
-mod kafka_log;
-mod log_end;
-mod presence;
-mod progress;
-mod publisher;
+mod kafka;
 mod rate_limit;
-mod reduce;
-mod refresh;
-mod resolve;
-mod restorer;
-mod row;
 mod run;
-mod selector;
-mod series_index;
 mod shared;
 mod sink;
-mod source;
 pub mod store;
-mod table;
 mod task;
-mod topics;
-mod topology;
-mod watchdog;
 
-pub use audit::Balance;
-pub use change::Change;
-pub use config::Config;
 pub use error::Error;
-pub use group::{AbelianGroup, Contribution};
-pub use presence::Events;
-pub use reduce::{GroupId, Reduce, Reduced};
 pub use run::{run, run_sinks};
-pub use selector::Selector;
-pub use sink::Template;
-pub use topology::{Outcome, Settings, SourceRecord, Topology};

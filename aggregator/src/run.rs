@@ -5,22 +5,21 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use quipu_config::Config;
 use quipu_reporter::{KafkaRecorder, KafkaReporter};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::config::Config;
 use crate::error::Error;
+use crate::health::{self, Stall};
 use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::{HealthGauges, Instruments};
-use crate::log_end;
+use crate::kafka;
+use crate::kafka::Source;
 use crate::shared::Shared;
 use crate::sink::Sinks;
-use crate::source::Source;
 use crate::task::Task;
-use crate::topics;
-use crate::watchdog::{self, Stall};
 
 /// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
 const OWN_INTERVAL: Duration = Duration::from_secs(10);
@@ -30,7 +29,7 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
-pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
     let (known, questions) = Known::new(&config);
@@ -44,7 +43,7 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     tokio::pin!(stop);
     tokio::select! {
         () = &mut stop => return Ok(()),
-        ready = topics::ensure(&mut config) => ready?,
+        ready = kafka::ensure(&config) => ready?,
     }
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
@@ -52,7 +51,7 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
     let source = tokio::task::spawn_blocking(move || Source::new(&joining)).await;
     let source = Arc::new(source.map_err(|error| Error::Thread(error.to_string()))??);
     let member = Arc::downgrade(&source);
-    log_end::watch(&config, shared.clone(), freshness.clone())?;
+    kafka::watch_log_end(&config, shared.clone(), freshness.clone())?;
     let watchdog = config.watchdog;
     let instruments = Instruments::new(prometheus, recorder);
     let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), questions)?;
@@ -61,7 +60,7 @@ pub async fn run(mut config: Config, stop: impl Future<Output = ()>) -> Result<(
         .name("quipu-task".to_owned())
         .spawn(move || sender.send(task.run()))
         .map_err(Error::thread)?;
-    let stalled = watchdog::stalled(&shared, watchdog);
+    let stalled = health::stalled(&shared, watchdog);
     tokio::pin!(stalled);
     let mut of_sinks = Ok(());
     let result = loop {

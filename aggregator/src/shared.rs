@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::progress::Progress;
+use crate::health::Progress;
 
 /// What the task and the rest of the process tell each other.
 #[derive(Debug, Clone, Default)]

@@ -1,17 +1,14 @@
 //! The second topology: from the topic of the totals to where people look.
 //!
 //! Each sink is a consumer group and a thread of its own, so that a slow or dead target delays nobody else. The pure
-//! parts say what is written ([`line_protocol`], [`graphite_line`]), what becomes of it ([`outbox`]) and how long to
+//! parts say what is written ([`influxdb::line_protocol`], [`graphite::line`]), what becomes of it ([`outbox`]) and how long to
 //! wait after a failure ([`retry`]).
 
 mod batch;
 mod clean;
 mod graphite;
-mod graphite_line;
 #[cfg(feature = "influxdb")]
 mod influxdb;
-#[cfg(feature = "influxdb")]
-mod line_protocol;
 mod outbox;
 mod reader;
 mod retry;
@@ -19,26 +16,19 @@ mod runner;
 mod status;
 mod stdout;
 mod target;
-#[cfg(feature = "influxdb")]
-mod transport;
-#[cfg(feature = "influxdb")]
-mod verdict;
-#[cfg(feature = "influxdb")]
-mod write_api;
 
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusRecorder;
+use quipu_config::{Config, Sink, SinkType};
 use quipu_reporter::KafkaRecorder;
 use tracing::warn;
 
 pub(crate) use clean::push_cleaned;
-pub use graphite_line::Template;
 pub(crate) use status::{Snapshot, Status};
 
-use crate::config::{Config, Sink, SinkType};
 use crate::error::Error;
 use crate::shared::Shared;
 use graphite::Graphite;
@@ -137,25 +127,7 @@ fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
 
 #[cfg(feature = "influxdb")]
 fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
-    let Sink { bucket, database, timeout, .. } = sink;
-    let url = sink.url.as_deref().unwrap_or_default();
-    let secret = sink.secret().unwrap_or_default();
-    let authorities = sink.ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
-    let transport = transport::Transport { gzip: sink.gzip(), timeout: *timeout, authorities };
-    let api = match (bucket, database) {
-        (Some(bucket), _) => {
-            let org = sink.org.as_deref().unwrap_or_default();
-            write_api::WriteApi::v2(url, org, bucket, secret, transport)
-        }
-        (None, database) => {
-            let user = sink.user.clone().map(|user| (user, secret.to_owned()));
-            let policy = sink.retention_policy.as_deref();
-            write_api::WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, &transport)
-        }
-    };
-    let api = api.map_err(|error| error.to_string())?;
-    let influxdb = influxdb::InfluxDb::new(api, sink.batch(), sink.gzip()).map_err(|error| error.to_string())?;
-    Ok(Box::new(influxdb))
+    Ok(Box::new(influxdb::InfluxDb::of(sink)?))
 }
 
 #[cfg(not(feature = "influxdb"))]

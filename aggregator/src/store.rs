@@ -4,11 +4,12 @@ mod memory;
 #[cfg(feature = "rocksdb")]
 mod rocksdb;
 
-use crate::config::{Config, StoreKind};
+use quipu_config::{Config, StoreKind};
+
 use crate::engine::{Checkpoint, Output, Store};
 use crate::error::Error;
 
-use crate::progress::Progress;
+use crate::health::Progress;
 use memory::MemoryStore;
 
 const LOADING: &str = "loading the store";

@@ -3,23 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use quipu_config::Config;
 use quipu_record::BadRecord;
+use quipu_topology::{Audit, Settings, SourceRecord};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tracing::{debug, info, warn};
 
-use crate::config::Config;
 use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
-use crate::freshness::Freshness;
+use crate::health::Freshness;
 use crate::http::{Questions, View};
 use crate::instruments::Instruments;
-use crate::kafka_log::KafkaLog;
+use crate::kafka::{Interruption, KafkaLog, Rebalance, Source};
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;
-use crate::source::{Interruption, Rebalance, Source};
 use crate::store::AnyStore;
-use crate::topology::{Settings, SourceRecord};
 
 /// The most records that are applied before something else is done.
 const RECORDS: usize = 1000;
@@ -63,12 +62,14 @@ impl Task {
     ) -> Result<Self, Error> {
         let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
         let store = AnyStore::new(&config)?.watched(shared.progress.clone());
+        let audits = config.audits.iter().cloned();
+        let audits = audits.map(|quipu_config::Audit { name, sent, processed }| Audit { name, sent, processed });
         let settings = Settings {
             instance_timeout_ms: millis(config.instance_timeout),
             refresh_interval_ms: millis(config.refresh_interval),
             max_rows: config.limits.max_rows,
             max_series: config.limits.max_series,
-            audits: config.audits.clone(),
+            audits: audits.collect(),
         };
         Ok(Self {
             engine: Engine::new(log, store, settings, &config.topics.metrics),

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use quipu_aggregator::{SourceRecord, Topology};
 use quipu_bench::{Record, is_whole, plain, report, topology};
 use quipu_record::decode;
+use quipu_topology::{SourceRecord, Topology};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

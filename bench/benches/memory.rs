@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use metrics::{counter, with_local_recorder};
-use quipu_aggregator::SourceRecord;
 use quipu_bench::{Record, is_whole, plain, report, topology};
 use quipu_reporter::KafkaReporter;
+use quipu_topology::SourceRecord;
 
 const NOW: i64 = 1_718_900_000_000;
 

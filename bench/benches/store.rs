@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use quipu_aggregator::engine::{Checkpoint, Output, Store as _};
 use quipu_aggregator::store::AnyStore;
-use quipu_aggregator::{Config, SourceRecord};
 use quipu_bench::{is_whole, plain, topology};
+use quipu_config::Config;
+use quipu_topology::SourceRecord;
 use tempfile::TempDir;
 
 const NOW: i64 = 1_718_900_000_000;

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use quipu_testkit::Cluster;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -12,7 +13,6 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::load::Load;
 use crate::measure::Measured;
 use crate::process::Process;
-use crate::support::Cluster;
 
 /// Measures it in a process of its own, which is this program again.
 pub(crate) fn measure(cluster: &Cluster, load: &Load) -> Result<Measured> {

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use quipu_testkit::Cluster;
 
 use crate::guarantee::Guarantee;
 use crate::load::Load;
 use crate::measure::Measured;
-use crate::support::Cluster;
 
 /// An application that reads counters from a topic and writes totals to another.
 pub(crate) trait Contender {

@@ -2,13 +2,13 @@
 //! It prints a table; which heap is small enough and still quick is for its reader to choose (`Jvm::BEST`).
 
 use anyhow::Result;
+use quipu_testkit::Cluster;
 use tempfile::TempDir;
 
 use crate::contender::{Contender as _, Site};
 use crate::guarantee::Guarantee;
 use crate::load::Load;
 use crate::streams::{Jvm, Streams};
-use crate::support::Cluster;
 
 const LARGE: u32 = 1024;
 const SMALLER: [u32; 6] = [512, 256, 192, 128, 96, 64];

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use quipu_testkit::Cluster;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
@@ -15,7 +16,6 @@ use crate::guarantee::Guarantee;
 use crate::load::Load;
 use crate::process::Process;
 use crate::quipu::Quipu;
-use crate::support::Cluster;
 use crate::totals::Totals;
 
 const INTERVAL: Duration = Duration::from_millis(20);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use quipu_testkit::get;
 
 use crate::contender::Site;
 use crate::load::Load;
 use crate::quipu::Quipu;
 use crate::report::Report;
-use crate::support::get;
 use crate::totals::Totals;
 
 /// Every second all 20,000 keys say something new.

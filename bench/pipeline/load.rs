@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
+use quipu_testkit::Cluster;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, Producer as _};
-
-use crate::support::Cluster;
 
 const INSTANCES: u64 = 100;
 /// What every instance counts.

@@ -17,23 +17,19 @@ mod latency;
 mod live;
 mod load;
 mod measure;
-#[path = "../process.rs"]
 mod process;
 mod quipu;
 mod report;
 mod rounds;
 mod streams;
-#[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
-#[path = "../../tests/e2e/support/mod.rs"]
-mod support;
 mod totals;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use quipu_testkit::{Cluster, Kafka, require};
 
 use load::Load;
 use streams::{Jvm, Streams};
-use support::{Cluster, Kafka, require};
 
 #[derive(Parser)]
 struct Options {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
+use quipu_testkit::Cluster;
 use tempfile::TempDir;
 
 use crate::bare;
@@ -13,7 +14,6 @@ use crate::load::Load;
 use crate::quipu::Quipu;
 use crate::report::Report;
 use crate::streams::Streams;
-use crate::support::Cluster;
 
 /// Runs all rounds and prints the results; `live` is for how many seconds a live load is followed.
 pub(crate) fn run(cluster: &Cluster, streams: Option<Streams>, counters: u64, rounds: u32, live: u64) -> Result<()> {

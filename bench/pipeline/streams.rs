@@ -6,13 +6,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use quipu_testkit::Missing;
 
 use crate::contender::{Contender, Site};
 use crate::guarantee::Guarantee;
 use crate::load::Load;
 use crate::measure::Measured;
 use crate::process::{Process, Usage};
-use crate::support::Missing;
 use crate::totals::Totals;
 
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/kafka-streams");

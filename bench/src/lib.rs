@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use quipu_aggregator::{Settings, Topology};
+use quipu_topology::{Settings, Topology};
 
 /// Whether time matters. Otherwise this is a test, which only shows that the benchmark works: cargo says `--bench`
 /// where it is none.

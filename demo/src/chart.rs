@@ -6,7 +6,7 @@ mod scale;
 mod svg;
 
 use crate::format::grouped;
-use crate::snapshot::{Event, Sample, Snapshot};
+use crate::watch::snapshot::{Event, Sample, Snapshot};
 use plot::Plot;
 use svg::{Anchor, Rect, Svg};
 

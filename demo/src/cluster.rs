@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use quipu_aggregator::Config;
-use quipu_aggregator::config::Flag;
+use quipu_config::{Config, Flag};
 use rdkafka::ClientConfig;
 
 /// The aggregator's configuration from its file and environment.

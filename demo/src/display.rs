@@ -2,15 +2,16 @@
 //! second.
 
 mod panel;
+mod screen;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::screen::Screen;
-use crate::snapshot::Event;
+use crate::watch::snapshot::Event;
 pub(crate) use panel::View;
+pub(crate) use screen::Screen;
 
 /// Where progress goes, and how.
 pub(crate) struct Display {

@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::aggregator::Aggregator;
 use crate::child::parent::{Command, Word};
 use crate::child::{DemoChild, PARTITIONS};
-use crate::children::Child;
+use crate::display::Screen;
 use crate::display::{Display, View};
 use crate::format::grouped;
 use crate::happening::Happening;
-use crate::lag::GroupWatch;
-use crate::log::Log;
-use crate::observer::{CONSUMERS, Observer, PRODUCER};
 use crate::options::DemoOptions;
 use crate::plan::{Plan, Progress, Stage};
 use crate::programs;
-use crate::screen::Screen;
+use crate::programs::aggregator::Aggregator;
+use crate::programs::children::Child;
 use crate::venue::Venue;
+use crate::watch::lag::GroupWatch;
+use crate::watch::log::Log;
+use crate::watch::observer::{CONSUMERS, Observer, PRODUCER};
 
 /// How often the plan is consulted.
 const TICK: Duration = Duration::from_millis(50);

@@ -6,29 +6,20 @@
 //! any outsider could read it. At the end the audit's delta is held against the ids of the records that were processed,
 //! which the consumers write down: the two must agree.
 
-mod aggregator;
 mod chart;
 mod child;
-mod children;
 mod cluster;
 mod display;
 mod experiment;
 mod format;
 mod happening;
-mod ids;
 mod interrupt;
-mod lag;
-mod log;
-mod observer;
 mod options;
 mod plan;
 mod programs;
-mod screen;
-mod series;
-mod snapshot;
 mod summary;
-mod truth;
 mod venue;
+mod watch;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
@@ -41,15 +32,14 @@ use anyhow::{Context as _, Result};
 pub use child::{DemoChild, run_child};
 pub use options::{DemoOptions, Output};
 
-use display::Display;
+use display::{Display, Screen};
 use experiment::{End, Experiment};
-use ids::IdFolder;
-use log::Log;
-use observer::CONSUMERS;
-use screen::Screen;
 use summary::Summary;
-use truth::{Ledger, Truth};
 use venue::Venue;
+use watch::ids::{self, IdFolder};
+use watch::log::Log;
+use watch::observer::CONSUMERS;
+use watch::truth::{Ledger, Truth};
 
 /// So many may wait to be attended to; whoever has more to say waits, too.
 const HAPPENINGS: usize = 64;

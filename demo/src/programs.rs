@@ -1,11 +1,14 @@
 //! What the experiment's programs are told.
 
+pub(crate) mod aggregator;
+pub(crate) mod children;
+
 use std::path::{Path, PathBuf};
 
 use crate::child::{ConsumerArgs, DemoChild, ProducerArgs};
-use crate::observer::{CONSUMERS, PRODUCER};
 use crate::options::DemoOptions;
 use crate::venue::Venue;
+use crate::watch::observer::{CONSUMERS, PRODUCER};
 
 pub(crate) fn producer(options: &DemoOptions, venue: &Venue) -> DemoChild {
     DemoChild::Producer(ProducerArgs {

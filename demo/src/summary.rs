@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::format::grouped;
-use crate::snapshot::Snapshot;
-use crate::truth::Truth;
+use crate::watch::snapshot::Snapshot;
+use crate::watch::truth::Truth;
 
 /// The end of a complete experiment.
 #[derive(Debug, Clone, Copy)]

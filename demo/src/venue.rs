@@ -5,9 +5,9 @@ mod own_topics;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use quipu_aggregator::config::{Audit, StoreKind};
-use quipu_aggregator::{Config, Selector};
 use quipu_broker::EmbeddedBroker;
+use quipu_config::{Audit, Config, ProcessingGuarantee, StoreKind};
+use quipu_record::Selector;
 use quipu_tui::SourceOptions;
 use rdkafka::ClientConfig;
 use uuid::Uuid;
@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::child::{Connection, PARTITIONS};
 use crate::cluster;
 use crate::format::grouped;
-use crate::observer::{AUDIT, PROCESSED, SENT};
 use crate::options::DemoOptions;
+use crate::watch::observer::{AUDIT, PROCESSED, SENT};
 use own_topics::OwnTopics;
 
 /// So many records that the group has not committed may be in a partition of the embedded broker, which keeps 5 MiB of
@@ -152,6 +152,10 @@ impl Venue {
         // Whatever it knows is of no use after the experiment.
         config.state.store = StoreKind::Memory;
         config.http.listen = None;
+        if self.is_embedded() {
+            // The embedded broker answers transactions and does not isolate them.
+            config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
+        }
         let selector = |name: &str| name.parse::<Selector>().with_context(|| format!("{name} selects no series"));
         config.audits = vec![Audit { name: AUDIT.to_owned(), sent: selector(SENT)?, processed: selector(PROCESSED)? }];
         Ok(config)

@@ -60,7 +60,6 @@ mod control;
 mod error;
 mod forwarder;
 mod instance;
-mod lookup;
 mod part;
 mod parts;
 mod recorder;

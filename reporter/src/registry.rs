@@ -1,19 +1,18 @@
 //! Which counter a metrics key stands for.
 
+mod lookup;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64 as Total, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics::atomics::AtomicU64;
 use metrics::{Counter, CounterFn, Key};
 use quipu_record::{BadRecord, CounterPrefix, Series};
 
-use crate::lookup::Lookup;
 use crate::stats::Stats;
 use crate::warned::Warned;
-
-/// A series' count; the application and the reporter's thread share it.
-pub(crate) type Cell = Arc<AtomicU64>;
+pub(crate) use lookup::Cell;
+use lookup::Lookup;
 
 /// A series that no part has yet.
 #[derive(Debug)]

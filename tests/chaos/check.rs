@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quipu_record::Aggregate;
+use quipu_testkit::Pipeline;
+use quipu_testkit::fold::{Logged, Oracle, SERIES};
 use rdkafka::message::Message as _;
 
-use crate::fold::{Logged, Oracle, SERIES};
 use crate::program::COUNTED;
-use crate::support::Pipeline;
 
 /// The totals of the fleet's series.
 pub(crate) type Totals = [i128; SERIES.len()];

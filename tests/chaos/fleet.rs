@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use quipu_testkit::Cluster;
+use quipu_testkit::fold::{Logged, SERIES, Said};
+
 use crate::chance::pause;
-use crate::fold::{Logged, SERIES, Said};
-use crate::support::Cluster;
 
 /// Writes reports and plain counters, restarts included, until it is stopped.
 pub(crate) struct Fleet {
@@ -56,6 +57,6 @@ fn report(round: u64, reporter: usize) -> Said {
         // A plain counter that restarts every 50 rounds.
         4 => Said::Plain { key: 0, series: 1, count: round % 50 + 1, timestamp: None },
         // A bad record on a live key.
-        _ => Said::Bad { key: crate::fold::plain_key(0), value: "{" },
+        _ => Said::Bad { key: quipu_testkit::fold::plain_key(0), value: "{" },
     }
 }

@@ -1,199 +1,43 @@
-//! The aggregator killed with SIGKILL at random moments, on a real Kafka broker that is killed too, while reporters
-//! report; an outside reader holds every total that it sees against the oracle at the offset that the total carries.
+//! Faults at random moments on real Kafka brokers, while reporters report: a reader compares every total that it sees with
+//! the oracle at the offset that the total carries.
 //!
 //! ```text
-//! cargo test --test chaos                        # 32 cycles: 30 times the aggregator, twice the broker; 8 at-least-once
-//! cargo test --test chaos -- --cycles 300
+//! cargo test --test chaos                        # all of it, short
+//! cargo test --test chaos -- --cycles 300        # the aggregator and its broker are killed
+//! cargo test --test chaos -- --faults 100        # three brokers are killed, hang and restart; the aggregator is left alone
+//! cargo test --test chaos -- --faults 100 --guarantee at_least_once
 //! ```
 
+mod brokers;
 mod chance;
 mod check;
 mod fleet;
-#[path = "../../aggregator/tests/oracle/fold.rs"]
-#[expect(dead_code, reason = "nobody writes tombstones here")]
-mod fold;
+mod kills;
 mod program;
 mod reader;
 mod seen;
-#[expect(dead_code, unused_imports, reason = "shared with the end-to-end tests, which use all of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use quipu_testkit::Quipu;
 
-use support::{Kafka, Pipeline, Process, eventually, quipu, require};
-
-use chance::{Random, pause};
-use check::{expected, went_back, wrong};
-use fleet::Fleet;
-use fold::SERIES;
-use program::{COUNTED, Program};
-use reader::Reader;
-
-const DEFAULT_CYCLES: u64 = 32;
-/// The session timeout, a broker's restart, and what a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(50);
-/// The aggregator's `transaction.timeout.ms`.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let cycles = args.iter().position(|arg| arg == "--cycles").and_then(|at| args.get(at + 1)?.parse().ok());
-    let Some(kafka) = require(Kafka::start()) else { return };
-    let cycles = cycles.unwrap_or(DEFAULT_CYCLES);
-    run(&kafka, "exactly_once", cycles);
-    run(&kafka, "at_least_once", cycles / 4);
-    println!("2 passed, 0 failed");
+    let cycles = option("--cycles").map(|cycles| cycles.parse().expect("a number of cycles"));
+    let faults = option("--faults").map(|faults| faults.parse().expect("a number of faults"));
+    let mut passed = 0;
+    if cycles.is_some() || faults.is_none() {
+        kills::run_all(cycles);
+        passed += 1;
+    }
+    if faults.is_some() || cycles.is_none() {
+        brokers::run_all(faults, option("--guarantee").as_deref());
+        passed += 1;
+    }
+    println!("test result: ok. {passed} passed; 0 failed");
 }
 
-fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
-    let began = Instant::now();
-    let pipeline = Pipeline::new(kafka.bootstrap());
-    let disk = tempfile::tempdir().expect("a folder");
-    let mut site =
-        Site { pipeline: &pipeline, disk: disk.path(), guarantee, running: None, fenced: 0, takeovers: Vec::new() };
-    site.start("a");
-    eventually("the topics", || {
-        let topics = pipeline.cluster.topics();
-        [&pipeline.metrics, &pipeline.aggregates].iter().all(|topic| topics.contains_key(*topic)).then_some(())
-    });
-    let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics, Duration::from_millis(5));
-    let program = Program::start(kafka.bootstrap(), &pipeline.metrics);
-    let reader = Reader::start(&pipeline, |_| {});
-    // A generator of its own, so that a run with other cycles is another run.
-    let mut random = Random::new(cycles ^ 0x5eed);
-    for cycle in 0..cycles {
-        pause(Duration::from_millis(100 + random.below(4400)));
-        site.supervise();
-        let what = match cycle % 15 {
-            4 => site.lose_disk(),
-            8 => {
-                kafka.kill();
-                // Every other time it is away for longer than a transaction may take.
-                let longer = if cycle % 2 == 1 { TRANSACTION_TIMEOUT } else { Duration::ZERO };
-                pause(longer + Duration::from_millis(random.below(500)));
-                kafka.restart();
-                "the broker was killed"
-            }
-            12 => site.take_over(),
-            _ => site.kill(),
-        };
-        println!("{guarantee}, cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen().all().len());
-    }
-    let said = fleet.stop();
-    let expected = expected(&pipeline, &said);
-    let counted = i128::from(program.stop());
-    let last = expected.last().expect("records").1;
-    reader.seen().until(SERIES.into_iter().zip(last).chain([(COUNTED, counted)]));
-    let totals = reader.stop();
-    let wrong = [wrong(&totals, &expected), went_back(&totals)].concat();
-    println!(
-        "chaos: {guarantee}, {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, fenced by itself {}, takeovers {:?}, {:.0} s",
-        said.len(),
-        totals.len(),
-        wrong.len(),
-        site.fenced,
-        site.takeovers,
-        began.elapsed().as_secs_f64()
-    );
-    pipeline.verify();
-    assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
-}
-
-/// Where aggregators run: each under a name of its own in the group, with a folder of its own.
-struct Site<'a> {
-    pipeline: &'a Pipeline,
-    disk: &'a Path,
-    guarantee: &'static str,
-    running: Option<(&'static str, Process)>,
-    /// How often the group took one process for two.
-    fenced: usize,
-    takeovers: Vec<Duration>,
-}
-
-impl Site<'_> {
-    fn process(&self, name: &str) -> Process {
-        let Pipeline { cluster, application_id, .. } = self.pipeline;
-        let folder = self.disk.join(name);
-        let own = [
-            format!("state.dir={}", folder.display()),
-            format!("group_instance_id={name}"),
-            format!("processing_guarantee={}", self.guarantee),
-        ];
-        let mut all = vec!["aggregate", "--brokers", cluster.bootstrap(), "--http", "127.0.0.1:0"];
-        all.extend(["--application-id", application_id.as_str(), "--commit-interval", "20ms"]);
-        let topics = self.pipeline.topics();
-        for setting in own.iter().chain(&topics) {
-            all.extend(["--set", setting]);
-        }
-        quipu(&all)
-    }
-
-    fn start(&mut self, name: &'static str) {
-        self.running = Some((name, self.process(name)));
-    }
-
-    /// Kills the aggregator, and starts it again on its disk.
-    fn kill(&mut self) -> &'static str {
-        let name = self.kill_only();
-        self.start(name);
-        "the aggregator was killed"
-    }
-
-    fn kill_only(&mut self) -> &'static str {
-        let (name, process) = self.running.take().expect("one runs");
-        if process.has_ended() {
-            self.assert_fenced(&process);
-        } else {
-            process.signal("KILL");
-        }
-        drop(process.finish());
-        name
-    }
-
-    /// After an outage the group may hold a member's own request, which came twice, for that of another process with the
-    /// same `group.instance.id`. It says so and ends; its supervisor starts it again.
-    fn assert_fenced(&mut self, process: &Process) {
-        let log = process.stderr_so_far();
-        assert!(log.contains("start this again"), "the aggregator ended by itself: {log}");
-        self.fenced += 1;
-    }
-
-    fn supervise(&mut self) {
-        if let Some((name, process)) = self.running.take_if(|(_, process)| process.has_ended()) {
-            self.assert_fenced(&process);
-            drop(process.finish());
-            self.start(name);
-        }
-    }
-
-    /// Kills the aggregator, and starts it again without its disk.
-    fn lose_disk(&mut self) -> &'static str {
-        let name = self.kill_only();
-        std::fs::remove_dir_all(self.disk.join(name)).expect("a state folder");
-        self.start(name);
-        "the aggregator was killed and its disk was lost"
-    }
-
-    /// Another aggregator waits while this one is killed, and takes over.
-    fn take_over(&mut self) -> &'static str {
-        let other = if self.running.as_ref().is_some_and(|(name, _)| *name == "a") { "b" } else { "a" };
-        let mut waiting = self.process(other);
-        eventually("the other to wait", || waiting.stderr_so_far().contains("waiting for the partition").then_some(()));
-        self.kill_only();
-        let killed = Instant::now();
-        eventually("the other to take over", || {
-            if waiting.has_ended() {
-                self.assert_fenced(&waiting);
-                waiting = self.process(other);
-            }
-            let log = waiting.stderr_so_far();
-            assert!(killed.elapsed() < PATIENCE, "it did not take over: {log}");
-            log.contains("caught up").then_some(())
-        });
-        self.takeovers.push(killed.elapsed());
-        self.running = Some((other, waiting));
-        "another aggregator took over"
-    }
+/// The value of an option of the command line.
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
 }

@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quipu_record::Aggregate;
+use quipu_testkit::Pipeline;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::seen::Seen;
-use crate::support::Pipeline;
 
 pub(crate) struct Reader {
     stop: Arc<AtomicBool>,

@@ -3,8 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use quipu_record::Aggregate;
-
-use crate::support::eventually;
+use quipu_testkit::eventually;
 
 #[derive(Default)]
 pub(crate) struct Seen(Mutex<Vec<Aggregate>>);

@@ -4,11 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
+use quipu_testkit::{Cluster, DEADLINE, Kafka, Process, eventually, require};
 use rdkafka::message::Message as _;
 use rdkafka::producer::Producer as _;
 
 use crate::file::{Compose, root};
-use crate::support::{Cluster, DEADLINE, Kafka, Process, eventually, require};
 
 #[test]
 fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use quipu_testkit::{Missing, Process, require};
+
 use crate::file::{Compose, read, root, text};
-use crate::support::{Missing, Process, require};
 
 /// A program of a Debian package.
 fn program(name: &str, package: &str, probe: &str) -> Result<Command, Missing> {

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
+use quipu_testkit::{Kafka, Process, eventually, require};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 
 use crate::file::{Compose, root, text};
-use crate::support::{Kafka, Process, eventually, require};
 
 const RECORDS: u64 = 60_000;
 
@@ -104,7 +104,7 @@ fn audit(aggregator: &Process) -> Option<i64> {
 
 fn get(aggregator: &Process, path: &str) -> Option<String> {
     assert!(!aggregator.has_ended(), "{}", aggregator.stderr_so_far());
-    let (status, body) = crate::support::get(&address(aggregator)?, path)?;
+    let (status, body) = quipu_testkit::get(&address(aggregator)?, path)?;
     (status == 200).then_some(body)
 }
 

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use quipu_testkit::{Missing, Process, python};
 use serde_json::Value;
-
-use crate::python::python;
-use crate::support::{Missing, Process};
 
 /// The compose file with the variables of `.env` put in.
 pub(crate) struct Compose {

@@ -8,8 +8,4 @@ mod configurations;
 mod experiment;
 mod file;
 mod image;
-mod python;
 mod stack;
-#[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;

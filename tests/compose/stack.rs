@@ -1,10 +1,9 @@
 //! What the compose file says.
 
+use quipu_testkit::{Process, python, require};
 use serde_json::Value;
 
 use crate::file::{Compose, read, root, text};
-use crate::python::python;
-use crate::support::{Process, require};
 
 /// Services that run to their end, and those of the experiment, which nobody depends on.
 const JOBS: [&str; 4] = ["app-1", "app-2", "demo-topic", "producer"];

@@ -1,14 +1,14 @@
 //! Every server that a dashboard asks, filled by a real Kafka, a real aggregator and its sinks.
 
+use quipu_testkit::configured::Aggregator;
+use quipu_testkit::http::{encode, request};
+use quipu_testkit::{DEADLINE, Kafka, Missing, Server, eventually, run};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::{Value, json};
 
-use crate::aggregator::Aggregator;
-use crate::http::{encode, request};
+use crate::QUIPU;
 use crate::query::{Source, graphite, influxql, prometheus};
-use crate::server::Server;
-use crate::support::{DEADLINE, Kafka, Missing, eventually, run};
 
 pub(crate) struct Filled {
     pub(crate) prometheus: Server,
@@ -39,7 +39,7 @@ impl Filled {
             influxdb.address(),
             carbon.address(),
         );
-        let aggregator = Aggregator::start(kafka.bootstrap(), "instance_timeout = '1h'", &sinks);
+        let aggregator = Aggregator::start(QUIPU, kafka.bootstrap(), "instance_timeout = '1h'", &sinks);
         let prometheus = Server::start("prometheus", &[&aggregator.address])?;
         let filled = Self { prometheus, influxdb, carbon, _aggregator: aggregator, kafka };
         // What is counted from now on, Prometheus sees grow.

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_testkit::{Missing, require};
 use serde_json::Value;
 
 use crate::expected::{ANY, of_panel};
 use crate::files::{Dashboard, dashboards};
 use crate::filled::Filled;
 use crate::query::{Found, flux, graphite, prometheus};
-use crate::support::{Missing, require};
 use crate::variables;
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use quipu_testkit::Server;
+use quipu_testkit::http::{encode, get_json, request};
 use serde_json::Value;
-
-use crate::http::{encode, get_json, request};
-use crate::server::Server;
 
 /// The window that stands for `$__rate_interval`, in seconds; all that the tests count falls into it.
 pub(crate) const WINDOW: u32 = 300;

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use quipu_testkit::{Missing, require};
 use tempfile::TempDir;
 
 use crate::files::repository;
-use crate::support::{Missing, require};
 
 const FOLDER: &str = "dashboards/prometheus";
 

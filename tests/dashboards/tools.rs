@@ -2,8 +2,9 @@
 
 use std::process::{Command, Output};
 
+use quipu_testkit::{Missing, require};
+
 use crate::files::{dashboards, repository};
-use crate::support::{Missing, require};
 
 /// The exit status of `tools` when they can't be had on this machine.
 const UNAVAILABLE: i32 = 3;

@@ -1,10 +1,10 @@
 //! The choices that a dashboard's variables offer. Those of Flux are only checked as Flux.
 
+use quipu_testkit::http::{encode, get_json};
 use serde_json::Value;
 
 use crate::files::Dashboard;
 use crate::filled::Filled;
-use crate::http::{encode, get_json};
 use crate::panels::{chosen, value_of};
 use crate::query::prometheus;
 

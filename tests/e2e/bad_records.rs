@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use quipu_testkit::{Kafka, Pipeline, eventually, plain, report, require, run};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use serde_json::json;
 
-use crate::support::{Kafka, Pipeline, eventually, plain, report, require, run};
+use crate::QUIPU;
 
 const MEGABYTES: usize = 1_000_000;
 /// Beyond this a dead letter is cut.
@@ -16,7 +17,7 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     pipeline.cluster.create_topic("metrics", 1, &[("max.message.bytes", "20000000")]);
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
@@ -104,7 +105,7 @@ fn hostile_names_arrive_as_they_are_and_are_harmless_in_the_log() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&["--log-level", "debug"]);
     let mut outsider = pipeline.outsider();
     let forged = "2024-01-01T00:00:00Z ERROR forged";

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use quipu_testkit::{Kafka, Kcat, Pipeline, Process, require};
 use serde_json::{Value, json};
 
-use crate::support::{Kafka, Kcat, Pipeline, Process, require};
+use crate::QUIPU;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/record/examples/records.txt");
 
@@ -13,7 +14,7 @@ fn what_kcat_writes_is_summed_and_kcat_shows_the_sums() {
     let (Some(kafka), Some(kcat)) = (require(Kafka::shared()), require(Kcat::find())) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let records = r#"
 app-1:processed	{"type":"COUNTER","name":"processed","count":250000,"timestamp":"1718900012"}
@@ -45,7 +46,7 @@ fn the_examples_are_sent_with_the_command_that_they_begin_with() {
     let (Some(kafka), Some(_)) = (require(Kafka::shared()), require(Kcat::find())) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let examples = std::fs::read_to_string(EXAMPLES).unwrap();
     let command = examples.lines().find_map(|line| line.strip_prefix("#   ")).unwrap();

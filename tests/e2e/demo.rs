@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use quipu_testkit::{Cluster, Kafka, require};
 use serde_json::Value;
 
-use crate::support::{Cluster, Kafka, quipu, require};
+use crate::QUIPU;
 
 const RECORDS: u64 = 20_000;
 
@@ -29,7 +30,7 @@ fn the_experiment_ends_well_on_a_real_cluster_and_leaves_nothing_behind() {
 fn check(arguments: &[&str]) {
     let records = RECORDS.to_string();
     let demo = [&["demo", "--records", &records, "--rate", "5000", "--output", "json"], arguments].concat();
-    let finished = quipu(&demo).finish();
+    let finished = QUIPU.start(&demo).finish();
     assert_eq!(finished.status.code(), Some(0), "{finished:?}");
 
     let last = finished.stdout.lines().next_back().unwrap();

@@ -2,7 +2,9 @@
 
 use std::thread;
 
-use crate::support::{Aggregator, Kafka, Pipeline, Stop, eventually, plain, require};
+use quipu_testkit::{Aggregator, Kafka, Pipeline, Stop, eventually, plain, require};
+
+use crate::QUIPU;
 
 /// Nothing is committed meanwhile, unless something else makes it.
 const NEVER: [&str; 2] = ["--set", "commit_interval=1m"];
@@ -17,7 +19,7 @@ fn what_was_read_before_sigterm_is_published() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&NEVER);
     pipeline.send((1..=500).map(|count| ("app-1:done", plain("done", count))));
     aggregator.until_measured(APPLIED, 501);
@@ -34,7 +36,7 @@ fn a_second_signal_ends_it_at_once() {
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&NEVER);
     pipeline.send([("app-1:done", plain("done", 1))]);
     aggregator.until_measured(APPLIED, 2);
@@ -57,7 +59,7 @@ fn a_killed_aggregator_goes_on_where_an_outsider_saw_it_last() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     // Under a name within the group, so that it need not wait for the group to take its predecessor for dead.
     let options = ["--set", "commit_interval=20ms", "--set", "group_instance_id=the-one"];
     let start = || pipeline.start_ready(&options);
@@ -102,7 +104,7 @@ fn of_two_aggregators_one_waits_and_takes_over() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let first = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
     pipeline.send([("app-1:done", plain("done", 10))]);
@@ -133,7 +135,7 @@ fn of_two_with_one_group_instance_id_the_first_ends_and_says_why() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     // With transactions it may also be the producer that learns of it.
     let same = ["--set", "group_instance_id=one", "--set", "processing_guarantee=at_least_once"];
     let first = pipeline.start_ready(&same);

@@ -2,14 +2,16 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Kafka, Pipeline, plain, quipu, require};
+use quipu_testkit::{Kafka, Pipeline, plain, require};
+
+use crate::QUIPU;
 
 #[test]
 fn it_serves_its_health_and_counts_itself() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
     pipeline.send([
@@ -38,7 +40,7 @@ fn it_serves_its_health_and_counts_itself() {
 fn a_busy_port_is_an_error_that_names_the_flag() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = busy.local_addr().unwrap().to_string();
-    let finished = quipu(&["aggregate", "--brokers", "127.0.0.1:1", "--http", &address]).finish();
+    let finished = QUIPU.start(&["aggregate", "--brokers", "127.0.0.1:1", "--http", &address]).finish();
 
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
     let error = finished.stderr.lines().next_back().unwrap();

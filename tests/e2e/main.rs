@@ -12,7 +12,11 @@ mod servers;
 mod stalls;
 #[cfg(feature = "rocksdb")]
 mod state;
-mod support;
 mod topics;
 mod totals;
 mod usage;
+
+use quipu_testkit::Quipu;
+
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use metrics::{counter, with_local_recorder};
 use quipu_reporter::KafkaReporter;
+use quipu_testkit::{DEADLINE, Kafka, Pipeline, Stop, require};
 
-use crate::support::{DEADLINE, Kafka, Pipeline, Stop, require};
+use crate::QUIPU;
 
 const THREADS: u64 = 4;
 
@@ -15,7 +16,7 @@ fn a_crash_of_the_broker_costs_no_count() {
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
     let (recorder, reporter) = KafkaReporter::builder(kafka.bootstrap())

@@ -1,9 +1,8 @@
 //! The servers and clients that the other tests rely on do what they are relied on for.
 
+use quipu_testkit::{Cluster, DEADLINE, Kafka, Kcat, eventually, require};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer};
-
-use crate::support::{Cluster, DEADLINE, Kafka, Kcat, eventually, require};
 
 #[test]
 fn what_kcat_writes_is_read_to_the_end() {

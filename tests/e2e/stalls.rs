@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Aggregator, Frozen, Kafka, Pipeline, eventually, plain, require};
+use quipu_testkit::{Aggregator, Frozen, Kafka, Pipeline, eventually, plain, require};
+
+use crate::QUIPU;
 
 /// The exit code of a process that ended because something in it or below it did not answer.
 const STALLED: Option<i32> = Some(75);
@@ -14,7 +16,7 @@ fn a_producer_that_hangs_is_replaced_and_the_totals_go_on() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
     pipeline.send([("app-1:done", plain("done", 10))]);
@@ -36,7 +38,7 @@ fn a_process_whose_clients_hang_is_not_ready_and_ends_and_a_standby_takes_over()
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let standby = pipeline.start(&[]);
     let mut outsider = pipeline.outsider();
@@ -65,7 +67,7 @@ fn a_disk_that_hangs_ends_the_process() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let disk = tempfile::tempdir().unwrap();
     let folder = format!("state.dir={}", disk.path().display());
     let settings = ["--set", "state.store=rocksdb", "--set", &folder, "--set", "watchdog=30s"];

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use quipu_testkit::{DEADLINE, Kafka, Pipeline, plain, require};
 use rdkafka::producer::Producer as _;
 
-use crate::support::{DEADLINE, Kafka, Pipeline, plain, require};
+use crate::QUIPU;
 
 /// The options of an aggregator that keeps its rows in this folder.
 fn on(folder: &Path) -> [String; 2] {
@@ -20,7 +21,7 @@ fn a_full_disk_ends_it_in_order_and_costs_nothing() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let disk = tempfile::tempdir().unwrap();
     let (settings, rows) = (on(disk.path()), 20_000);
     let aggregator = pipeline.start_on_a_small_disk(1_000, &set(&settings));
@@ -43,7 +44,7 @@ fn a_damaged_store_is_moved_aside_and_read_again_from_the_changelog() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let disk = tempfile::tempdir().unwrap();
     let settings = on(disk.path());
     let mut outsider = None;
@@ -71,7 +72,7 @@ fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let disks = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let settings = [on(disks[0].path()), on(disks[1].path())];
     let first = pipeline.start_ready(&set(&settings[0]));
@@ -106,7 +107,7 @@ fn a_fenced_process_ends_and_what_it_had_not_committed_is_not_seen() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let fenced = pipeline.start_ready(&[]);
     pipeline.send([("app-1:done", plain("done", 10))]);
     let mut outsider = pipeline.outsider();

@@ -2,14 +2,16 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Kafka, Pipeline, plain, require};
+use quipu_testkit::{Kafka, Pipeline, plain, require};
+
+use crate::QUIPU;
 
 #[test]
 fn absent_topics_are_created_as_they_should_be() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     pipeline.start_ready(&[]).stop();
 
     let expected: [(&str, &[(&str, &str)]); 4] = [
@@ -41,7 +43,7 @@ fn more_than_one_partition_is_refused_with_the_remedy() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     pipeline.cluster.create_topic("metrics", 2, &[]);
 
     let finished = pipeline.start(&[]).finish();
@@ -56,7 +58,7 @@ fn a_topic_that_is_created_anew_is_read_anew() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
     pipeline.send((1..=20).map(|count| ("app-1:done", plain("done", count))));
@@ -77,7 +79,7 @@ fn an_absent_topic_that_may_not_be_created_is_waited_for() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start(&["--set", "topics.create=false"]);
     aggregator.until_logged(&[&pipeline.metrics, "waiting for the topic", "topics.create = true"]);
     assert!(!pipeline.cluster.topics().contains_key(&pipeline.metrics));
@@ -95,7 +97,7 @@ fn an_absent_topic_that_may_not_be_created_is_waited_for() {
 fn without_a_broker_it_says_so_and_can_be_stopped() {
     // A port of our own, at which nobody answers.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let pipeline = Pipeline::new(&nobody);
+    let pipeline = Pipeline::new(QUIPU, &nobody);
     let aggregator = pipeline.start(&[]);
     aggregator.until_logged(&[&nobody, "can't reach kafka", "--brokers"]);
     aggregator.stop();

@@ -1,13 +1,15 @@
 //! What the origin got wrong: restarts, several metrics of one instance, and tombstones.
 
-use crate::support::{Kafka, Pipeline, plain, report, require, run};
+use quipu_testkit::{Kafka, Pipeline, plain, report, require, run};
+
+use crate::QUIPU;
 
 #[test]
 fn a_restarted_instance_never_lowers_a_total() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     // Nobody falls silent, however slow the machine is.
     let aggregator = pipeline.start_ready(&["--set", "instance_timeout=1h"]);
     let mut outsider = pipeline.outsider();
@@ -32,7 +34,7 @@ fn two_metrics_of_one_instance_do_not_disturb_each_other() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
 
@@ -51,7 +53,7 @@ fn a_tombstone_subtracts_what_its_row_contributed() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let mut outsider = pipeline.outsider();
 

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use quipu_testkit::Process;
+
 use crate::book::{code, pages};
-use crate::support::Process;
 
 #[test]
 fn the_binary_takes_every_command_line() {

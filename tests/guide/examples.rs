@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::{env, path::Path};
 
+use quipu_testkit::{Cluster, Kafka, Kcat, Outsider, Pipeline, Process, eventually, python, require};
+
+use crate::QUIPU;
 use crate::book::chapter;
-use crate::python::python;
-use crate::support::{Cluster, Kafka, Kcat, Outsider, Pipeline, Process, eventually, require};
 
 #[test]
 fn kcat_and_python_report_as_printed() {
@@ -14,7 +15,7 @@ fn kcat_and_python_report_as_printed() {
     else {
         return;
     };
-    let pipeline = Pipeline::new(kafka.bootstrap());
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let aggregator = pipeline.start_ready(&[]);
     let page = chapter("other-languages");
     let here = |block: &str| {

@@ -6,10 +6,10 @@ mod book;
 mod commands;
 mod examples;
 mod links;
-#[path = "../compose/python.rs"]
-mod python;
 mod reference;
 mod sizes;
-#[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
+
+use quipu_testkit::Quipu;
+
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));

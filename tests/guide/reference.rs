@@ -7,7 +7,7 @@ use crate::book::{chapter, code, read, sources};
 #[test]
 fn every_metric_is_in_the_chapter_on_metrics() {
     let mut in_code = BTreeSet::new();
-    for (_, text) in sources("aggregator/src") {
+    for (_, text) in sources("aggregator/src").into_iter().chain(sources("topology/src")) {
         for part in text.split("\"quipu_").skip(1) {
             let name = part.split('"').next().unwrap();
             if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && name != "kafka_brokers" && name != "audit_" {
@@ -58,7 +58,7 @@ fn every_key_is_in_the_chapter_on_configuration_with_its_default() {
         }
     }
     // The example does not have all keys of all kinds of sinks.
-    for field in fields(&read("aggregator/src/config/sink.rs"), "Sink") {
+    for field in fields(&read("config/src/sink.rs"), "Sink") {
         in_code.insert(format!("sink.{}", if field == "kind" { "type" } else { &field }), None);
     }
     assert_eq!(in_guide.keys().collect::<Vec<_>>(), in_code.keys().collect::<Vec<_>>());
@@ -92,7 +92,7 @@ fn every_field_of_the_reporters_statistics_is_in_its_chapter() {
 
 #[test]
 fn the_topics_settings_are_those_that_the_aggregator_creates_them_with() {
-    let source = read("aggregator/src/topics.rs").replace("DAY_MS", "\"86400000\"");
+    let source = read("aggregator/src/kafka/topics.rs").replace("DAY_MS", "\"86400000\"");
     for row in chapter("production").rows().into_iter().filter(|row| row[0].starts_with("`metrics") && row.len() == 3) {
         let constant = match code(&row[0])[0].as_str() {
             "metrics" => "METRICS",
@@ -111,7 +111,7 @@ fn the_topics_settings_are_those_that_the_aggregator_creates_them_with() {
 #[test]
 fn every_message_that_troubleshooting_quotes_is_in_the_code() {
     let mut literals = Vec::new();
-    for folder in ["aggregator/src", "reporter/src", "src"] {
+    for folder in ["aggregator/src", "config/src", "reporter/src", "src"] {
         for (_, text) in sources(folder) {
             literals.extend(text.lines().map(str::to_owned));
         }

@@ -1,12 +1,11 @@
 //! Carbon, directly and behind a relay, read back by graphite-web.
 
 use quipu_record::Series;
+use quipu_testkit::http::{encode, request};
+use quipu_testkit::{Server, require};
 use serde_json::Value;
 
-use crate::http::{encode, request};
-use crate::server::Server;
 use crate::stream::{Points, Stream, restore};
-use crate::support::require;
 
 pub(crate) fn sink(address: &str, more: &str) -> String {
     format!("type = 'graphite'\naddress = '{address}'\nsettle = '2s'\ntimeout = '1s'\n{more}")

@@ -3,12 +3,12 @@
 use std::io::Write as _;
 
 use quipu_record::Series;
+use quipu_testkit::eventually;
 use tempfile::NamedTempFile;
 
 use crate::faults::{APIS, expect, sink};
 use crate::scripted::{Reply, Scripted};
 use crate::stream::Stream;
-use crate::support::eventually;
 
 /// The first request of a sink that compresses.
 fn first_request(sink: &str, variables: &[(&str, &str)]) -> String {

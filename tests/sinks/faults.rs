@@ -4,10 +4,10 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use quipu_record::Series;
+use quipu_testkit::eventually;
 
 use crate::scripted::{Reply, Scripted};
 use crate::stream::{Points, Sink, Stream};
-use crate::support::eventually;
 
 /// Both of InfluxDB's APIs, uncompressed so that the server can look at the lines.
 pub(crate) const APIS: [&str; 2] = ["bucket = 'b'\norg = 'o'", "database = 'd'"];

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use quipu_record::Series;
+use quipu_testkit::{Server, require};
 
 use crate::stream::{Points, Stream, restore};
-use crate::support::require;
-use crate::{carbon, influxdb, server::Server, victoria_metrics};
+use crate::{carbon, influxdb, victoria_metrics};
 
 fn series() -> impl Strategy<Value = Series> {
     let text = "\\PC{1,12}|[a-z_xA20#,= \\\\\"'\n\r\t\0;.{}|~!^$*()]{1,16}|[\\\\,= \"]{1,6}|#?[a-z]{1,3}|time|total|\

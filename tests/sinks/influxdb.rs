@@ -1,11 +1,10 @@
 //! InfluxDB 1.x, the genuine one.
 
 use quipu_record::Series;
+use quipu_testkit::http::{encode, get_json, request};
+use quipu_testkit::{Missing, Server, eventually, require};
 
-use crate::http::{encode, get_json, request};
-use crate::server::Server;
 use crate::stream::{Points, Stream, restore};
-use crate::support::{Missing, eventually, require};
 
 const DATABASE: &str = "quipu";
 pub(crate) const ALL: &str = "/.*/";

@@ -2,14 +2,15 @@
 
 use std::net::TcpListener;
 
+use quipu_testkit::configured::{Aggregator, EMBEDDED, broker};
+use quipu_testkit::http::{get, get_json};
+use quipu_testkit::{DEADLINE, eventually};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::aggregator::{Aggregator, EMBEDDED, broker};
-use crate::http::{get, get_json};
+use crate::QUIPU;
 use crate::scripted::{Reply, Scripted};
-use crate::support::{DEADLINE, eventually};
 
 /// What a group has committed on the topic of the totals.
 fn position(brokers: &str, group: &str) -> Option<i64> {
@@ -38,7 +39,7 @@ fn a_target_that_hangs_delays_neither_another_nor_the_aggregation() {
          [[sink]]\nname = 'fine'\ntype = 'influxdb'\nurl = 'http://{}'\nbucket = 'b'\ngzip = false\n",
         fine.address
     );
-    let aggregator = Aggregator::start(&brokers, EMBEDDED, &sinks);
+    let aggregator = Aggregator::start(QUIPU, &brokers, EMBEDDED, &sinks);
     for round in 1..=3 {
         aggregator.count(&[("a", "records_processed", "{}", round * 100)]);
         aggregator.expect_total("records_processed", round * 100);

@@ -3,12 +3,10 @@
 //!
 //! A server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
 
-mod aggregator;
 mod carbon;
 mod credentials;
 mod faults;
 mod hostile;
-mod http;
 mod influxdb;
 mod isolation;
 mod pipeline;
@@ -16,11 +14,12 @@ mod position;
 mod prometheus;
 mod query;
 mod scripted;
-mod server;
 mod stdout;
 mod stream;
-#[allow(dead_code, unused_imports, reason = "it is the end-to-end tests', which use the rest of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
 mod tls;
 mod victoria_metrics;
+
+use quipu_testkit::Quipu;
+
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::aggregator::Aggregator;
-use crate::http::get;
-use crate::server::Server;
+use quipu_testkit::configured::Aggregator;
+use quipu_testkit::http::get;
+use quipu_testkit::{Kafka, Server, eventually, require};
+
+use crate::QUIPU;
 use crate::stream::Points;
-use crate::support::{Kafka, eventually, require};
 use crate::{carbon, influxdb, victoria_metrics};
 
 /// The last total of each topic.
@@ -34,7 +35,7 @@ fn totals_of_a_real_kafka_reach_every_database() {
         victoria_metrics::sink(&victoria_metrics),
         carbon::sink(carbon.address(), ""),
     );
-    let aggregator = Aggregator::start(kafka.bootstrap(), "", &sinks);
+    let aggregator = Aggregator::start(QUIPU, kafka.bootstrap(), "", &sinks);
     for round in 1..=5 {
         for topic in ["auth", "mail"] {
             let labels = format!(r#"{{"topic":"{topic}"}}"#);

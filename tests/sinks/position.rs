@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use quipu_record::Series;
+use quipu_testkit::configured::Aggregator;
+use quipu_testkit::http::get_json;
+use quipu_testkit::{Cluster, Kafka, Server, eventually, require};
 use rdkafka::Message as _;
 
-use crate::aggregator::Aggregator;
+use crate::QUIPU;
 use crate::faults::{APIS, expect, sink};
-use crate::http::get_json;
 use crate::scripted::{Reply, Scripted};
-use crate::server::Server;
 use crate::stream::Stream;
-use crate::support::{Cluster, Kafka, eventually, require};
 use crate::{carbon, influxdb};
 
 /// A server that says 503 for as long as it is told to.
@@ -82,7 +82,7 @@ fn a_sink_that_has_written_everything_has_no_lag_behind_transactions() {
     let Some(kafka) = require(Kafka::start()) else { return };
     let (closed, server) = gate();
     let sink_of = sink(&server, APIS[0]);
-    let aggregator = Aggregator::start(kafka.bootstrap(), "", &format!("[[sink]]\nname = 'test'\n{sink_of}\n"));
+    let aggregator = Aggregator::start(QUIPU, kafka.bootstrap(), "", &format!("[[sink]]\nname = 'test'\n{sink_of}\n"));
     let lag = || get_json(&aggregator.address, "/api/v1/status")["sinks"][0]["lag"].as_i64();
     for count in 1..4 {
         aggregator.count(&[("a", "records_processed", "{}", count)]);

@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::aggregator::{Aggregator, EMBEDDED, broker, count};
-use crate::http::{encode, get, get_json, request};
-use crate::server::Server;
-use crate::support::{Missing, eventually, require};
+use quipu_testkit::configured::{Aggregator, EMBEDDED, broker, count};
+use quipu_testkit::http::{encode, get, get_json, request};
+use quipu_testkit::{Missing, Server, eventually, require};
+
+use crate::QUIPU;
 
 fn promtool() -> Result<(), Missing> {
     let missing = |_| Missing("no promtool: install it (Debian: apt-get install prometheus)".to_owned());
@@ -25,7 +26,7 @@ pub(crate) const COUNTERS: [(&str, &str, &str, u64); 5] = [
 fn prometheus_scrapes_the_totals_and_promtool_has_nothing_to_say() {
     let Some(()) = require(promtool()) else { return };
     let broker = broker();
-    let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, "");
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
     let Some(prometheus) = require(Server::start("prometheus", &[&aggregator.address])) else { return };
     aggregator.count(&COUNTERS);
     aggregator.expect_total(r#"records_processed{topic="auth"}"#, (1 << 52) + 5);
@@ -66,7 +67,7 @@ fn promtool_has_nothing_to_say_to_the_processes_own_metrics() {
     let broker = broker();
     let sinks = "[[sink]]\nname = 'lines'\ntype = 'stdout'\n[[sink]]\nname = 'nobody'\ntype = 'graphite'\n\
                  address = '127.0.0.1:1'\n";
-    let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, sinks);
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, sinks);
     aggregator.count(&COUNTERS);
     aggregator.expect_total(r#"records_processed{topic="auth"}"#, (1 << 52) + 5);
     let text = get(&aggregator.address, "/metrics");
@@ -84,7 +85,7 @@ fn the_first_scrape_has_everything() {
     let counters: Vec<_> = keys.iter().map(|key| (key.as_str(), "records", "{}", 1)).collect();
     count(&broker.bootstrap_servers(), &counters);
     for _ in 0..2 {
-        let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, "");
+        let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
         let text = loop {
             match request("GET", &aggregator.address, "/metrics/totals", "").unwrap() {
                 (200, text) => break text,

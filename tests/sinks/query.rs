@@ -1,15 +1,16 @@
 //! The query API of a running aggregator.
 
+use quipu_testkit::configured::{Aggregator, EMBEDDED, TOKEN, broker};
+use quipu_testkit::http::{encode, get_json, request, request_with};
 use serde_json::{Value, json};
 
-use crate::aggregator::{Aggregator, EMBEDDED, TOKEN, broker};
-use crate::http::{encode, get_json, request, request_with};
+use crate::QUIPU;
 use crate::prometheus::COUNTERS;
 
 #[test]
 fn the_query_api_tells_totals_instances_audits_and_status() {
     let broker = broker();
-    let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, "");
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
     aggregator.count(&COUNTERS);
     aggregator.expect_total(r#"records_processed{topic="auth"}"#, (1 << 52) + 5);
 
@@ -37,7 +38,7 @@ fn the_query_api_tells_totals_instances_audits_and_status() {
 #[test]
 fn questions_are_bounded_and_change_nothing() {
     let broker = broker();
-    let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, "");
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
     aggregator.count(&COUNTERS);
     aggregator.expect_total("records_sent", 3);
     let long = format!("/api/v1/totals?match={}", "a".repeat(1 << 20));
@@ -69,7 +70,7 @@ fn questions_are_bounded_and_change_nothing() {
 #[test]
 fn nothing_is_told_before_everything_is_there() {
     // Nobody is there, so the log can't be read.
-    let aggregator = Aggregator::start("127.0.0.1:1", EMBEDDED, "");
+    let aggregator = Aggregator::start(QUIPU, "127.0.0.1:1", EMBEDDED, "");
     for (path, expected) in [
         ("/metrics/totals", 503),
         ("/api/v1/totals", 503),
@@ -88,7 +89,7 @@ fn nothing_is_told_before_everything_is_there() {
 #[test]
 fn a_token_guards_totals_and_api_but_not_health() {
     let broker = broker();
-    let aggregator = Aggregator::start(&broker.bootstrap_servers(), EMBEDDED, "[http]\ntoken_file = 'TOKEN'");
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "[http]\ntoken_file = 'TOKEN'");
     for (path, guarded) in
         [("/healthz", false), ("/metrics", false), ("/metrics/totals", true), ("/api/v1/status", true)]
     {

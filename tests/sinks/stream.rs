@@ -7,13 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use quipu_broker::EmbeddedBroker;
 use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_testkit::http::get_json;
+use quipu_testkit::{DEADLINE, eventually};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-
-use crate::http::get_json;
-use crate::support::{DEADLINE, eventually};
 
 /// What a target has, or must have: for each series and time in ms, the total.
 pub(crate) type Points = BTreeMap<(Series, i64), i128>;

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use quipu_testkit::{Missing, Server, require};
 use tempfile::TempDir;
 
-use crate::server::Server;
 use crate::stream::Stream;
-use crate::support::{Missing, require};
 use crate::{influxdb, victoria_metrics};
 
 /// A CA, and a server's certificate and key that it signed for `localhost`.

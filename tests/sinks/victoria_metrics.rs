@@ -1,12 +1,11 @@
 //! VictoriaMetrics, by InfluxDB's v2 API.
 
 use quipu_record::Series;
+use quipu_testkit::http::get;
+use quipu_testkit::{Server, require};
 use serde_json::Value;
 
-use crate::http::get;
-use crate::server::Server;
 use crate::stream::{Points, Stream, restore};
-use crate::support::require;
 
 pub(crate) fn sink(server: &Server) -> String {
     format!("type = 'influxdb'\nurl = 'http://{}'\norg = 'any'\nbucket = 'any'\ntimeout = '2s'", server.address())

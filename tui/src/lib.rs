@@ -14,7 +14,6 @@ pub mod format;
 mod keyboard;
 mod layout;
 mod name;
-mod once;
 mod output;
 pub mod render;
 mod screen;

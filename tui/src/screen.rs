@@ -9,7 +9,8 @@ use crate::batch::Batch;
 use crate::fleet::Fleet;
 use crate::keyboard::Keyboard;
 use crate::render::render;
-use crate::terminal::{self, Terminal};
+use crate::stderr;
+use crate::terminal::Terminal;
 use crate::theme::Theme;
 use crate::view::View;
 
@@ -92,7 +93,7 @@ pub fn watch(
             app.update(Input::Tick, now());
             is_stale = true;
         }
-        ensure!(terminal::is_ours(), "a thread panicked; the message is above");
+        ensure!(stderr::is_ours(), "a thread panicked; the message is above");
         if is_stale && Instant::now() >= next_frame {
             next_frame = Instant::now() + FRAME;
             is_stale = false;

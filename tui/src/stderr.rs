@@ -1,10 +1,12 @@
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-use crate::terminal;
 
 /// So much is held back at most; the first of it tells most.
 const LIMIT: usize = 64 * 1024;
+
+/// Whether the terminal is ours: there is one for the whole process.
+pub(crate) static IS_OURS: AtomicBool = AtomicBool::new(false);
 
 static HELD: Mutex<Held> = Mutex::new(Held { bytes: Vec::new(), left_out: 0 });
 
@@ -18,7 +20,7 @@ pub struct Stderr;
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        if terminal::is_ours() && io::stderr().is_terminal() {
+        if is_ours() && io::stderr().is_terminal() {
             held.push(bytes);
             return Ok(bytes.len());
         }
@@ -28,6 +30,11 @@ impl Write for Stderr {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// Whether the terminal is still ours: a panic in another thread gives it back.
+pub(crate) fn is_ours() -> bool {
+    IS_OURS.load(Ordering::SeqCst)
 }
 
 /// Gives the terminal back, and then writes what waited for that.

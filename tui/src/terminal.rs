@@ -1,6 +1,6 @@
 use std::io::{self, BufWriter, Stdout, stdout};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -9,10 +9,7 @@ use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
-use crate::stderr;
-
-/// Whether the terminal is ours: there is one for the whole process.
-static IS_OURS: AtomicBool = AtomicBool::new(false);
+use crate::stderr::{self, IS_OURS};
 
 /// The terminal in our hands: raw, on its alternate screen. It is given back when this is dropped, and before a panic
 /// in any thread is reported.
@@ -31,11 +28,6 @@ impl Terminal {
         execute!(stdout(), EnterAlternateScreen, Hide)?;
         Ok(terminal)
     }
-}
-
-/// Whether it is still ours: a panic in another thread gives it back.
-pub(crate) fn is_ours() -> bool {
-    IS_OURS.load(Ordering::SeqCst)
 }
 
 impl Drop for Terminal {

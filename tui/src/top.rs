@@ -1,4 +1,8 @@
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+mod once;
+mod options;
+mod print;
+
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -6,43 +10,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::app::{App, Input};
-use crate::once::once;
 use crate::output::Form;
 use crate::screen::{ScreenOptions, now, watch};
 use crate::source::{Source, SourceOptions};
 use crate::theme::Theme;
 use crate::view::Report;
+use once::once;
+use options::PATIENCE;
+pub use options::TopOptions;
+use print::print;
 
-/// How long a batch is waited for before the clock is looked at.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 /// Who looks once does not want to wait for the second answer.
 const ONCE_LAG_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What `quipu top` shows, and how.
-#[derive(Debug, Clone, clap::Args)]
-pub struct TopOptions {
-    /// Print the view once and exit
-    #[arg(long)]
-    pub once: bool,
-    /// Print the view as text instead of showing it on the screen [default: plain if standard output is no terminal]
-    #[arg(long, value_name = "FORM")]
-    pub output: Option<Form>,
-    /// With --once: exit with 1 if any audit found duplicates, with 2 if that could not be checked in time
-    #[arg(long, requires = "once")]
-    pub fail_on_duplicates: bool,
-    /// How often the numbers change, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub interval: Duration,
-    /// With --once: give up when nothing was to be had for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub timeout: Duration,
-    /// The series that is selected at first, such as records_processed [default: the first]
-    #[arg(long, value_name = "SERIES")]
-    pub series: Option<String>,
-    /// How the screen looks [default: colour, or monochrome if NO_COLOR is set]
-    #[arg(long, value_name = "THEME")]
-    pub theme: Option<Theme>,
-}
 
 /// Runs the dashboard until the user leaves it, a signal comes, or the view was printed once.
 ///
@@ -97,21 +76,4 @@ fn forever(source: &Source, brokers: String, options: &TopOptions, stop: &Atomic
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints; false if the reader has seen enough.
-pub(crate) fn print(text: &str) -> Result<bool> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("can't write to standard output"),
-    }
-}
-
-/// Reads a positive number of seconds.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.strip_suffix('s').unwrap_or(text).parse::<f64>().ok();
-    let valid = seconds.filter(|seconds| (0.05..=86_400.0).contains(seconds));
-    valid.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds from 0.05 to 86400, such as 2 or 0.5".to_owned())
 }

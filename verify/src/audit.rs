@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quipu_aggregator::config::Audit;
+use quipu_config::Audit;
 use quipu_record::{Aggregate, Series, limits};
 
 use crate::fold::{Fold, Sum};

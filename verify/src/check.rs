@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use quipu_aggregator::Config;
-use quipu_aggregator::config::Limits;
+use quipu_config::{Config, Limits};
 use quipu_record::{Aggregate, Series};
 
 use crate::audit::{self, Audits, is_derived};
-use crate::fold::{Fold, Names, Sum};
+use crate::fold::{Fold, Sum};
+use crate::names::Names;
 use crate::report::{Difference, Problem, Report, Unanswered};
 use crate::row::Row;
 use crate::snapshot::Snapshot;

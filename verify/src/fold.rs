@@ -2,21 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use quipu_record::{Key, Record, Series, SeriesRef, StateRowKind, decode};
+use quipu_record::{Key, Record, Series, StateRowKind, decode};
 
 use crate::history::History;
+use crate::names::Names;
 use crate::row::{Row, after_plain, after_report};
 use crate::snapshot::Snapshot;
-
-/// The number of a series in [`Names`].
-pub(crate) type SeriesId = usize;
-
-/// Every series that was met, and a number for each.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    ids: HashMap<Series, SeriesId>,
-    series: Vec<Series>,
-}
 
 /// The table at one offset, and what it sums up to.
 #[derive(Debug, Default)]
@@ -53,36 +44,6 @@ struct Entry {
     /// Its row is, or follows from, one that only the changelog has.
     helped: bool,
     row: Option<Row>,
-}
-
-impl Names {
-    /// The number of a series; `guess` may be it, which is cheaper to find out than to look it up.
-    pub(crate) fn id(&mut self, series: SeriesRef<'_>, guess: Option<SeriesId>) -> SeriesId {
-        if let Some(id) = guess
-            && self.series[id].as_ref() == series
-        {
-            return id;
-        }
-        let next = self.series.len();
-        let series = series.to_series();
-        *self.ids.entry(series).or_insert_with_key(|series| {
-            self.series.push(series.clone());
-            next
-        })
-    }
-
-    pub(crate) fn find(&self, series: &Series) -> Option<SeriesId> {
-        self.ids.get(series).copied()
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.series.len()
-    }
-
-    pub(crate) fn get(&self, id: SeriesId) -> &Series {
-        &self.series[id]
-    }
 }
 
 impl Fold {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use quipu_kafka::{Bounded, Logged, client_config};
 use quipu_record::{Aggregate, Key, Record, Series, decode};
 use rdkafka::client::ClientContext;
@@ -15,8 +15,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rdkafka::{Message as _, Offset};
 
 use crate::error::Error;
-use crate::fold::{Fold, Names};
+use crate::fold::Fold;
 use crate::kafka::{Ends, Kafka, Progress};
+use crate::names::Names;
 use crate::verify::read_changelog;
 
 const POLL: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use quipu_kafka::{Bounded, CallError, Logged, client_config};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -20,6 +20,7 @@ mod fold;
 mod forget;
 mod history;
 mod kafka;
+mod names;
 mod report;
 mod row;
 mod snapshot;

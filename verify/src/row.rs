@@ -2,7 +2,7 @@
 
 use quipu_record::{PlainCounter, Report, SeriesRef, StateRow, StateRowKind, limits};
 
-use crate::fold::{Names, SeriesId};
+use crate::names::{Names, SeriesId};
 
 /// What a key counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

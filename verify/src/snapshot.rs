@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use quipu_record::{StatePosition, StateRow, StateRowError};
 
-use crate::fold::Names;
+use crate::names::Names;
 use crate::row::Row;
 
 /// What the changelog says.

@@ -1,10 +1,10 @@
-use quipu_aggregator::Config;
+use quipu_config::Config;
 use rdkafka::Message as _;
 
 use crate::check::{Check, Said};
 use crate::error::Error;
-use crate::fold::Names;
 use crate::kafka::{Ends, Kafka, Progress};
+use crate::names::Names;
 use crate::report::Report;
 use crate::snapshot::Snapshot;
 

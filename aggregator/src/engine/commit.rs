@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use quipu_record::{Aggregate, Series, StatePosition};
+use quipu_topology::Topology;
 
 use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Store};
-use crate::topology::Topology;
 
 /// What a commit contained.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use quipu_record::{Key, RunKey};
+use quipu_topology::{RowKind, RowMeta, Topology};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::query::{DEFAULT_LIMIT, MAX_LIMIT, QueryError};
-use crate::row::{RowKind, RowMeta};
-use crate::topology::Topology;
 
 /// The most questions that wait.
 const WAITING: usize = 16;
@@ -137,8 +136,9 @@ fn instance(key: &[u8], meta: &RowMeta, counters: usize) -> RowAnswer {
 
 #[cfg(test)]
 mod tests {
+    use quipu_topology::{Settings, SourceRecord};
+
     use super::*;
-    use crate::topology::{Settings, SourceRecord};
 
     #[test]
     fn rows_are_told_in_pages() {

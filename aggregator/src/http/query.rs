@@ -3,13 +3,12 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use quipu_record::{Aggregate, Series};
+use quipu_config::Audit;
+use quipu_record::{Aggregate, Selector, Series};
+use quipu_topology::audit::{DELTA, PROCESSED, SENT};
 use serde::{Deserialize, Serialize};
 
 use super::view::{PAGE, View};
-use crate::audit::{DELTA, PROCESSED, SENT};
-use crate::config::Audit;
-use crate::selector::Selector;
 use crate::sink::{Snapshot, Status};
 
 /// How many totals or rows an answer has at most, unless the question says.

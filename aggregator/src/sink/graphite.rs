@@ -1,12 +1,15 @@
+mod line;
+
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
+use quipu_config::Template;
 use quipu_record::Aggregate;
 
-use super::graphite_line::{Template, push_line};
 use super::retry::Failure;
 use super::target::{Target, Unwritten, Written};
+use line::push_line;
 
 /// Carbon and its relays, over TCP.
 ///

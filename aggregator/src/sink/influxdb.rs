@@ -1,16 +1,23 @@
+mod line_protocol;
+mod transport;
+mod verdict;
+mod write_api;
+
 use std::collections::HashSet;
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use quipu_config::Sink;
 use quipu_record::Aggregate;
 use tokio::runtime::{Builder, Runtime};
 
-use super::line_protocol::push_line;
 use super::retry::Failure;
 use super::target::{Rejection, Target, Unwritten, Written};
-use super::verdict::{Verdict, verdict};
-use super::write_api::{Answer, WriteApi};
+use line_protocol::push_line;
+use transport::Transport;
+use verdict::{Verdict, verdict};
+use write_api::{Answer, WriteApi};
 
 /// InfluxDB, and what speaks its protocol.
 pub(crate) struct InfluxDb {
@@ -22,7 +29,32 @@ pub(crate) struct InfluxDb {
 }
 
 impl InfluxDb {
-    pub(crate) fn new(api: WriteApi, batch: usize, gzip: bool) -> std::io::Result<Self> {
+    /// The target that the configuration describes.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn of(sink: &Sink) -> Result<Self, String> {
+        let Sink { bucket, database, timeout, .. } = sink;
+        let url = sink.url.as_deref().unwrap_or_default();
+        let secret = sink.secret().unwrap_or_default();
+        let authorities = sink.ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
+        let transport = Transport { gzip: sink.gzip(), timeout: *timeout, authorities };
+        let api = match (bucket, database) {
+            (Some(bucket), _) => {
+                let org = sink.org.as_deref().unwrap_or_default();
+                WriteApi::v2(url, org, bucket, secret, transport)
+            }
+            (None, database) => {
+                let user = sink.user.clone().map(|user| (user, secret.to_owned()));
+                let policy = sink.retention_policy.as_deref();
+                WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, &transport)
+            }
+        };
+        let api = api.map_err(|error| error.to_string())?;
+        Self::new(api, sink.batch(), sink.gzip()).map_err(|error| error.to_string())
+    }
+
+    fn new(api: WriteApi, batch: usize, gzip: bool) -> std::io::Result<Self> {
         Ok(Self { runtime: Builder::new_current_thread().enable_all().build()?, api, batch, gzip })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 use std::time::{Duration, Instant};
 
+use quipu_config::Config;
 use quipu_record::Aggregate;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -14,7 +15,6 @@ use tracing::{info, warn};
 
 use quipu_kafka::{Bounded, CallError, client_config, log, report};
 
-use crate::config::Config;
 use crate::error::Error;
 use crate::shared::Shared;
 

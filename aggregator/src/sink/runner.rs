@@ -4,9 +4,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use quipu_config::MAX_BATCH;
 use tracing::{debug, error, info, warn};
 
-use crate::config::MAX_BATCH;
 use crate::error::Error;
 use crate::rate_limit::RateLimit;
 use crate::shared::Shared;

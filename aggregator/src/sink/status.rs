@@ -3,10 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
+use quipu_config::SinkType;
 use quipu_reporter::KafkaRecorder;
 use serde::Serialize;
-
-use crate::config::SinkType;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 

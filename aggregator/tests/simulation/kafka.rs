@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use quipu_aggregator::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
 use quipu_record::{Aggregate, StatePosition, StateRowError};
+use quipu_testkit::fold::Logged;
 
-use crate::fold::Logged;
 use crate::random::Random;
 
 /// Why a simulated process ended.

@@ -10,8 +10,6 @@
 //! ```
 
 mod disk;
-#[path = "../oracle/fold.rs"]
-mod fold;
 mod kafka;
 mod random;
 mod schedule;

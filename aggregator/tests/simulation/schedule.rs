@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, State};
-use quipu_aggregator::{Settings, SourceRecord};
+use quipu_testkit::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};
+use quipu_topology::{Settings, SourceRecord};
 
 use crate::disk::{Disk, SimStore};
-use crate::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};
 use crate::kafka::{End, SimLog, World};
 use crate::random::Random;
 

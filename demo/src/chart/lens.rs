@@ -4,7 +4,7 @@ use super::as_f64;
 use super::plot::Plot;
 use super::svg::{Anchor, Rect, Svg};
 use crate::format::grouped;
-use crate::snapshot::{Sample, Snapshot};
+use crate::watch::snapshot::{Sample, Snapshot};
 
 const SIZE: (f64, f64) = (300.0, 150.0);
 /// A difference that takes this part of the picture's height needs no lens.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::scale::{short, ticks};
 use super::svg::{Anchor, Rect, Svg};
 use super::{LINES, as_f64};
-use crate::snapshot::{Sample, Snapshot};
+use crate::watch::snapshot::{Sample, Snapshot};
 
 /// A part of time and numbers, and where it is drawn.
 pub(super) struct Plot {

@@ -16,7 +16,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::parent::{Command, Word, commands};
 use super::{Connection, ConsumerArgs};
-use crate::ids::IdWriter;
+use crate::watch::ids::IdWriter;
 use commits::Commits;
 
 const POLL: Duration = Duration::from_millis(50);

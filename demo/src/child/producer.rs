@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use super::pace::{Pace, room};
 use super::parent::{Command, commands};
 use super::{Connection, PARTITIONS, ProducerArgs};
-use crate::lag::GroupWatch;
+use crate::watch::lag::GroupWatch;
 
 /// The rate is doled out this often. (librdkafka's poll spins for the last millisecond.)
 const BEAT: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::format::{clock, grouped};
-use crate::snapshot::Snapshot;
+use crate::watch::snapshot::Snapshot;
 
 const BAR: usize = 40;
 const PLAIN: &str = "\x1b[0m";

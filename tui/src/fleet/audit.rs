@@ -34,6 +34,17 @@ impl Audit<'_> {
     }
 }
 
+/// What was last found out about an audit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finding {
+    /// How much may have been sent since the senders' last reports, and be processed already.
+    pub(super) jitter: i128,
+    /// The lowest delta of the last moments.
+    pub(super) lowest: i128,
+    /// Whether duplicates were found since the delta was last below zero.
+    pub(super) has_duplicates: bool,
+}
+
 /// Which of an audit's series one is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AuditPart {

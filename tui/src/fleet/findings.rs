@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fleet;
+use super::audit::Finding;
 use super::run::{Run, RunState};
 use super::series::ObservedSeries;
 use super::timeline::EventKind;
@@ -15,17 +16,6 @@ const STALL_MS: i64 = 1_000;
 
 /// A run that claims a longer interval would hide the duplicates of all others.
 const LONGEST_INTERVAL_MS: i64 = 60_000;
-
-/// What was last found out about an audit.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Finding {
-    /// How much may have been sent since the senders' last reports, and be processed already.
-    pub(super) jitter: i128,
-    /// The lowest delta of the last moments.
-    pub(super) lowest: i128,
-    /// Whether duplicates were found since the delta was last below zero.
-    has_duplicates: bool,
-}
 
 impl Fleet {
     /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.

@@ -10,6 +10,7 @@ mod pipeline;
 mod run;
 mod runs;
 mod series;
+mod series_table;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -17,11 +18,11 @@ use std::collections::BTreeMap;
 use quipu_record::Series;
 
 use crate::batch::{Connection, Topic, TopicState};
+use audit::Finding;
 use clock::ClockOffset;
-use findings::Finding;
 use lines::Lines;
 use runs::Runs;
-use series::SeriesTable;
+use series_table::SeriesTable;
 use timeline::Timeline;
 
 pub use audit::Audit;

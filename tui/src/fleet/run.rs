@@ -4,7 +4,8 @@ use quipu_record::{BadRecord, PlainCounter, Report};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::series::{SeriesId, SeriesTable};
+use super::series::SeriesId;
+use super::series_table::SeriesTable;
 
 /// A run that has nothing new to say says so after this time: the reporter's default heartbeat.
 const HEARTBEAT_MS: i64 = 10_000;

@@ -2,7 +2,7 @@ mod meant;
 mod random;
 mod topics;
 
-use quipu_aggregator::config::Audit;
+use quipu_config::Audit;
 
 use super::Said;
 use crate::report::Problem;

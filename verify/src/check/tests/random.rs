@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::meant::{NAMES, encode, records, totals};
 use super::topics::{Entry, Topics, process, topology};
-use crate::fold::{Fold, Names};
+use crate::fold::Fold;
+use crate::names::Names;
 use crate::snapshot::Snapshot;
 
 proptest! {

@@ -1,9 +1,9 @@
-use quipu_aggregator::config::Audit;
-use quipu_aggregator::{Config, Settings, SourceRecord, Topology};
+use quipu_config::{Audit, Config};
 use quipu_record::{Aggregate, AggregateType};
+use quipu_topology::{Settings, SourceRecord, Topology};
 
 use crate::check::{Check, Said};
-use crate::fold::Names;
+use crate::names::Names;
 use crate::report::{Problem, Report};
 use crate::snapshot::Snapshot;
 
@@ -106,12 +106,14 @@ pub(super) fn report(key: &str, seq: u64, counters: &[(&str, u64)]) -> Vec<u8> {
 }
 
 pub(super) fn topology(audits: &[Audit]) -> Topology {
+    let audits = audits.iter().cloned();
+    let audits = audits.map(|Audit { name, sent, processed }| quipu_topology::Audit { name, sent, processed });
     Topology::new(Settings {
         instance_timeout_ms: 1_000_000,
         refresh_interval_ms: 1_000_000,
         max_rows: 1000,
         max_series: 1000,
-        audits: audits.to_vec(),
+        audits: audits.collect(),
     })
 }
 

@@ -1,0 +1,102 @@
+//! Reads what is needed to restore the rows, outside the group: where the logs end, and the changelog.
+
+use std::time::{Duration, Instant};
+
+use quipu_config::Config;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use tracing::{info, warn};
+
+use quipu_kafka::{Bounded, CallError, Logged, client_config};
+
+use crate::engine::{Failure, RowSink};
+use crate::error::Error;
+use crate::health::Progress;
+use crate::shared::Shared;
+
+const PARTITION: i32 = 0;
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take that was given [`TIMEOUT`].
+const BOUND: Duration = Duration::from_secs(15);
+/// How often it is logged how far a restoration is.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// A consumer for one restoration.
+pub(crate) struct Restorer {
+    consumer: Bounded<BaseConsumer<Logged>>,
+    progress: Progress,
+}
+
+impl Restorer {
+    pub(crate) fn new(config: &Config, progress: Progress) -> Result<Self, Error> {
+        let consumer = client_config(config.client_properties())
+            // It is no member of the group, but without one librdkafka assigns nothing.
+            .set("group.id", &config.application_id)
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed")
+            // The end is known when the broker has nothing more to give, which it is not to wait for.
+            .set("fetch.wait.max.ms", "10")
+            .create_with_context(Logged)
+            .map_err(Error::Client)?;
+        Ok(Self { consumer: Bounded::new(consumer).map_err(Error::thread)?, progress })
+    }
+
+    /// Asks Kafka where a topic's one partition begins and ends.
+    pub(crate) fn watermarks(&self, topic: &str) -> Result<(i64, i64), CallError> {
+        let topic = topic.to_owned();
+        self.consumer
+            .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, PARTITION, TIMEOUT))
+    }
+
+    /// Gives the topic's records from `from` to `end`.
+    pub(crate) fn read(
+        &self,
+        topic: &str,
+        from: i64,
+        end: i64,
+        shared: &Shared,
+        row: RowSink<'_, Error>,
+    ) -> Result<(), Failure<Error>> {
+        let named = topic.to_owned();
+        let assigned = self.consumer.call("assign", BOUND, move |consumer| {
+            // A client that does not know the topic's broker yet when it is to read begins a second later.
+            consumer.fetch_metadata(Some(&named), TIMEOUT)?;
+            let mut partition = TopicPartitionList::new();
+            partition.add_partition_offset(&named, PARTITION, Offset::Offset(from))?;
+            consumer.assign(&partition)
+        });
+        assigned.map_err(|error| Failure::Again(error.to_string()))?;
+        let (mut received, mut logged) = (Instant::now(), Instant::now());
+        loop {
+            if shared.stopping() {
+                return Err(Failure::Lost("the process is to stop".to_owned()));
+            }
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    received = Instant::now();
+                    self.progress.step("reading the changelog");
+                    if logged.elapsed() >= PROGRESS {
+                        logged = received;
+                        info!(offset = message.offset(), end, "restoring rows from the changelog");
+                    }
+                    if let Some(key) = message.key() {
+                        row(key, message.payload()).map_err(Failure::Fatal)?;
+                    }
+                    if message.offset() + 1 >= end {
+                        return Ok(());
+                    }
+                }
+                // What stands before the end and was not given are marks of transactions.
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
+                None if received.elapsed() > TIMEOUT => {
+                    return Err(Failure::Again("the changelog can't be read".to_owned()));
+                }
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The configuration: a TOML file, the environment and flags, each over the one before it.
+//!
+//! [`Config`] is the only list of the keys; what is not in it is refused, with the name of the nearest key. To add a
+//! key, add a field with its default there and its text to `quipu.example.toml` (a test holds the two equal). A key of
+//! no value is written as a word (`listen = "off"`), not left out, so that every key has a default that can be shown
+//! and a variable that can set it.
+//!
+//! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` is `kafka.brokers`,
+//! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
+//! (`[[audit]]`, `[[sink]]`) are for the file only.
+
+mod config;
+mod document;
+mod environment;
+mod error;
+mod keys;
+mod layers;
+mod load;
+mod properties;
+mod secret;
+mod sink;
+mod template;
+#[cfg(test)]
+mod tests;
+mod text;
+mod validate;
+
+pub use config::{Audit, Config, Http, Kafka, Limits, ProcessingGuarantee, State, StoreKind, Topics};
+pub use error::{ConfigError, Problem};
+pub use load::Flag;
+pub use properties::Properties;
+pub use sink::{MAX_BATCH, Sink, SinkType};
+pub use template::{Node, Template};

@@ -1,0 +1,48 @@
+//! `quipu top`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use quipu_config::Config;
+use quipu_tui::{SourceOptions, TopOptions};
+
+use crate::config_options::ConfigOptions;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  quipu top                                     the dashboard, at localhost:9092
+  quipu top --config quipu.toml                 brokers, topics and security as the aggregator has them
+  quipu top --once                              print the view and exit
+  quipu top --once --fail-on-duplicates         exit with 1 if any audit found duplicates
+
+Leaving the dashboard, or a signal, ends with 0. With --fail-on-duplicates the exit code is 0 if no audit found duplicates, 1
+if one did, and 2 if that could not be checked: the aggregator has not taken in within --timeout what had been reported, or
+there is no audit, or no delta of one yet.";
+
+#[derive(Debug, Args)]
+pub(crate) struct TopCommand {
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    top: TopOptions,
+}
+
+pub(crate) fn run(options: TopCommand) -> Result<ExitCode> {
+    let config = options.config.load(Vec::new())?;
+    quipu_tui::run(source(config), &options.top)
+}
+
+/// Reads what this configuration's aggregator reads and writes.
+fn source(config: Config) -> SourceOptions {
+    let is_passed_on = |name: &str| !matches!(name, "bootstrap.servers" | "client.id");
+    let properties = config.client_properties().filter(|(name, _)| is_passed_on(name));
+    SourceOptions {
+        properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        brokers: config.kafka.brokers,
+        metrics_topic: config.topics.metrics,
+        aggregates_topic: config.topics.aggregates,
+        application_id: config.application_id,
+        ..SourceOptions::default()
+    }
+}

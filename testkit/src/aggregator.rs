@@ -1,0 +1,190 @@
+//! `quipu aggregate` on topics of the test's own.
+
+use crate::cluster::Cluster;
+use crate::outsider::Outsider;
+use crate::probe::get;
+use crate::process::{Finished, Process, Quipu};
+use crate::waiting::eventually;
+
+/// The topics and the application that a test has for itself.
+pub struct Pipeline {
+    pub cluster: Cluster,
+    pub metrics: String,
+    pub aggregates: String,
+    pub dead_letters: String,
+    pub state: String,
+    pub application_id: String,
+    quipu: Quipu,
+}
+
+impl Pipeline {
+    pub fn new(quipu: Quipu, bootstrap: &str) -> Self {
+        let cluster = Cluster::new(bootstrap);
+        Self {
+            metrics: cluster.name("metrics"),
+            aggregates: cluster.name("metrics-agg"),
+            dead_letters: cluster.name("metrics-dlq"),
+            state: cluster.name("metrics-state"),
+            application_id: cluster.name("quipu"),
+            cluster,
+            quipu,
+        }
+    }
+
+    /// Starts an aggregator with these arguments besides; the first one creates the topics.
+    pub fn start(&self, arguments: &[&str]) -> Aggregator {
+        self.start_by(|all| self.quipu.start(all), arguments)
+    }
+
+    /// The same where no file can grow beyond so many blocks of 512 bytes.
+    pub fn start_on_a_small_disk(&self, blocks: u32, arguments: &[&str]) -> Aggregator {
+        self.start_by(|all| self.quipu.start_on_a_small_disk(blocks, all), arguments)
+    }
+
+    fn start_by(&self, start: impl FnOnce(&[&str]) -> Process, arguments: &[&str]) -> Aggregator {
+        // Every start reads the changelog, which any build can do.
+        let settings = [&["state.store=memory".to_owned()][..], &self.topics()].concat();
+        let mut all = vec!["aggregate", "--brokers", self.cluster.bootstrap(), "--http", "127.0.0.1:0"];
+        all.extend(["--application-id", &self.application_id, "--commit-interval", "100ms"]);
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        all.extend(arguments);
+        Aggregator { process: start(&all) }
+    }
+
+    /// The independent fold finds the same totals as the aggregator.
+    #[track_caller]
+    pub fn verify(&self) {
+        let settings = self.topics();
+        let mut all = vec!["verify", "--brokers", self.cluster.bootstrap()];
+        for setting in &settings {
+            all.extend(["--set", setting]);
+        }
+        let verified = self.quipu.start(&all).finish();
+        assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    }
+
+    /// The settings that name its topics.
+    pub fn topics(&self) -> [String; 4] {
+        [
+            format!("topics.metrics={}", self.metrics),
+            format!("topics.aggregates={}", self.aggregates),
+            format!("topics.dead_letters={}", self.dead_letters),
+            format!("topics.state={}", self.state),
+        ]
+    }
+
+    /// Starts an aggregator and waits until it has read the log.
+    pub fn start_ready(&self, arguments: &[&str]) -> Aggregator {
+        let aggregator = self.start(arguments);
+        aggregator.until_ready();
+        aggregator
+    }
+
+    /// Whoever reads `metrics-agg`, which must be there, from its beginning.
+    pub fn outsider(&self) -> Outsider {
+        Outsider::new(&self.cluster, &self.aggregates)
+    }
+
+    /// Writes values to `metrics`.
+    pub fn send<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, records: impl IntoIterator<Item = (K, V)>) {
+        self.cluster.produce(&self.metrics, records.into_iter().map(|(key, value)| (Some(key), Some(value))));
+    }
+}
+
+/// A running aggregator.
+pub struct Aggregator {
+    process: Process,
+}
+
+impl Aggregator {
+    /// Answers to `GET` with the status code and the body, `None` if nobody does.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let log = self.process.stderr_so_far();
+        let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
+        get(address.split_whitespace().next()?, path)
+    }
+
+    #[track_caller]
+    pub fn until_ready(&self) {
+        self.eventually("the aggregator to be ready", || self.get("/readyz").filter(|(status, _)| *status == 200));
+    }
+
+    /// Waits until a series on `/metrics` has grown to this number.
+    #[track_caller]
+    pub fn until_measured(&self, series: &str, at_least: u64) {
+        self.eventually(&format!("{series} of {at_least}"), || {
+            let (_, metrics) = self.get("/metrics")?;
+            let number = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+            number.parse::<u64>().ok().filter(|number| *number >= at_least)
+        });
+    }
+
+    /// Waits until it logged all of this in one line, which it returns.
+    #[track_caller]
+    pub fn until_logged(&self, parts: &[&str]) -> String {
+        self.eventually(&format!("{parts:?} in the log"), || {
+            let log = self.log();
+            log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
+        })
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.process.stderr_so_far()
+    }
+
+    /// Its process ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub fn finish(self) -> Finished {
+        self.process.finish()
+    }
+
+    /// Asks it to end, which it must do with exit code 0; returns its log.
+    #[track_caller]
+    pub fn stop(self) -> String {
+        self.signal("TERM");
+        let finished = self.finish();
+        assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+        finished.stderr
+    }
+
+    /// [`eventually`] as long as it runs; prints the log where that fails.
+    #[track_caller]
+    fn eventually<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let on_failure = LogOnFailure(&self.process);
+        let answer = eventually(what, || {
+            let answer = probe();
+            assert!(answer.is_some() || !self.has_ended(), "it ended before {what}");
+            answer
+        });
+        drop(on_failure);
+        answer
+    }
+}
+
+/// Prints the aggregator's log if a wait for it ends in a panic.
+struct LogOnFailure<'a>(&'a Process);
+
+impl Drop for LogOnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the aggregator's log:\n{}", self.0.stderr_so_far());
+        }
+    }
+}

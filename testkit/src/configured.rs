@@ -1,0 +1,107 @@
+//! An aggregator with a configuration file, whose totals are then looked for.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Child, Stdio};
+
+use quipu_broker::EmbeddedBroker;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::http::{encode, request};
+use crate::process::Quipu;
+use crate::waiting::{DEADLINE, eventually};
+
+/// What stands in the file that a configuration calls `TOKEN`.
+pub const TOKEN: &str = "hunter2";
+
+/// What the embedded broker can't do.
+pub const EMBEDDED: &str = "processing_guarantee = 'at_least_once'";
+
+pub fn broker() -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    for topic in ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    broker
+}
+
+/// A running `quipu aggregate`; dropping it kills it.
+pub struct Aggregator {
+    brokers: String,
+    child: Child,
+    pub address: String,
+    _files: (NamedTempFile, NamedTempFile, TempDir),
+}
+
+impl Aggregator {
+    /// With further lines at the top and at the end of its configuration.
+    pub fn start(quipu: Quipu, brokers: &str, top: &str, more: &str) -> Self {
+        let [mut config, log] = [(); 2].map(|()| NamedTempFile::new().unwrap());
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        let more = more.replace("TOKEN", folder.path().join("token").to_str().unwrap());
+        write!(
+            config,
+            "commit_interval = '100ms'\nstate.store = 'memory'\n{top}\n[kafka]\nbrokers = '{brokers}'\n[kafka.properties]\nfetch.wait.max.ms = 20\n{more}\n\
+             [[audit]]\nname = 'auth'\nsent = 'records_sent'\nprocessed = 'records_processed'\n"
+        )
+        .unwrap();
+        let mut command = quipu.command();
+        command.args(["aggregate", "--http", "127.0.0.1:0", "--config"]).arg(config.path()).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
+        let address = eventually("the HTTP address", || {
+            let said = fs::read_to_string(&log).unwrap();
+            let line = said.lines().find(|line| line.contains("serving /metrics"))?;
+            Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
+        });
+        Self { brokers: brokers.to_owned(), child, address, _files: (config, log, folder) }
+    }
+
+    /// Writes plain counters: key, name, labels as JSON, count.
+    pub fn count(&self, counters: &[(&str, &str, &str, u64)]) {
+        count(&self.brokers, counters);
+    }
+
+    /// Waits until the API tells some total of a series.
+    #[track_caller]
+    pub fn expect_some(&self, series: &str) {
+        let path = format!("/api/v1/totals?match={}", encode(series));
+        eventually(series, || {
+            let (_, body) = request("GET", &self.address, &path, "").ok()?;
+            let answer: Value = serde_json::from_str(&body).ok()?;
+            (answer["totals"][0]["count"].as_u64()? > 0).then_some(())
+        });
+    }
+
+    /// Waits until the API tells this total of a series.
+    #[track_caller]
+    pub fn expect_total(&self, series: &str, total: u64) {
+        let path = format!("/api/v1/totals?match={}", encode(series));
+        eventually("the total", || {
+            let (status, body) = request("GET", &self.address, &path, "").ok()?;
+            let answer: Value = serde_json::from_str(&body).ok()?;
+            (status == 200 && answer["totals"][0]["count"] == total).then_some(())
+        });
+    }
+}
+
+/// Writes plain counters: key, name, labels as JSON, count.
+pub fn count(brokers: &str, counters: &[(&str, &str, &str, u64)]) {
+    let mut config = ClientConfig::new();
+    let producer: BaseProducer = config.set("bootstrap.servers", brokers).create().unwrap();
+    for (key, name, labels, count) in counters {
+        let value = format!(r#"{{"name":"{name}","labels":{labels},"count":{count}}}"#);
+        producer.send(BaseRecord::to("metrics").key(*key).payload(&value)).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(DEADLINE).unwrap();
+}
+
+impl Drop for Aggregator {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}

@@ -1,0 +1,46 @@
+//! Stops single threads of a process: calls that wait for them hang, as a client's call may by a defect.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::missing::Missing;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/freeze.py");
+/// The main thread of each librdkafka client, for which calls wait that have no bound of their own.
+const CLIENT: &str = "rdk:main";
+
+/// Threads that stand still until this is dropped.
+pub struct Frozen(Child);
+
+impl Frozen {
+    /// Stops the main thread of the client of this process that was made last.
+    pub fn newest_client(process: u32) -> Result<Self, Missing> {
+        Self::freeze(process, "newest")
+    }
+
+    /// Stops the main threads of all clients of this process.
+    pub fn all_clients(process: u32) -> Result<Self, Missing> {
+        Self::freeze(process, "all")
+    }
+
+    fn freeze(process: u32, which: &str) -> Result<Self, Missing> {
+        let mut command = Command::new("python3");
+        command.args([SCRIPT, &process.to_string(), CLIENT, which]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| Missing(format!("no python3: {error}")))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            assert_eq!(child.wait().unwrap().code(), Some(3), "see standard error");
+            return Err(Missing("this user may not trace processes (ptrace)".to_owned()));
+        }
+        assert_ne!(line.trim(), "frozen 0", "there is no such thread");
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        _ = self.0.wait();
+    }
+}

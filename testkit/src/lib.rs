@@ -1,0 +1,40 @@
+//! What tests share: servers, clients, processes, records, the oracle, and waiting with a deadline. Development only.
+//!
+//! Which binary is `quipu` only the tests of its own package know; they begin with
+//! `Quipu::new(env!("CARGO_BIN_EXE_quipu"))`.
+
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "it serves tests, which fail by panicking; names say what tests need to know"
+)]
+
+mod aggregator;
+mod cluster;
+pub mod configured;
+pub mod fleet;
+pub mod fold;
+mod freeze;
+pub mod http;
+mod missing;
+mod outsider;
+mod probe;
+mod process;
+mod records;
+mod running;
+mod servers;
+mod waiting;
+
+pub use aggregator::{Aggregator, Pipeline};
+pub use cluster::Cluster;
+pub use fleet::Fleet;
+pub use freeze::Frozen;
+pub use missing::{Missing, require};
+pub use outsider::Outsider;
+pub use probe::get;
+pub use process::{Finished, Process, Quipu};
+pub use records::{plain, report, run};
+pub use running::{Running, Stopped};
+pub use servers::{Kafka, Kcat, Script, Server, python};
+pub use waiting::{DEADLINE, Stop, StopGuard, eventually};

@@ -1,0 +1,112 @@
+//! A reader of `metrics-agg` who knows nothing but the topic, and holds it to its promises.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use quipu_record::Aggregate;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::cluster::Cluster;
+use crate::waiting::DEADLINE;
+
+/// Reads on from where it was, so it sees every total that was ever published, in order.
+pub struct Outsider {
+    consumer: BaseConsumer,
+    latest: BTreeMap<String, Aggregate>,
+    went_back: Vec<String>,
+}
+
+impl Outsider {
+    pub fn new(cluster: &Cluster, topic: &str) -> Self {
+        let consumer = cluster.consumer();
+        let mut start = TopicPartitionList::new();
+        start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&start).unwrap();
+        Self { consumer, latest: BTreeMap::new(), went_back: Vec::new() }
+    }
+
+    /// Reads until each of the series has its total.
+    #[track_caller]
+    pub fn until(&mut self, totals: &[(&str, i128)]) {
+        let began = Instant::now();
+        while !totals.iter().all(|(series, total)| self.total(series) == Some(*total)) {
+            assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} for {totals:?}: {:#?}", self.totals());
+            self.poll();
+        }
+    }
+
+    /// Reads until the series' total is beyond `more_than`; returns the total.
+    #[track_caller]
+    pub fn until_beyond(&mut self, series: &str, more_than: i128) -> i128 {
+        let began = Instant::now();
+        loop {
+            match self.total(series) {
+                Some(total) if total > more_than => return total,
+                _ => assert!(began.elapsed() < DEADLINE, "{series} is not beyond {more_than}: {:#?}", self.totals()),
+            }
+            self.poll();
+        }
+    }
+
+    /// Reads to the end that the topic has now.
+    #[track_caller]
+    pub fn read_to_end(&mut self) {
+        let began = Instant::now();
+        while !self.poll() {
+            assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} for the end of the topic");
+        }
+    }
+
+    /// The latest of a series.
+    pub fn total(&self, series: &str) -> Option<i128> {
+        self.latest.get(series).map(|aggregate| aggregate.count)
+    }
+
+    /// The latest of all series except the aggregator's own.
+    pub fn totals(&self) -> BTreeMap<&str, i128> {
+        let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), aggregate.count));
+        all.filter(|(series, _)| !series.starts_with("quipu_")).collect()
+    }
+
+    /// The latest aggregate of each series.
+    pub fn latest(&self) -> &BTreeMap<String, Aggregate> {
+        &self.latest
+    }
+
+    /// Where a series' count, time or offset was lower than before.
+    pub fn went_back(&self) -> &[String] {
+        &self.went_back
+    }
+
+    /// Takes what comes next; whether that was the end of the topic.
+    fn poll(&mut self) -> bool {
+        let message = match self.consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => message,
+            Some(Err(KafkaError::PartitionEOF(_))) => return true,
+            // Nothing yet, or a broker that is starting or away: librdkafka tries again by itself.
+            None
+            | Some(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
+            ))) => return false,
+            Some(Err(error)) => panic!("{error}"),
+        };
+        let aggregate = Aggregate::decode(message.payload().unwrap()).unwrap();
+        let series = aggregate.series.to_string();
+        assert_eq!(message.key(), Some(series.as_bytes()));
+        if let Some(before) = self.latest.get(&series) {
+            let went_back = [
+                ("count", before.count > aggregate.count),
+                ("timestamp", before.timestamp > aggregate.timestamp),
+                ("offset", before.offset > aggregate.offset),
+            ];
+            for (what, _) in went_back.iter().filter(|(_, back)| *back) {
+                self.went_back.push(format!("{what} of {series}: {before:?}, then {aggregate:?}"));
+            }
+        }
+        self.latest.insert(series, aggregate);
+        false
+    }
+}

@@ -1,0 +1,11 @@
+//! Real servers and foreign programs, most by way of the scripts in `tests/servers`.
+
+mod kafka;
+mod kcat;
+mod python;
+mod server;
+
+pub use kafka::{Kafka, Script};
+pub use kcat::Kcat;
+pub use python::python;
+pub use server::Server;

@@ -1,0 +1,99 @@
+//! A real Apache Kafka broker, by way of `tests/servers/kafka`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use crate::missing::Missing;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/servers/kafka");
+
+/// The script's exit status when Kafka can't be had on this machine.
+const UNAVAILABLE: i32 = 3;
+
+/// A broker that lives as long as this value, and no longer than this process.
+pub struct Kafka {
+    bootstrap: String,
+    script: Mutex<Script>,
+}
+
+/// The brokers' keeper: it ends when its standard input does.
+pub struct Script {
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    child: Child,
+}
+
+impl Kafka {
+    /// The broker that all tests of this binary share; each has topics of its own. The first caller waits for its start.
+    pub fn shared() -> Result<&'static Self, Missing> {
+        static SHARED: OnceLock<Result<Kafka, Missing>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+    }
+
+    /// A broker of the caller's own, to do harm to.
+    pub fn start() -> Result<Self, Missing> {
+        let mut script = Script::run(&[])?;
+        let bootstrap = script.ready();
+        Ok(Self { bootstrap, script: Mutex::new(script) })
+    }
+
+    /// The address, the same after every restart.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Ends the broker as a crash would.
+    pub fn kill(&self) {
+        assert_eq!(self.script.lock().unwrap().answer("kill"), "killed");
+    }
+
+    /// Starts a killed broker on what it had stored.
+    pub fn restart(&self) {
+        assert_eq!(self.script.lock().unwrap().answer("start"), format!("ready {}", self.bootstrap));
+    }
+}
+
+impl Script {
+    /// Starts `run` with these arguments besides.
+    pub fn run(arguments: &[&str]) -> Result<Self, Missing> {
+        let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
+        if !fetched.status.success() {
+            let why = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
+            assert_eq!(fetched.status.code(), Some(UNAVAILABLE), "{why}");
+            return Err(Missing(why));
+        }
+        let mut command = Command::new(SCRIPT);
+        command.arg("run").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Ok(Self { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take().unwrap()), child })
+    }
+
+    /// What it answers to a command.
+    pub fn answer(&mut self, command: &str) -> String {
+        writeln!(self.commands.as_mut().unwrap(), "{command}").unwrap();
+        self.line()
+    }
+
+    /// Waits for the start; returns the addresses.
+    pub fn ready(&mut self) -> String {
+        let answer = self.line();
+        let Some(addresses) = answer.strip_prefix("ready ") else {
+            panic!("Kafka did not start: {answer:?}; see standard error");
+        };
+        addresses.to_owned()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.commands.take();
+        _ = self.child.wait();
+    }
+}

@@ -1,0 +1,175 @@
+//! `quipu verify` and `quipu forget` as scripts run them, beside an aggregator on the embedded broker.
+
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use quipu_record::{Aggregate, AggregateType};
+use quipu_testkit::Quipu;
+use quipu_testkit::fleet::{AUDIT, Fleet, RESTARTED, RUN};
+use serde_json::Value;
+
+use crate::{config, start};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The binary of this build.
+const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));
+
+/// What a script would do to a fleet.
+trait Scripted {
+    fn lives(&self);
+    fn quipu(&self, arguments: &[&str]) -> Said;
+    fn verified(&self, config: &str, totals: u64) -> (Option<i32>, Value);
+}
+
+impl Scripted for Fleet {
+    /// One instance that was restarted and left, one that goes on reporting, and a plain counter; the audit's series come
+    /// with them.
+    fn lives(&self) {
+        self.count("app-9:sent", "sent", 100);
+        self.report("app-1", RUN, 0, true, r#"{"name":"done","value":40},{"name":"seen","value":4}"#);
+        self.report("app-1", RESTARTED, 0, true, r#"{"name":"done","value":7}"#);
+        self.report("app-2", RUN, 0, false, r#"{"name":"done","value":50}"#);
+    }
+
+    /// `quipu` with these arguments on its broker, without a terminal.
+    fn quipu(&self, arguments: &[&str]) -> Said {
+        let mut command = QUIPU.command();
+        command.args(arguments).args(["--brokers", &self.broker.bootstrap_servers()]).stdin(Stdio::null());
+        let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// What `quipu verify` finds, as soon as it finds so many totals or something wrong.
+    fn verified(&self, config: &str, totals: u64) -> (Option<i32>, Value) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.quipu(&["verify", "--config", config, "--output", "json"]);
+            assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+            let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+            if said.code != Some(0) || report["by_log"].as_u64() >= Some(totals) {
+                return (said.code, report);
+            }
+            assert!(Instant::now() < deadline, "{report}");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// A file with the audit that [`Fleet::audited`] has.
+fn audited() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, AUDIT).expect("written");
+    file
+}
+
+fn path(file: &tempfile::NamedTempFile) -> &str {
+    file.path().to_str().expect("a path of text")
+}
+
+#[test]
+fn verify_has_an_exit_code_and_a_line_for_each_difference() {
+    let (fleet, file) = (Fleet::start(), audited());
+    let aggregator = start(config(&fleet.audited()));
+    fleet.lives();
+    // sent, done, seen, and the audit's three
+    let (code, report) = fleet.verified(path(&file), 6);
+    assert_eq!(
+        (code, &report["differences"], &report["unanswered"]),
+        (Some(0), &Value::Array(vec![]), &Value::Array(vec![]))
+    );
+    aggregator.stop().expect("a clean stop");
+    let right = fleet.quipu(&["verify", "--config", path(&file)]);
+    assert_eq!((right.code, right.stderr.as_str()), (Some(0), ""), "{right:?}");
+    assert!(right.stdout.starts_with("no difference: ") && right.stdout.lines().count() == 1, "{right:?}");
+
+    let (_, report) = fleet.verified(path(&file), 6);
+    let offset = report["log_end"].as_i64().expect("an offset") - 1;
+    let series = "done".parse().expect("a series");
+    let forged = Aggregate { series, kind: AggregateType::Counter, count: 98, timestamp: 1, offset, instances: 1 };
+    fleet.send("metrics-agg", Some("done"), Some(&forged.to_json()));
+    let wrong = fleet.quipu(&["verify", "--config", path(&file)]);
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(1), ""), "{wrong:?}");
+    let line = format!("done: expected 97, found 98, as of offset {offset}");
+    assert_eq!(wrong.stdout.lines().next(), Some(line.as_str()));
+    assert!(wrong.stdout.contains("\n1 difference: ") && wrong.stdout.lines().count() == 2, "{wrong:?}");
+    let (code, report) = fleet.verified(path(&file), 6);
+    let expected = serde_json::json!([{
+        "problem": "total", "name": "done", "expected": 97, "found": 98, "offset": offset, "detail": null
+    }]);
+    assert_eq!((code, &report["differences"]), (Some(1), &expected));
+}
+
+#[test]
+fn what_verify_can_not_tell_is_exit_code_2() {
+    let fleet = Fleet::start();
+    let nowhere = fleet.quipu(&["verify", "--set", "topics.metrics=nowhere"]);
+    assert_eq!((nowhere.code, nowhere.stdout.as_str()), (Some(2), ""), "{nowhere:?}");
+    assert!(nowhere.stderr.starts_with("error: there is no topic nowhere: check --brokers"), "{nowhere:?}");
+
+    // There is a total, and nothing to hold it against.
+    let (series, kind) = (r#"quipu_audit_sent{audit="x"}"#, AggregateType::Counter);
+    let parsed = series.parse().expect("a series");
+    let total = Aggregate { series: parsed, kind, count: 1, timestamp: 1, offset: 0, instances: 1 };
+    fleet.count("app-9:sent", "sent", 1);
+    fleet.send("metrics-agg", Some(series), Some(&total.to_json()));
+    let unknown = fleet.quipu(&["verify"]);
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (Some(2), ""), "{unknown:?}");
+    assert!(
+        unknown.stdout.starts_with(&format!("not answerable: {series} as of offset 0: no such audit")),
+        "{unknown:?}"
+    );
+}
+
+#[test]
+fn forget_shows_asks_and_refuses_before_it_subtracts() {
+    let (fleet, file) = (Fleet::start(), audited());
+    let aggregator = start(config(&fleet.audited()));
+    fleet.lives();
+    fleet.verified(path(&file), 6);
+
+    // Who still reports is refused, however sure the user is.
+    for sure in ["--yes", "--dry-run"] {
+        let refused = fleet.quipu(&["forget", "app-2", sure]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert_eq!(refused.stdout, "instance app-2: rows 1; these totals go down:\n  done: 97 - 50 = 47\n");
+        assert!(
+            refused.stderr.contains("is still reporting (last ") && refused.stderr.contains("stop it"),
+            "{refused:?}"
+        );
+    }
+    let plan = "instance app-1: rows 2; these totals go down:\n  done: 97 - 47 = 50\n  seen: 4 - 4 = 0\n";
+    let unasked = fleet.quipu(&["forget", "app-1"]);
+    assert_eq!((unasked.code, unasked.stdout.as_str()), (Some(2), plan), "{unasked:?}");
+    assert!(unasked.stderr.contains("no terminal to ask at: add --yes"), "{unasked:?}");
+    let shown = fleet.quipu(&["forget", "app-1", "--dry-run"]);
+    assert_eq!((shown.code, shown.stdout.as_str(), shown.stderr.as_str()), (Some(0), plan, ""));
+
+    // Nothing of that changed anything, or the plan would be another.
+    let forgotten = fleet.quipu(&["forget", "app-1", "--yes"]);
+    assert_eq!((forgotten.code, forgotten.stderr.as_str()), (Some(0), ""), "{forgotten:?}");
+    let rest = forgotten.stdout.strip_prefix(plan).expect("the plan first");
+    let lines: Vec<_> = rest.lines().map(|line| line.split(" as of ").next().unwrap_or_default()).collect();
+    assert_eq!(lines, ["done: 50", "seen: 0", "forgotten: the totals show it"], "{rest}");
+    let again = fleet.quipu(&["forget", "app-1", "--yes"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
+    assert!(again.stderr.contains("instance app-1 counts nothing: `quipu top` shows"), "{again:?}");
+    let (code, _) = fleet.verified(path(&file), 5);
+    assert_eq!(code, Some(0));
+    aggregator.stop().expect("a clean stop");
+}
+
+#[test]
+fn forget_says_when_no_aggregator_subtracts() {
+    let fleet = Fleet::start();
+    fleet.lives();
+    let alone = fleet.quipu(&["forget", "app-1", "--yes", "--wait", "0"]);
+    assert_eq!(alone.code, Some(2), "{alone:?}");
+    assert!(alone.stderr.contains("after 0 s done does not show it: is the aggregator running?"), "{alone:?}");
+}

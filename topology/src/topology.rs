@@ -1,0 +1,436 @@
+use quipu_record::{
+    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, Series, StateRow, StateRowError, StateRowHeader,
+    StateRowKind, decode,
+};
+
+use crate::audit::{Audit, Audits};
+use crate::change::Change;
+use crate::group::Contribution;
+use crate::group_by::group_by;
+use crate::presence::{Events, Gone, Presence};
+use crate::reduce::{GroupId, Reduce, Reduced};
+use crate::refresh::Refresh;
+use crate::resolve::Resolved;
+use crate::row::{Counter, Row, RowChange, RowKind, RowMeta};
+use crate::series_index::SeriesIndex;
+use crate::table::Table;
+
+/// How far a record's timestamp may be ahead of the clock, in ms; what is beyond is taken for this.
+const MAX_AHEAD_MS: i64 = 5_000;
+
+/// What a topology is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A row without a record for this long, in ms, no longer counts as a live instance.
+    pub instance_timeout_ms: i64,
+    /// Unchanged totals are said again after this long, in ms.
+    pub refresh_interval_ms: i64,
+    /// Most rows.
+    pub max_rows: usize,
+    /// Most series.
+    pub max_series: usize,
+    /// Pairs of series to compare.
+    pub audits: Vec<Audit>,
+}
+
+/// A record of the source topic.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceRecord<'a> {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp in ms since 1970, if it has one.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// What became of a record that is not bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the latest of its row now.
+    Applied,
+    /// Likewise; and a plain counter's lower count was taken for a restart.
+    Restarted,
+    /// A tombstone removed its row.
+    Removed,
+    /// A tombstone for a row that is not there.
+    Absent,
+    /// It is older than its row: ignored.
+    Stale,
+    /// Its row reflects this offset already: ignored.
+    Replayed,
+}
+
+/// The core: table -> group_by -> reduce, and the audits derived from it.
+///
+/// Pure: records and the time go in, aggregates come out. The totals are a function of the records alone.
+#[derive(Debug)]
+pub struct Topology {
+    settings: Settings,
+    series: SeriesIndex,
+    table: Table,
+    sums: Sums,
+    presence: Presence,
+    refresh: Refresh,
+    audit_refresh: Refresh,
+    resolved: Resolved,
+    removed: Vec<Series>,
+    position: i64,
+    expire_at: i64,
+    said_before: bool,
+}
+
+impl Topology {
+    /// Without any rows.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let audits = Audits::new(settings.audits.clone());
+        let refresh = Refresh::new(settings.refresh_interval_ms);
+        Self {
+            settings,
+            series: SeriesIndex::default(),
+            table: Table::default(),
+            sums: Sums { reduce: Reduce::new(), audits, scratch: Vec::new() },
+            presence: Presence::default(),
+            audit_refresh: refresh.clone(),
+            refresh,
+            resolved: Resolved::default(),
+            removed: Vec::new(),
+            position: 0,
+            expire_at: i64::MAX,
+            said_before: false,
+        }
+    }
+
+    /// The next source offset.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// How many rows the table has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The rows from the number `from` on, each with its number, its key and how many counters it has.
+    pub fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &RowMeta, usize)> {
+        self.table.rows_from(from).map(|(id, key, row)| (id, key, &row.meta, row.counters.len()))
+    }
+
+    /// How many series have a total.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.series.len()
+    }
+
+    /// How many runs report: they neither left nor fell silent.
+    #[must_use]
+    pub fn live_runs(&self) -> usize {
+        self.presence.live()
+    }
+
+    /// How many runs came and went since the last call. Rows that were restored did neither, nor did those that fell
+    /// silent before this process first spoke.
+    pub fn take_events(&mut self) -> Events {
+        self.presence.take_events()
+    }
+
+    /// Has the rows of these keys brought into the processor's cache: those of the records that are processed next. It
+    /// changes nothing; where the table is larger than the cache, the records are processed faster. A hundred at once is
+    /// a good measure.
+    pub fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
+        self.table.prefetch(keys);
+    }
+
+    /// Applies one record. After an error everything is as before, except that the position is beyond the record.
+    pub fn process(&mut self, record: &SourceRecord<'_>, now: i64) -> Result<Outcome, BadRecord> {
+        // A replay does not take back what the rows reflect already.
+        self.position = self.position.max(record.offset + 1);
+        let latest = now.saturating_add(MAX_AHEAD_MS);
+        let at = At { offset: record.offset, timestamp: record.timestamp.map_or(now, |time| time.min(latest)) };
+        let decoded = decode(record.key, record.value)?;
+        // A record without a key was refused just now.
+        let key = record.key.unwrap_or_default();
+        match decoded {
+            Record::Report { report, .. } => self.report(key, &report, at),
+            Record::Plain { counter, .. } => self.plain(key, &counter, at),
+            Record::Tombstone { .. } => Ok(self.tombstone(key, at)),
+        }
+    }
+
+    /// The totals that changed since the last call, and those that it is time to say again, as of the position.
+    pub fn take_aggregates(&mut self, now: i64) -> Vec<Aggregate> {
+        self.expire(now);
+        if !std::mem::replace(&mut self.said_before, true) {
+            // A process before this one may have said these totals, as they are, at any time until now.
+            self.sums.reduce.not_before(now);
+            self.sums.audits.reduce.not_before(now);
+        }
+        let offset = self.position - 1;
+        let changed = self.sums.reduce.take_changed();
+        let due = self.refresh.due(&changed, now);
+        let mut aggregates = Vec::with_capacity(changed.len() + due.len());
+        for id in due {
+            self.sums.reduce.touch(id, now);
+            aggregates.extend(self.aggregate(id, offset));
+        }
+        for id in changed {
+            aggregates.extend(self.aggregate(id, offset));
+            if self.sums.reduce.get(id).is_some_and(|reduced| reduced.members == 0) {
+                // The zero is said once; then nothing is kept of the series.
+                self.sums.reduce.remove(id);
+                self.sums.audits.forget(id);
+                self.removed.extend(self.series.remove(id));
+                self.refresh.forget(id);
+            }
+        }
+        self.audits(&mut aggregates, offset, now);
+        aggregates
+    }
+
+    /// The series to which the zero that [`Self::take_aggregates`] gave was the last word: no row has them any more.
+    pub fn take_removed(&mut self) -> Vec<Series> {
+        std::mem::take(&mut self.removed)
+    }
+
+    /// Gives every row that changed since the last call as it goes to the changelog and the store: its key, and its
+    /// value or nothing if it was removed.
+    pub fn take_rows(&mut self, mut row: impl FnMut(&[u8], Option<Vec<u8>>)) {
+        let Self { table, series, .. } = self;
+        table.take_changes(|key, changed| row(key, changed.map(|changed| encode(changed, series))));
+    }
+
+    /// Puts back a row as [`Self::take_rows`] gave it. It does not count as changed.
+    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateRowError> {
+        let Some(value) = value else {
+            let at = At { offset: 0, timestamp: i64::MIN };
+            self.remove(key, at);
+            self.restored();
+            return Ok(());
+        };
+        let stored = StateRow::decode(value)?;
+        let StateRowHeader { offset, last_seen, live, kind } = stored.header;
+        let kind = match kind {
+            StateRowKind::Run { seq } => RowKind::Run { seq },
+            StateRowKind::Plain { base, timestamp } => RowKind::Plain { base, timestamp },
+        };
+        self.resolved.fill(&mut self.series, self.settings.max_series, &[], stored.counters())?;
+        let slot = self.table.find(key).map(|(slot, _)| slot);
+        self.put(slot, key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
+        self.restored();
+        self.position = self.position.max(offset + 1);
+        Ok(())
+    }
+
+    /// What the store knew is neither a change nor an event.
+    fn restored(&mut self) {
+        self.table.take_changes(|_, _| {});
+        self.presence.take_events();
+    }
+
+    /// Takes all rows for changed, so that [`Self::take_rows`] gives every one.
+    pub fn touch_rows(&mut self) {
+        self.table.touch_all();
+    }
+
+    /// Sets the next source offset, after rows were restored.
+    pub fn set_position(&mut self, position: i64) {
+        self.position = position;
+    }
+
+    /// Removes all rows, because the log that they came from is no more.
+    pub fn clear(&mut self, now: i64) {
+        let keys: Vec<Box<[u8]>> = self.table.keys().map(Into::into).collect();
+        for key in keys {
+            self.remove(&key, At { offset: 0, timestamp: now });
+        }
+        self.position = 0;
+    }
+
+    fn remove(&mut self, key: &[u8], at: At) -> bool {
+        let Self { table, sums, presence, series, .. } = self;
+        table.remove(key, |change| {
+            if change.old.is_some_and(|row| row.live) {
+                presence.gone(key, Gone::Left);
+            }
+            sums.forward(change, series, at.timestamp);
+        })
+    }
+
+    fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64) {
+        let audits = &mut self.sums.audits;
+        let changed = audits.reduce.take_changed();
+        let due = self.audit_refresh.due(&changed, now);
+        for id in &due {
+            audits.reduce.touch(*id, now);
+        }
+        for id in due.into_iter().chain(changed) {
+            aggregates.extend(audits.aggregates(id, offset));
+        }
+    }
+
+    fn aggregate(&self, id: GroupId, offset: i64) -> Option<Aggregate> {
+        let Reduced { value, timestamp, .. } = self.sums.reduce.get(id)?;
+        Some(Aggregate {
+            series: self.series.get(id)?.clone(),
+            kind: AggregateType::Counter,
+            count: value.count,
+            timestamp,
+            offset,
+            instances: u64::try_from(value.live).unwrap_or(0),
+        })
+    }
+
+    fn report(&mut self, key: &[u8], report: &Report<'_>, at: At) -> Result<Outcome, BadRecord> {
+        let before = self.table.find(key);
+        let slot = before.map(|(slot, _)| slot);
+        if let Some((_, row)) = before {
+            if at.offset <= row.meta.offset {
+                return Ok(Outcome::Replayed);
+            }
+            if matches!(row.meta.kind, RowKind::Run { seq } if report.seq < seq) {
+                return Ok(Outcome::Stale);
+            }
+        }
+        let counters = before.map_or(&[][..], |(_, row)| &*row.counters);
+        self.resolved.fill(&mut self.series, self.settings.max_series, counters, report.counters())?;
+        let meta = RowMeta {
+            kind: RowKind::Run { seq: report.seq },
+            live: !report.is_final,
+            last_seen: at.timestamp,
+            offset: at.offset,
+        };
+        self.put(slot, key, meta, at)?;
+        Ok(Outcome::Applied)
+    }
+
+    fn plain(&mut self, key: &[u8], counter: &PlainCounter<'_>, at: At) -> Result<Outcome, BadRecord> {
+        let before = self.table.find(key);
+        let slot = before.map(|(slot, _)| slot);
+        let (mut base, mut outcome, mut known) = (0, Outcome::Applied, &[][..]);
+        if let Some((_, Row { meta, counters })) = before {
+            if at.offset <= meta.offset {
+                return Ok(Outcome::Replayed);
+            }
+            if let (RowKind::Plain { base: earlier, timestamp }, [(id, count)]) = (meta.kind, &**counters) {
+                if !self.series.is(*id, counter.series()) {
+                    return Err(BadRecord::SeriesChanged { before: self.series.text(*id) });
+                }
+                base = earlier;
+                known = counters;
+                if counter.count < *count {
+                    let newer = timestamp.zip(counter.timestamp).is_none_or(|(before, after)| after > before);
+                    if !newer {
+                        return Ok(Outcome::Stale);
+                    }
+                    base += u128::from(*count);
+                    known = &[];
+                    outcome = Outcome::Restarted;
+                }
+            }
+        }
+        let counters = std::iter::once((counter.series(), counter.count));
+        self.resolved.fill(&mut self.series, self.settings.max_series, known, counters)?;
+        let kind = RowKind::Plain { base, timestamp: counter.timestamp };
+        self.put(slot, key, RowMeta { kind, live: true, last_seen: at.timestamp, offset: at.offset }, at)?;
+        Ok(outcome)
+    }
+
+    fn tombstone(&mut self, key: &[u8], at: At) -> Outcome {
+        match self.table.find(key) {
+            None => return Outcome::Absent,
+            Some((_, row)) if at.offset <= row.meta.offset => return Outcome::Replayed,
+            Some(_) => {}
+        }
+        self.remove(key, at);
+        Outcome::Removed
+    }
+
+    /// Makes the resolved counters the row of `key`, which has the slot given if it is there.
+    fn put(&mut self, slot: Option<usize>, key: &[u8], meta: RowMeta, at: At) -> Result<(), BadRecord> {
+        let limit = self.settings.max_rows;
+        if meta.live {
+            self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout_ms));
+        }
+        let Self { table, sums, presence, series, resolved, .. } = self;
+        let forward = |change: &RowChange<'_>| {
+            match (change.old.is_some_and(|row| row.live), meta.live) {
+                (false, true) => presence.joined(key),
+                (true, false) => presence.gone(key, Gone::Left),
+                _ => {}
+            }
+            sums.forward(change, series, at.timestamp);
+        };
+        match slot {
+            Some(slot) => table.replace(slot, meta, &resolved.counters, forward),
+            None if table.len() >= limit => {
+                resolved.undo(series);
+                return Err(BadRecord::OverCapacity { what: "rows", limit, option: "limits.max_rows" });
+            }
+            None => table.insert(key, Row { meta, counters: resolved.counters.as_slice().into() }, forward),
+        }
+        Ok(())
+    }
+
+    /// Lets rows fall silent; looks through them only when one can be due.
+    fn expire(&mut self, now: i64) {
+        if now < self.expire_at {
+            return;
+        }
+        let timeout = self.settings.instance_timeout_ms;
+        let why = if self.said_before { Gone::Silent } else { Gone::Unnoticed };
+        let Self { table, sums, presence, series, .. } = self;
+        let oldest = table.expire(now.saturating_sub(timeout), |key, change| {
+            presence.gone(key, why);
+            sums.forward(change, series, now);
+        });
+        self.expire_at = oldest.map_or(i64::MAX, |oldest| silent_at(oldest, timeout));
+    }
+}
+
+fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
+    let RowMeta { kind, live, last_seen, offset } = row.meta;
+    let kind = match kind {
+        RowKind::Run { seq } => StateRowKind::Run { seq },
+        RowKind::Plain { base, timestamp } => StateRowKind::Plain { base, timestamp },
+    };
+    // Every series of a row is in the index.
+    let counters = row.counters.iter().filter_map(|(id, value)| Some((series.get(*id)?.as_ref(), *value)));
+    StateRow::encode(&StateRowHeader { offset, last_seen, live, kind }, counters)
+}
+
+/// When a row that was last seen then is silent.
+fn silent_at(last_seen: i64, timeout: i64) -> i64 {
+    last_seen.saturating_add(timeout).saturating_add(1)
+}
+
+/// Where a record stands on the log, and when it happened.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    offset: i64,
+    timestamp: i64,
+}
+
+/// What is downstream of the table.
+#[derive(Debug)]
+struct Sums {
+    reduce: Reduce<Contribution>,
+    audits: Audits,
+    scratch: Vec<Counter>,
+}
+
+impl Sums {
+    fn forward(&mut self, change: &RowChange<'_>, series: &SeriesIndex, timestamp: i64) {
+        let Self { reduce, audits, scratch } = self;
+        group_by(change, scratch, |id, change: Change<Contribution>| {
+            reduce.update(id, &change, timestamp);
+            if let Some(series) = series.get(id) {
+                audits.update(id, series.as_ref(), &change, timestamp);
+            }
+        });
+    }
+}

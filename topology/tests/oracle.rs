@@ -1,0 +1,289 @@
+//! The topology against a plain oracle, over random logs.
+//!
+//! The oracle knows nothing of changes, groups or numbers for series: it folds the log into a map of rows and adds up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use quipu_record::AggregateType;
+use quipu_testkit::fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
+use quipu_topology::{Audit, Settings, SourceRecord, Topology};
+
+const TIMEOUT_MS: i64 = 30_000;
+const REFRESH_MS: i64 = 60_000;
+
+/// (count, live instances) of every series that has a row.
+fn totals(rows: &BTreeMap<String, OracleRow>, now: i64) -> BTreeMap<String, (i128, u64)> {
+    let mut totals = BTreeMap::new();
+    for row in rows.values() {
+        let live = u64::from(!row.is_final && row.last_seen >= now - TIMEOUT_MS);
+        for (series, count) in &row.counters {
+            let total: &mut (i128, u64) = totals.entry(SERIES[*series].to_owned()).or_default();
+            total.0 += i128::from(*count) + i128::try_from(row.base).expect("a small base");
+            total.1 += live;
+        }
+    }
+    totals
+}
+
+/// What an outsider knows who reads all that was said.
+#[derive(Debug, Default)]
+struct Outsider {
+    counters: BTreeMap<String, (i128, u64)>,
+    derived: BTreeMap<String, i128>,
+    newest: BTreeMap<String, i64>,
+    said_at: BTreeMap<String, i64>,
+}
+
+impl Outsider {
+    fn read(&mut self, topology: &mut Topology, now: i64, may_fall: bool) {
+        let offset = topology.position() - 1;
+        for aggregate in topology.take_aggregates(now) {
+            let key = aggregate.series.to_string();
+            assert_eq!(aggregate.offset, offset, "{key} is true as of the position");
+            let newest = self.newest.insert(key.clone(), aggregate.timestamp);
+            assert!(newest.is_none_or(|before| before <= aggregate.timestamp), "{key}: time went back");
+            self.said_at.insert(key.clone(), now);
+            if aggregate.kind == AggregateType::Counter {
+                assert!(aggregate.count >= 0, "{key} is negative");
+            }
+            if key.starts_with("quipu_audit_") {
+                self.derived.insert(key, aggregate.count);
+                continue;
+            }
+            let before = self.counters.insert(key.clone(), (aggregate.count, aggregate.instances));
+            if let Some((before, _)) = before {
+                assert!(may_fall || before <= aggregate.count, "{key} went back from {before} to {}", aggregate.count);
+            }
+        }
+    }
+
+    fn expect(&self, rows: &BTreeMap<String, OracleRow>, now: i64) {
+        let expected = totals(rows, now);
+        for (series, found) in &self.counters {
+            assert_eq!(found, expected.get(series).unwrap_or(&(0, 0)), "{series}");
+        }
+        for series in expected.keys() {
+            assert!(self.counters.contains_key(series), "{series} was never said");
+            assert!(now - self.said_at[series] < REFRESH_MS, "{series} was not said again");
+        }
+        let total = |series: &str| expected.get(series).map_or(0, |(count, _)| *count);
+        let (sent, done) = (total(SERIES[0]), total(SERIES[1]) + total(SERIES[2]));
+        for (series, found) in &self.derived {
+            let expected = match series.as_str() {
+                r#"quipu_audit_sent{audit="all"}"# => sent,
+                r#"quipu_audit_processed{audit="all"}"# => done,
+                r#"quipu_audit_delta{audit="all"}"# => done - sent,
+                other => panic!("unexpected {other}"),
+            };
+            assert_eq!(*found, expected, "{series}");
+        }
+        if sent > 0 || done > 0 {
+            assert_eq!(self.derived.len(), 3, "the audit was never said");
+        }
+    }
+}
+
+fn topology() -> Topology {
+    Topology::new(Settings {
+        instance_timeout_ms: TIMEOUT_MS,
+        refresh_interval_ms: REFRESH_MS,
+        max_rows: 1000,
+        max_series: 1000,
+        audits: vec![Audit {
+            name: "all".to_owned(),
+            sent: "sent".parse().expect("a selector"),
+            processed: "done".parse().expect("a selector"),
+        }],
+    })
+}
+
+/// Applies the record at `offset`; says whether it was bad.
+fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) -> bool {
+    let (key, value) = (logged.said.key(), logged.said.value());
+    let record = SourceRecord {
+        offset: i64::try_from(offset).expect("a small offset"),
+        timestamp: Some(logged.timestamp),
+        key: Some(key.as_bytes()),
+        value: value.as_deref().map(str::as_bytes),
+    };
+    topology.process(&record, now).is_err()
+}
+
+/// What happens in one step of a schedule. Counts and sequence numbers grow with the step, give or take some slack, so
+/// that most records follow their predecessors and some do not.
+#[derive(Debug, Clone)]
+enum Step {
+    Report { run: usize, part: usize, seq_slack: u64, is_final: bool, series: Vec<usize>, slack: Vec<u64> },
+    Plain { key: usize, moves: bool, count: u64, timestamp: Option<i64> },
+    Tombstone { run: bool, key: usize },
+    Bad { run: bool, key: usize, value: &'static str },
+    Commit,
+    Replay(prop::sample::Index),
+    Rebuild,
+    Compact,
+    Wait(i64),
+}
+
+impl Step {
+    fn said(&self, step: u64) -> Option<Said> {
+        let any_key = |run: bool, key: usize| if run { run_key(key, 0) } else { plain_key(key) };
+        Some(match self {
+            Self::Report { run, part, seq_slack, is_final, series, slack } => Said::Report {
+                run: *run,
+                part: *part,
+                seq: step + seq_slack,
+                is_final: *is_final,
+                counters: series.iter().zip(slack).map(|(series, slack)| (*series, step * 2 + slack)).collect(),
+            },
+            Self::Plain { key, moves, count, timestamp } => Said::Plain {
+                key: *key,
+                series: if *moves { key + 1 } else { *key },
+                count: *count,
+                timestamp: *timestamp,
+            },
+            Self::Tombstone { run, key } => Said::Tombstone { key: any_key(*run, *key) },
+            Self::Bad { run, key, value } => Said::Bad { key: any_key(*run, *key), value },
+            _ => return None,
+        })
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let series = prop_oneof![
+        6 => (1..=SERIES.len()).prop_map(|most| (0..most).collect()),
+        1 => prop::collection::vec(0..SERIES.len(), 0..4),
+        1 => Just((0..SERIES.len()).rev().collect()),
+    ];
+    let report = (
+        0..6usize,
+        0..2usize,
+        0..4u64,
+        prop::bool::weighted(0.1),
+        series,
+        prop::collection::vec(0..6u64, SERIES.len()),
+    );
+    let bad = prop::sample::select(vec!["", "{", "[]", r#"{"name":"done","count":-1}"#, r#"{"v":7,"counters":[]}"#]);
+    prop_oneof![
+        10 => report.prop_map(|(run, part, seq_slack, is_final, series, slack)| Step::Report { run, part, seq_slack, is_final, series, slack }),
+        4 => (0..3usize, prop::bool::weighted(0.1), 0..20u64, prop::option::of(0..4i64))
+            .prop_map(|(key, moves, count, timestamp)| Step::Plain { key, moves, count, timestamp }),
+        1 => (any::<bool>(), 0..3usize).prop_map(|(run, key)| Step::Tombstone { run, key }),
+        1 => (any::<bool>(), 0..3usize, bad).prop_map(|(run, key, value)| Step::Bad { run, key, value }),
+        4 => Just(Step::Commit),
+        1 => any::<prop::sample::Index>().prop_map(Step::Replay),
+        1 => Just(Step::Rebuild),
+        1 => Just(Step::Compact),
+        1 => (1..40_000i64).prop_map(Step::Wait),
+    ]
+}
+
+/// Keeps of each key the last record only, as compaction does.
+fn compact(log: &mut [Option<Logged>]) {
+    let mut seen = BTreeSet::new();
+    for slot in log.iter_mut().rev() {
+        if slot.as_ref().is_some_and(|logged| !seen.insert(logged.said.key())) {
+            *slot = None;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn totals_are_those_of_the_oracle(steps in prop::collection::vec(step(), 1..120)) {
+        let mut now = 1_000_000;
+        // The log as it is, and all that was ever logged: what the oracle folds.
+        let mut log: Vec<Option<Logged>> = Vec::new();
+        let mut all: Vec<Logged> = Vec::new();
+        let mut topology = topology();
+        let mut outsider = Outsider::default();
+        let mut bad = 0;
+        let mut may_fall = false;
+        for (number, step) in (0..).zip(&steps) {
+            if let Some(said) = step.said(number) {
+                // Records come a little out of the order of their time.
+                let timestamp = now - i64::try_from(number % 3).expect("small") * 700;
+                may_fall |= matches!(said, Said::Tombstone { .. });
+                let logged = Logged { timestamp, said };
+                bad += usize::from(process(&mut topology, log.len(), &logged, now));
+                log.push(Some(logged.clone()));
+                all.push(logged);
+            }
+            match step {
+                Step::Commit => {
+                    outsider.read(&mut topology, now, may_fall);
+                    let Oracle { rows, bad: bad_in_log } = all.iter().collect();
+                    outsider.expect(&rows, now);
+                    prop_assert_eq!(topology.rows(), rows.len());
+                    prop_assert_eq!(topology.series(), totals(&rows, now).len());
+                    prop_assert_eq!(bad, bad_in_log);
+                    may_fall = false;
+                }
+                // What stands between here and the last commit is read again, and changes nothing.
+                Step::Replay(index) if !log.is_empty() => {
+                    for (offset, logged) in log.iter().enumerate().skip(index.index(log.len())) {
+                        if let Some(logged) = logged {
+                            process(&mut topology, offset, logged, now);
+                        }
+                    }
+                }
+                // Another machine, with nothing but the log: the same totals, as a function of what the log has now.
+                Step::Rebuild => {
+                    let mut rebuilt = self::topology();
+                    for (offset, logged) in log.iter().enumerate() {
+                        if let Some(logged) = logged {
+                            process(&mut rebuilt, offset, logged, now);
+                        }
+                    }
+                    let mut fresh = Outsider::default();
+                    fresh.read(&mut rebuilt, now, true);
+                    let of_log: Oracle = log.iter().flatten().collect();
+                    fresh.expect(&of_log.rows, now);
+                    // Where compaction took nothing that counts, that other machine may go on in place of the first.
+                    if of_log == all.iter().collect() {
+                        outsider.read(&mut topology, now, may_fall);
+                        may_fall = false;
+                        topology = self::topology();
+                        for (offset, logged) in log.iter().enumerate() {
+                            if let Some(logged) = logged {
+                                process(&mut topology, offset, logged, now);
+                            }
+                        }
+                    }
+                }
+                Step::Compact => compact(&mut log),
+                Step::Wait(ms) => now += ms,
+                _ => {}
+            }
+            now += 10;
+        }
+    }
+
+    /// Of runs that keep to the contract, a compacted log says the same as the whole one.
+    #[test]
+    fn compaction_changes_no_total_of_runs(reports in prop::collection::vec((0..6usize, 0..2usize, 0..5u64), 1..60), at in any::<prop::sample::Index>()) {
+        let mut log: Vec<Option<Logged>> = Vec::new();
+        for (number, (run, part, slack)) in (0..).zip(reports) {
+            let counters = [(part, number * 5 + slack)].into();
+            let said = Said::Report { run, part, seq: number, is_final: false, counters };
+            log.push(Some(Logged { timestamp: 0, said }));
+        }
+        let whole = totals(&log.iter().flatten().collect::<Oracle>().rows, 0);
+        let behind = at.index(log.len() + 1);
+        compact(&mut log[..behind]);
+        let mut topology = topology();
+        for (offset, logged) in log.iter().enumerate() {
+            if let Some(logged) = logged {
+                process(&mut topology, offset, logged, 0);
+            }
+        }
+        let mut found = BTreeMap::new();
+        for aggregate in topology.take_aggregates(0) {
+            found.insert(aggregate.series.to_string(), (aggregate.count, aggregate.instances));
+        }
+        found.retain(|series, _| !series.starts_with("quipu_audit_"));
+        prop_assert_eq!(found, whole);
+    }
+}

@@ -1,0 +1,110 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use quipu_record::{Aggregate, Series, SeriesRef};
+
+use super::audit::{Audit, AuditPart, Finding};
+use super::history::History;
+use super::series::{ObservedSeries, SeriesId, Total};
+
+/// Samples that each series keeps of its total.
+const HISTORY: usize = 200;
+
+/// All series that were seen, each stored once.
+#[derive(Debug, Clone)]
+pub(super) struct SeriesTable {
+    ids: HashMap<Arc<Series>, SeriesId>,
+    entries: Vec<ObservedSeries>,
+    audits: BTreeMap<String, [Option<SeriesId>; 3]>,
+    limit: usize,
+}
+
+impl SeriesTable {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { ids: HashMap::new(), entries: Vec::new(), audits: BTreeMap::new(), limit }
+    }
+
+    /// The series' id; none if the table is full.
+    pub(super) fn intern(&mut self, series: SeriesRef<'_>) -> Option<SeriesId> {
+        let series = series.to_series();
+        if let Some(id) = self.ids.get(&series) {
+            return Some(*id);
+        }
+        if self.entries.len() >= self.limit {
+            return None;
+        }
+        let id = SeriesId(u32::try_from(self.entries.len()).ok()?);
+        if let Some((part, audit)) = AuditPart::of(&series) {
+            self.audits.entry(audit.to_owned()).or_default()[part as usize] = Some(id);
+        }
+        let series = Arc::new(series);
+        self.ids.insert(Arc::clone(&series), id);
+        let text = series.to_string();
+        self.entries.push(ObservedSeries {
+            id,
+            series,
+            text,
+            total: None,
+            history: History::new(HISTORY),
+            reporters: 0,
+        });
+        Some(id)
+    }
+
+    /// Takes an aggregate in; false if the table is full.
+    pub(super) fn observe(&mut self, aggregate: &Aggregate) -> bool {
+        // Mostly it is known, and need not be copied.
+        let Some(id) = self.find(&aggregate.series).or_else(|| self.intern(aggregate.series.as_ref())) else {
+            return false;
+        };
+        let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
+        let entry = self.get_mut(id);
+        entry.total = Some(Total { kind, count, timestamp, offset, instances });
+        entry.history.push(timestamp, count);
+        true
+    }
+
+    pub(super) fn find(&self, series: &Series) -> Option<SeriesId> {
+        self.ids.get(series).copied()
+    }
+
+    pub(super) fn has(&self, id: SeriesId) -> bool {
+        self.entries.len() > id.0 as usize
+    }
+
+    pub(super) fn get(&self, id: SeriesId) -> &ObservedSeries {
+        &self.entries[id.0 as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: SeriesId) -> &mut ObservedSeries {
+        &mut self.entries[id.0 as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ObservedSeries> {
+        self.entries.iter()
+    }
+
+    /// The audits by their names; `finding` tells what was last found out about each.
+    pub(super) fn audits(&self, finding: impl Fn(&str) -> Finding) -> impl Iterator<Item = Audit<'_>> {
+        self.audits.iter().map(move |(name, parts)| {
+            let [sent, processed, delta] = parts.map(|id| id.map(|id| self.get(id)));
+            let Finding { jitter, lowest, .. } = finding(name);
+            Audit { name, sent, processed, delta, jitter, lowest }
+        })
+    }
+
+    /// Forgets who reports what, because that topic was replaced.
+    pub(super) fn clear_reporters(&mut self) {
+        for entry in &mut self.entries {
+            entry.reporters = 0;
+        }
+    }
+
+    /// Forgets the totals, because their topic was replaced.
+    pub(super) fn clear_totals(&mut self) {
+        for entry in &mut self.entries {
+            entry.total = None;
+            entry.history = History::new(HISTORY);
+        }
+    }
+}
