@@ -135,6 +135,9 @@ impl Error {
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
+            CallError::Kafka(error @ (KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))) => {
+                Self::Client(error)
+            }
             CallError::Kafka(error) => Self::Consumer(error),
             stuck @ CallError::Stuck { .. } => Self::Stuck(stuck),
         }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::error::Error;
-use crate::health::{self, Stall};
+use crate::health::{self, Freshness, Stall};
 use crate::http::{Known, own_router, status_router, totals_router};
 use crate::instruments::{HealthGauges, Instruments};
 use crate::kafka;
@@ -54,6 +54,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     kafka::watch_log_end(&config, shared.clone(), freshness.clone())?;
     let watchdog = config.watchdog;
     let instruments = Instruments::new(prometheus, recorder);
+    let fresh = freshness.clone();
     let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), questions)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
@@ -74,7 +75,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
             () = &mut stop, if !shared.stopping() => shared.stop(),
             stall = &mut stalled => {
                 view.clear();
-                break Err(give_up(stall, member).await);
+                break Err(give_up(stall, &fresh, member).await);
             }
         }
     };
@@ -89,9 +90,11 @@ fn panicked() -> Error {
 }
 
 /// Leaves the group, so that a standby goes on at once, and says what happened.
-async fn give_up(stall: Stall, member: Weak<Source>) -> Error {
+async fn give_up(stall: Stall, freshness: &Freshness, member: Weak<Source>) -> Error {
     let (step, seconds) = (stall.step, stall.duration.as_secs());
-    error!(step, seconds, "the task makes no step; leaving the group and ending the process");
+    let (lag, totals_age) = (freshness.lag(Instant::now()), freshness.age(Instant::now()));
+    let client = member.upgrade().map(|source| source.state());
+    error!(step, seconds, lag, ?totals_age, client, "the task makes no step; leaving the group and ending the process");
     let left = tokio::task::spawn_blocking(move || member.upgrade().inspect(|source| source.leave()));
     drop(left.await);
     Error::Stalled { step, seconds }
@@ -147,7 +150,7 @@ fn own_reporter(config: &Config, instance: &str) -> Result<(KafkaRecorder, Kafka
         .instance(instance)
         .topic(&config.topics.metrics)
         .interval(OWN_INTERVAL);
-    for (name, value) in config.client_properties().filter(|(name, _)| *name != "bootstrap.servers") {
+    for (name, value) in quipu_kafka::without_identity(config.client_properties()) {
         builder = builder.property(name, value);
     }
     builder.build().map_err(Error::Reporter)

@@ -18,9 +18,7 @@ pub(crate) fn config(file: Option<&Path>, brokers: Option<&str>) -> Result<Confi
 
 /// What its clients have in common, apart from whom they connect to and what they are called.
 pub(crate) fn properties(config: &Config) -> Vec<(String, String)> {
-    config
-        .client_properties()
-        .filter(|(name, _)| !["bootstrap.servers", "client.id"].contains(name))
+    quipu_kafka::without_identity(config.client_properties())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

@@ -4,10 +4,14 @@
 //! for both. Most of them take a timeout, and a few ignore it or have none. [`Bounded`] makes such calls on a thread of
 //! its own, so that the caller goes on when the bound is reached, whatever the call does.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod bounded;
 mod context;
 mod properties;
 
+#[cfg(feature = "admin")]
+pub use admin::Admin;
 pub use bounded::{Bounded, CallError};
 pub use context::{Logged, log, report};
-pub use properties::{client_config, set_default};
+pub use properties::{client_config, set_default, without_identity};

@@ -28,6 +28,14 @@ pub fn client_config<'a>(properties: impl Iterator<Item = (&'a str, &'a str)>) -
     client
 }
 
+/// The properties that a client takes over from another one: all but the brokers and the client's name, which it has of its
+/// own.
+pub fn without_identity<'a>(
+    properties: impl Iterator<Item = (&'a str, &'a str)>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    properties.filter(|(name, _)| !["bootstrap.servers", "client.id"].contains(name))
+}
+
 /// Sets a property unless it is set.
 pub fn set_default(client: &mut ClientConfig, name: &str, value: &str) {
     if client.get(name).is_none() {

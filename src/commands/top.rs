@@ -35,8 +35,7 @@ pub(crate) fn run(options: TopCommand) -> Result<ExitCode> {
 
 /// Reads what this configuration's aggregator reads and writes.
 fn source(config: Config) -> SourceOptions {
-    let is_passed_on = |name: &str| !matches!(name, "bootstrap.servers" | "client.id");
-    let properties = config.client_properties().filter(|(name, _)| is_passed_on(name));
+    let properties = quipu_kafka::without_identity(config.client_properties());
     SourceOptions {
         properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         brokers: config.kafka.brokers,

@@ -169,6 +169,15 @@ impl Source {
         self.call("subscribe", move |consumer| consumer.subscribe(&[&topic]))
     }
 
+    /// What is known of the client, for the log.
+    pub(crate) fn state(&self) -> String {
+        match (self.consumer.check(), self.consumer.client().fatal_error()) {
+            (Err(stuck), _) => stuck.to_string(),
+            (Ok(()), Some((code, reason))) => format!("the consumer failed for good: {code}: {reason}"),
+            (Ok(()), None) => "the consumer answers".to_owned(),
+        }
+    }
+
     /// Leaves the group, for a process that ends while its task is stuck: the group then need not wait for the session
     /// timeout. Nothing may poll the consumer any more.
     pub(crate) fn leave(&self) {

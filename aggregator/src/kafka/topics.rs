@@ -1,21 +1,16 @@
 //! The topics: as they should be, and created where they are absent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use quipu_config::Config;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use quipu_kafka::{Admin, CallError, client_config};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
-
-use quipu_kafka::{Bounded, CallError, Logged, client_config};
 
 use crate::error::Error;
 
 const DAY_MS: &str = "86400000";
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take that was given [`TIMEOUT`].
-const BOUND: Duration = Duration::from_secs(15);
 
 type Configs = &'static [(&'static str, &'static str)];
 
@@ -54,15 +49,12 @@ pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-type Admin = Arc<Bounded<AdminClient<Logged>>>;
-
 fn admin(config: &Config) -> Result<Admin, Error> {
-    let admin = client_config(config.client_properties()).create_with_context(Logged).map_err(Error::Client)?;
-    Ok(Arc::new(Bounded::new(admin).map_err(Error::thread)?))
+    Ok(Admin::new(&client_config(config.client_properties()))?)
 }
 
 async fn is_there(config: &Config, admin: &Admin, topic: &str, configs: Configs) -> Result<bool, Error> {
-    match partitions(Arc::clone(admin), topic).await {
+    match partitions(admin.clone(), topic).await {
         Ok(0) if config.topics.create => create(config, admin, topic, configs).await,
         Ok(0) => {
             warn!(topic, "waiting for the topic: create it with one partition, or set topics.create = true");
@@ -79,15 +71,10 @@ async fn is_there(config: &Config, admin: &Admin, topic: &str, configs: Configs)
     }
 }
 
-/// How many partitions the topic has; 0 if it is not there.
+/// How many partitions the topic has; 0 if it does not exist.
 async fn partitions(admin: Admin, topic: &str) -> Result<usize, CallError> {
     let topic = topic.to_owned();
-    let ask = move |admin: &AdminClient<Logged>| {
-        let metadata = admin.inner().fetch_metadata(Some(&topic), TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        Ok(found.filter(|found| found.error().is_none()).map_or(0, |found| found.partitions().len()))
-    };
-    let asked = tokio::task::spawn_blocking(move || admin.call("fetch_metadata", BOUND, ask));
+    let asked = tokio::task::spawn_blocking(move || admin.partitions(&topic));
     asked.await.unwrap_or(Err(CallError::Kafka(KafkaError::Canceled)))
 }
 
@@ -96,9 +83,7 @@ async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -
     for (name, value) in configs {
         new = new.set(name, value);
     }
-    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
-    let created = tokio::time::timeout(BOUND, admin.create_topics([&new], &options)).await;
-    let result = match created.unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))) {
+    let result = match admin.create_topics(&[new]).await {
         Ok(results) => results.into_iter().next().map_or(Ok(()), |result| result.map(|_| ())),
         Err(error) => Err((topic.to_owned(), error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown))),
     };

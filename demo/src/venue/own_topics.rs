@@ -1,18 +1,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use quipu_kafka::Bounded;
+use quipu_kafka::Admin;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::admin::{NewTopic, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Runtime;
 
 use super::Names;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take that was given [`TIMEOUT`].
-const BOUND: Duration = Duration::from_secs(15);
 /// A group is taken for alive until the broker has noticed that its last member is gone.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_millis(500);
@@ -20,7 +16,7 @@ const BROKER_DEFAULT: i32 = -1;
 
 /// Topics on a real cluster that are there only for this experiment.
 pub(super) struct OwnTopics {
-    admin: Bounded<AdminClient<DefaultClientContext>>,
+    admin: Admin,
     runtime: Runtime,
     topics: Vec<String>,
     groups: Vec<String>,
@@ -30,24 +26,18 @@ impl OwnTopics {
     /// Creates the topics.
     pub(super) fn create(client: &ClientConfig, names: &Names) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-        let admin: AdminClient<DefaultClientContext> = client.create().context("no Kafka client could be made")?;
+        let admin = Admin::new(client).context("no Kafka client could be made")?;
         let brokers = client.get("bootstrap.servers").unwrap_or_default();
-        let admin = Bounded::new(admin).context("no thread could be started")?;
-        let answered =
-            admin.call("fetch_metadata", BOUND, |admin| admin.inner().fetch_metadata(None, TIMEOUT).map(drop));
-        answered.with_context(|| {
+        admin.reach().with_context(|| {
             format!("no answer from {brokers}: is that a Kafka broker, and how is it to be reached?")
         })?;
         let topics = names.topics().map(|(topic, _)| topic.to_owned()).to_vec();
         let groups = vec![names.group.clone(), names.application.clone()];
         // From here on, dropping deletes what was created before something failed.
         let own = Self { admin, runtime, topics, groups };
-        let new = names.topics();
-        let new = new.map(|(topic, count)| NewTopic::new(topic, count, TopicReplication::Fixed(BROKER_DEFAULT)));
-        let results = own
-            .runtime
-            .block_on(bounded(own.admin.create_topics(&new, &options())))
-            .context("no topic could be created")?;
+        let new =
+            names.topics().map(|(topic, count)| NewTopic::new(topic, count, TopicReplication::Fixed(BROKER_DEFAULT)));
+        let results = own.runtime.block_on(own.admin.create_topics(&new)).context("no topic could be created")?;
         for result in results {
             if let Err((topic, error)) = result {
                 bail!("the topic {topic} could not be created (may you create and delete topics there?): {error}");
@@ -68,7 +58,7 @@ impl OwnTopics {
             return Ok(());
         }
         let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let results = self.runtime.block_on(bounded(self.admin.delete_topics(&names, &options())))?;
+        let results = self.runtime.block_on(self.admin.delete_topics(&names))?;
         let failed = failures(results, RDKafkaErrorCode::UnknownTopicOrPartition);
         self.topics = failed.iter().map(|(topic, _)| topic.clone()).collect();
         match failed.first() {
@@ -81,7 +71,7 @@ impl OwnTopics {
         let deadline = Instant::now() + GROUP_TIMEOUT;
         while !self.groups.is_empty() {
             let names: Vec<&str> = self.groups.iter().map(String::as_str).collect();
-            let results = self.runtime.block_on(bounded(self.admin.delete_groups(&names, &options())))?;
+            let results = self.runtime.block_on(self.admin.delete_groups(&names))?;
             let failed = failures(results, RDKafkaErrorCode::GroupIdNotFound);
             self.groups = failed.iter().map(|(group, _)| group.clone()).collect();
             let in_use = failed.iter().all(|(_, error)| *error == RDKafkaErrorCode::NonEmptyGroup);
@@ -102,16 +92,6 @@ impl Drop for OwnTopics {
             tracing::error!(error = format!("{error:#}"), "not everything could be deleted from the cluster");
         }
     }
-}
-
-/// The answer of an administrative request, or an error at its bound.
-async fn bounded<T>(request: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
-    let answer = tokio::time::timeout(BOUND, request).await;
-    answer.unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
-}
-
-fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
 }
 
 /// What is still there, and why.
