@@ -81,6 +81,7 @@ fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
         "Series" => vec![("", AtLeast(10.0))],
         "Live runs" => vec![("", Is(3.0))],
         "Source lag over time" => vec![(ANY, Is(0.0))],
+        "Age of the totals" => vec![("limit", Is(10.0)), (ANY, Is(0.0))],
         // Six reports, and the aggregator's own.
         "Records by outcome" => vec![("applied", Grew(6.0, 600.0))],
         "Bad records by reason" => vec![

@@ -111,7 +111,7 @@ fn the_topics_settings_are_those_that_the_aggregator_creates_them_with() {
 #[test]
 fn every_message_that_troubleshooting_quotes_is_in_the_code() {
     let mut literals = Vec::new();
-    for folder in ["aggregator/src", "config/src", "reporter/src", "src"] {
+    for folder in ["aggregator/src", "config/src", "kafka/src", "reporter/src", "src"] {
         for (_, text) in sources(folder) {
             literals.extend(text.lines().map(str::to_owned));
         }
