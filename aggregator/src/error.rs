@@ -17,43 +17,45 @@ pub enum Error {
     Reporter(#[source] quipu_reporter::Error),
     /// The source topic has more than one partition.
     #[error(
-        "topic {topic} has {partitions} partitions, and this version counts from one only: create it with --partitions 1, or name another with topics.metrics"
+        "topic {topic} has {partitions} partitions, and this version counts from one only: create it with --partitions 1, or set {key} to another topic"
     )]
     Partitions {
         /// Its name.
         topic: String,
+        /// The key that names it.
+        key: &'static str,
         /// How many it has.
         partitions: usize,
     },
-    /// A topic is absent and may not be created.
+    /// A topic is missing and may not be created.
     #[error(
         "not allowed to create topic {topic} ({reason}): let an administrator create it with --partitions 1 {configs}, or allow CREATE on it"
     )]
     CreateTopic {
         /// Its name.
         topic: String,
-        /// What the broker said.
+        /// The error of the broker.
         reason: String,
         /// The settings that it should have.
         configs: String,
     },
-    /// The broker refuses for good, such as for want of a right.
-    #[error("kafka refuses: {what}: {source}")]
+    /// The broker refuses a request for good, for example because a right is missing.
+    #[error("kafka refuses {what} ({source})")]
     Refused {
         /// What was tried, and what to do.
         what: String,
-        /// What the broker said.
+        /// The error of the broker.
         #[source]
         source: KafkaError,
     },
     /// Another process with the same application ID commits now.
     #[error(
-        "fenced: another process with the same application_id took over, and nothing of this one counts since; run one, or start this again to let it wait its turn"
+        "fenced: another process with the same application_id took over; nothing that this process did since counts; start it again, and it becomes a standby"
     )]
     Fenced,
-    /// The consumer of the source topic can't go on.
+    /// The consumer of the source topic failed for good.
     #[error(
-        "the consumer can't go on: {0}: start this again; nothing is lost, and if processes have a group_instance_id, each must have its own"
+        "the consumer failed for good: {0}: start this again; nothing is lost, and if processes have a group_instance_id, each must have its own"
     )]
     Consumer(#[source] KafkaError),
     /// A record of the changelog is no row.
@@ -74,7 +76,7 @@ pub enum Error {
         /// What happened, and what to do.
         why: String,
     },
-    /// The HTTP address can't be had.
+    /// The HTTP server can't listen on its address.
     #[error("can't listen on {address}: {source}: give another address with --http ADDRESS:PORT, or --http off")]
     Listen {
         /// The address.
@@ -84,9 +86,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The aggregator had to stop before Kafka accepted its last totals.
-    #[error(
-        "stopped without Kafka's word on the last totals; nothing is lost: they are computed again at the next start"
-    )]
+    #[error("stopped before Kafka acknowledged the last totals; nothing is lost: the next start computes them again")]
     Uncommitted,
     /// A sink can't be made from the configuration, or ended by a defect.
     #[error("sink {name}: {why}")]
@@ -107,7 +107,7 @@ pub enum Error {
     Stuck(#[source] CallError),
     /// The task made no step although there was something to do.
     #[error(
-        "the task has made no step for {seconds} s: it stands at \"{step}\"; start this again (a standby goes on meanwhile); nothing is lost"
+        "the task has made no step for {seconds} s: its step is \"{step}\"; start this again (a standby takes over meanwhile); nothing is lost"
     )]
     Stalled {
         /// The step that does not end.

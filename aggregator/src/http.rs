@@ -22,49 +22,49 @@ use quipu_config::{Audit, Config};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use instances::Questions;
+pub(crate) use instances::Queries;
 pub(crate) use view::View;
 
 use crate::health::Freshness;
 use crate::sink::Status;
 use exposition::Exposition;
-use instances::{Asker, InstancesQuery};
+use instances::{Client, InstancesQuery};
 use query::{QueryError, TotalsQuery};
 use view::PAGE;
 
-/// How many answers with all totals may be in memory, from the first line until the last one was sent: two Prometheus
-/// servers, and who else looks.
+/// How many answers with all totals may be in memory at once, each until its last byte was sent: enough for two Prometheus
+/// servers and two more readers.
 const EXPOSITIONS: usize = 4;
 
-/// What the query API answers from.
+/// What the HTTP routes answer from.
 #[derive(Clone)]
-pub(crate) struct Known {
+pub(crate) struct HttpState {
     pub(crate) view: View,
     pub(crate) freshness: Freshness,
     /// The status of each sink; set once the sinks have started.
     pub(crate) sinks: Arc<OnceLock<Vec<Arc<Status>>>>,
-    asker: Asker,
+    client: Client,
     application_id: Arc<str>,
     audits: Arc<[Audit]>,
     token: Option<Arc<str>>,
     expositions: Arc<Semaphore>,
 }
 
-impl Known {
-    /// Gives the questions, too, that wait for the task: it alone has the rows.
-    pub(crate) fn new(config: &Config) -> (Self, Questions) {
-        let (asker, questions) = instances::channel();
-        let known = Self {
+impl HttpState {
+    /// Returns the queries, too, that the task answers, because only the task has the rows.
+    pub(crate) fn new(config: &Config) -> (Self, Queries) {
+        let (client, queries) = instances::channel();
+        let state = Self {
             view: View::default(),
             freshness: Freshness::new(config.commit_interval),
             sinks: Arc::default(),
-            asker,
+            client,
             application_id: config.application_id.as_str().into(),
             audits: config.audits.as_slice().into(),
             token: config.http.token().map(Arc::from),
             expositions: Arc::new(Semaphore::new(EXPOSITIONS)),
         };
-        (known, questions)
+        (state, queries)
     }
 }
 
@@ -80,13 +80,13 @@ pub(crate) fn own_router(prometheus: PrometheusHandle, refresh: impl Fn() + Clon
 }
 
 /// `/api/v1/status`, as a process that has sinks only serves it.
-pub(crate) fn status_router(known: Known) -> Router {
-    guarded(Router::new().route("/api/v1/status", get(status)), known)
+pub(crate) fn status_router(state: HttpState) -> Router {
+    guarded(Router::new().route("/api/v1/status", get(status)), state)
 }
 
 /// `/readyz` (the totals were caught up once, and are not stale), `/metrics/totals` and `/api/v1`.
-pub(crate) fn totals_router(known: Known) -> Router {
-    let (view, freshness) = (known.view.clone(), known.freshness.clone());
+pub(crate) fn totals_router(state: HttpState) -> Router {
+    let (view, freshness) = (state.view.clone(), state.freshness.clone());
     let readyz = move || async move {
         if view.position().is_none() {
             return (StatusCode::SERVICE_UNAVAILABLE, "reading the log\n".to_owned());
@@ -105,70 +105,71 @@ pub(crate) fn totals_router(known: Known) -> Router {
         .route("/api/v1/instances", get(instances))
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/status", get(status));
-    guarded(router, known).route("/readyz", get(readyz))
+    guarded(router, state).route("/readyz", get(readyz))
 }
 
-/// Lets those through who have the token, if there is one.
-fn guarded(router: Router<Known>, known: Known) -> Router {
-    router.layer(from_fn_with_state(known.clone(), authorize)).with_state(known)
+/// Lets requests with the token through, if there is a token.
+fn guarded(router: Router<HttpState>, state: HttpState) -> Router {
+    router.layer(from_fn_with_state(state.clone(), authorize)).with_state(state)
 }
 
-async fn authorize(State(known): State<Known>, request: Request, next: Next) -> Response {
+async fn authorize(State(state): State<HttpState>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.split_once(' '));
     let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token.trim());
-    match &known.token {
+    match &state.token {
         Some(token) if !is_same(given, token) => {
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-            (challenge, error(StatusCode::UNAUTHORIZED, "give the token: Authorization: Bearer …")).into_response()
+            (challenge, error(StatusCode::UNAUTHORIZED, "the token is missing or wrong; send Authorization: Bearer …"))
+                .into_response()
         }
         _ => next.run(request).await,
     }
 }
 
-/// Compares in a time that does not tell how much is right.
+/// Compares in a time that does not depend on how many bytes are right.
 fn is_same(given: &str, token: &str) -> bool {
     let differences = given.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
     given.len() == token.len() && differences == 0
 }
 
-async fn totals(State(known): State<Known>, query: Result<Query<TotalsQuery>, QueryRejection>) -> Response {
+async fn totals(State(state): State<HttpState>, query: Result<Query<TotalsQuery>, QueryRejection>) -> Response {
     match query {
-        Ok(Query(query)) => blocking(move || json(query::totals(&known.view, &query))).await,
+        Ok(Query(query)) => blocking(move || json(query::totals(&state.view, &query))).await,
         Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
     }
 }
 
-async fn instances(State(known): State<Known>, query: Result<Query<InstancesQuery>, QueryRejection>) -> Response {
+async fn instances(State(state): State<HttpState>, query: Result<Query<InstancesQuery>, QueryRejection>) -> Response {
     match query {
-        Ok(_) if known.view.position().is_none() => {
+        Ok(_) if state.view.position().is_none() => {
             error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string())
         }
-        Ok(Query(query)) => json(known.asker.ask(query).await),
+        Ok(Query(query)) => json(state.client.ask(query).await),
         Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
     }
 }
 
-async fn audit(State(known): State<Known>) -> Response {
-    json(query::audit(&known.view, &known.audits))
+async fn audit(State(state): State<HttpState>) -> Response {
+    json(query::audit(&state.view, &state.audits))
 }
 
-async fn status(State(known): State<Known>) -> Response {
-    json(Ok(query::status(&known.application_id, &known.view, known.sinks.get().map_or(&[], Vec::as_slice))))
+async fn status(State(state): State<HttpState>) -> Response {
+    json(Ok(query::status(&state.application_id, &state.view, state.sinks.get().map_or(&[], Vec::as_slice))))
 }
 
-async fn exposition(State(known): State<Known>, headers: HeaderMap) -> Response {
+async fn exposition(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let openmetrics = accept.contains("application/openmetrics-text");
-    let Ok(permit) = Arc::clone(&known.expositions).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&state.expositions).try_acquire_owned() else {
         return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::Busy.to_string());
     };
     blocking(move || {
         let mut exposition = Exposition::new(openmetrics);
         let mut from = Bound::Unbounded;
         loop {
-            // The state may be lost half-way: half of the totals would look like a reset of the others.
-            let Some(page) = known.view.page(from.as_ref().map(AsRef::as_ref), PAGE) else {
+            // The partition may be lost half-way. Prometheus would take the missing half for a reset, so the answer is an error.
+            let Some(page) = state.view.page(from.as_ref().map(AsRef::as_ref), PAGE) else {
                 return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string());
             };
             for entry in &page.entries {
@@ -180,28 +181,28 @@ async fn exposition(State(known): State<Known>, headers: HeaderMap) -> Response 
             }
         }
         let content_type = [(header::CONTENT_TYPE, exposition.content_type())];
-        (content_type, Bytes::from_owner(Exposed { text: exposition.finish(), _permit: permit })).into_response()
+        (content_type, Bytes::from_owner(Body { text: exposition.finish(), _permit: permit })).into_response()
     })
     .await
 }
 
-/// The text of all totals; whoever waits for a permit may have it when this was sent.
-struct Exposed {
+/// The text of all totals. Its permit is free again when the text was sent.
+struct Body {
     text: String,
     _permit: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Exposed {
+impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
 }
 
-/// Runs what may take long for many totals where it keeps no other request waiting.
+/// Runs what takes long for many totals on a thread where no other request waits for it.
 async fn blocking(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
     tokio::task::spawn_blocking(answer)
         .await
-        .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "a defect; the log says where"))
+        .unwrap_or_else(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "a defect of the aggregator; see its log"))
 }
 
 fn json<T: Serialize>(answer: Result<T, QueryError>) -> Response {
@@ -234,16 +235,16 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_than_a_few_expositions_are_in_memory() {
-        let (known, _questions) = Known::new(&Config::default());
-        known.view.update(1, &[total("a", 1)], &[]);
-        let ask = || exposition(State(known.clone()), HeaderMap::new());
+        let (state, _questions) = HttpState::new(&Config::default());
+        state.view.update(1, &[total("a", 1)], &[]);
+        let ask = || exposition(State(state.clone()), HeaderMap::new());
         let mut answers = Vec::new();
         for _ in 0..EXPOSITIONS {
             answers.push(ask().await);
         }
         assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
         assert_eq!(ask().await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        // One of them is sent, or who asked is gone.
+        // One of them was sent, or its client is gone.
         answers.pop();
         assert_eq!(ask().await.status(), StatusCode::OK);
     }

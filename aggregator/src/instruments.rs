@@ -118,7 +118,7 @@ impl Instruments {
         self.position.set(topology.position() as f64);
     }
 
-    pub(crate) fn came_and_went(&self, Events { joined, left, silent }: Events) {
+    pub(crate) fn run_events(&self, Events { joined, left, silent }: Events) {
         self.joined.increment(joined);
         self.left.increment(left);
         self.silent.increment(silent);

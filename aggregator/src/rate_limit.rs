@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_is_counted_and_told_with_the_next_line() {
+    fn the_rest_is_counted_and_reported_with_the_next_line() {
         let mut limit = RateLimit::new(2, 1000);
         let answers: Vec<_> = [0, 1, 2, 999, 1000, 1001].map(|now| limit.ask(now)).into();
         assert_eq!(answers, [Some(0), Some(0), None, None, Some(2), Some(0)]);

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::error::Error;
 use crate::health::{self, Freshness, Stall};
-use crate::http::{Known, own_router, status_router, totals_router};
+use crate::http::{HttpState, own_router, status_router, totals_router};
 use crate::instruments::{HealthGauges, Instruments};
 use crate::kafka;
 use crate::kafka::Source;
@@ -28,17 +28,17 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 /// Runs the aggregator until `stop` is ready, then commits, leaves the group and ends.
 ///
 /// # Errors
-/// What time can't heal, as [`Error`] says. An unreachable broker is waited for.
+/// [`Error`] lists what a retry can't solve. An unreachable broker is retried.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
-    let (known, questions) = Known::new(&config);
-    let (view, freshness, statuses) = (known.view.clone(), known.freshness.clone(), Arc::clone(&known.sinks));
+    let (state, queries) = HttpState::new(&config);
+    let (view, freshness, statuses) = (state.view.clone(), state.freshness.clone(), Arc::clone(&state.sinks));
     let gauges = HealthGauges::new(&prometheus);
     if let Some(address) = config.http.listen {
         let (view, freshness) = (view.clone(), freshness.clone());
         let refresh = move || gauges.set(&view, &freshness, Instant::now());
-        serve(address, own_router(prometheus.handle(), refresh).merge(totals_router(known))).await?;
+        serve(address, own_router(prometheus.handle(), refresh).merge(totals_router(state))).await?;
     }
     tokio::pin!(stop);
     tokio::select! {
@@ -55,7 +55,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     let watchdog = config.watchdog;
     let instruments = Instruments::new(prometheus, recorder);
     let fresh = freshness.clone();
-    let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), questions)?;
+    let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), queries)?;
     let (sender, mut ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("quipu-task".to_owned())
@@ -67,7 +67,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     let result = loop {
         tokio::select! {
             result = &mut ended => break result.unwrap_or_else(|_| Err(panicked())),
-            // When nobody reads a sink's output any more, the aggregation goes on.
+            // A sink ends without an error when its output is closed; the aggregation goes on.
             Err(error) = sinks.ended() => {
                 of_sinks = Err(error);
                 shared.stop();
@@ -86,10 +86,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
 }
 
 fn panicked() -> Error {
-    Error::Thread("it panicked; the log above says where".to_owned())
+    Error::Thread("it panicked; see the log above".to_owned())
 }
 
-/// Leaves the group, so that a standby goes on at once, and says what happened.
+/// Leaves the group, so that a standby takes over at once, and logs what happened.
 async fn give_up(stall: Stall, freshness: &Freshness, member: Weak<Source>) -> Error {
     let (step, seconds) = (stall.step, stall.duration.as_secs());
     let (lag, totals_age) = (freshness.lag(Instant::now()), freshness.age(Instant::now()));
@@ -103,17 +103,17 @@ async fn give_up(stall: Stall, freshness: &Freshness, member: Weak<Source>) -> E
 /// Runs the sinks alone until `stop` is ready or all of them have ended.
 ///
 /// # Errors
-/// What time can't heal, as [`Error`] says. Unreachable brokers and targets are waited for.
+/// [`Error`] lists what a retry can't solve. Unreachable brokers and targets are retried.
 pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
     if config.sinks.is_empty() {
         return Err(Error::NoSinks);
     }
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     let shared = Shared::default();
-    let (known, _) = Known::new(&config);
-    let statuses = Arc::clone(&known.sinks);
+    let (state, _) = HttpState::new(&config);
+    let statuses = Arc::clone(&state.sinks);
     if let Some(address) = config.http.listen {
-        serve(address, own_router(prometheus.handle(), || {}).merge(status_router(known))).await?;
+        serve(address, own_router(prometheus.handle(), || {}).merge(status_router(state))).await?;
     }
     let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
@@ -141,7 +141,7 @@ async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {
 async fn report_last(reporter: KafkaReporter) {
     let last_report = tokio::task::spawn_blocking(move || reporter.shutdown(OWN_SHUTDOWN)).await;
     if let Ok(Err(error)) = last_report {
-        warn!(%error, "the process's own counters were not reported to the last");
+        warn!(%error, "the last report of the process's own counters was not acknowledged");
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::health::Progress;
 
-/// What the task and the rest of the process tell each other.
+/// What the task and the rest of the process share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     stop: Arc<AtomicBool>,
@@ -22,7 +22,7 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Counts bad records whose copy Kafka refused for good.
+    /// Counts bad records whose copy Kafka rejected for good.
     pub(crate) fn lose_dead_letters(&self, lost: usize) {
         self.dead_letters_lost.fetch_add(lost, Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use crate::engine::{Committed, Engine, State};
 use crate::error::Error;
 use crate::health::Freshness;
-use crate::http::{Questions, View};
+use crate::http::{Queries, View};
 use crate::instruments::Instruments;
 use crate::kafka::{Interruption, KafkaLog, Rebalance, Source};
 use crate::rate_limit::RateLimit;
@@ -25,7 +25,7 @@ const RECORDS: usize = 1000;
 /// The most records whose rows are prefetched at once.
 const BATCH: usize = 100;
 const POLL: Duration = Duration::from_millis(100);
-/// How long a commit under way is waited for before it is looked for records again.
+/// How long the task waits for a commit under way before it polls for records again.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// One task for the one partition.
@@ -34,18 +34,18 @@ pub(crate) struct Task {
     shared: Shared,
     freshness: Freshness,
     source: Arc<Source>,
-    /// Everything before this offset was read; marks of transactions may be the last of it.
+    /// Everything before this offset was read. The markers of transactions, which are not returned, are included.
     read_to: i64,
     engine: Engine<KafkaLog, AnyStore>,
     instruments: Instruments,
     view: View,
-    questions: Questions,
+    queries: Queries,
     /// When the last commit began.
     commit_began: Instant,
     /// The longest step of the commit under way.
     longest_step: Duration,
-    /// Whether the totals were not said yet since the table was built.
-    is_silent: bool,
+    /// Whether no totals were published since the table was restored.
+    unpublished: bool,
     bad_lines: RateLimit,
     progress_lines: RateLimit,
 }
@@ -58,7 +58,7 @@ impl Task {
         source: Arc<Source>,
         instruments: Instruments,
         view: View,
-        questions: Questions,
+        queries: Queries,
     ) -> Result<Self, Error> {
         let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
         let store = AnyStore::new(&config)?.watched(shared.progress.clone());
@@ -80,16 +80,16 @@ impl Task {
             read_to: 0,
             instruments,
             view,
-            questions,
+            queries,
             commit_began: Instant::now(),
             longest_step: Duration::ZERO,
-            is_silent: true,
+            unpublished: true,
             bad_lines: RateLimit::new(5, 10_000),
             progress_lines: RateLimit::new(1, 5_000),
         })
     }
 
-    /// Runs until it is told to stop, then commits once more.
+    /// Runs until the process stops, then commits once more and leaves the group.
     pub(crate) fn run(mut self) -> Result<(), Error> {
         self.process()?;
         let Self { engine, source, shared, .. } = self;
@@ -107,14 +107,14 @@ impl Task {
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
             let patience = if self.read()? > 0 { Duration::ZERO } else { PATIENCE };
-            let may_speak = self.is_silent && self.engine.state() == State::Running;
+            let may_publish = self.unpublished && self.engine.state() == State::Running;
             let is_due = self.commit_began.elapsed() >= self.config.commit_interval;
-            if !self.engine.is_committing() && (is_due || may_speak || self.engine.is_full()) {
+            if !self.engine.is_committing() && (is_due || may_publish || self.engine.is_full()) {
                 self.begin_commit();
             }
             self.advance(patience)?;
         }
-        // What is under way was cut before the last records came.
+        // The commit under way was cut before the last records were applied.
         self.finish_commit()?;
         self.begin_commit();
         self.finish_commit()?;
@@ -122,11 +122,11 @@ impl Task {
         Ok(())
     }
 
-    /// Applies what there is to read, up to a batch, and says how many records that was.
+    /// Reads and applies records, up to a limit. Returns how many.
     fn read(&mut self) -> Result<usize, Error> {
         let committing = self.engine.is_committing();
         if committing && self.engine.is_full() {
-            // No more bad records can be kept.
+            // There is no room for more bad records.
             return Ok(0);
         }
         let mut timeout = if committing {
@@ -162,8 +162,8 @@ impl Task {
                 Some(Interruption::Fatal(error)) => return Err(Error::Consumer(error)),
             }
         }
-        self.tell();
-        // A poll that gives nothing is a step only if there is nothing to read.
+        self.report();
+        // A poll that returns nothing is a step only if there is nothing to read.
         if records > 0 || self.freshness.lag(Instant::now()).is_none_or(|lag| lag == 0) {
             self.shared.progress.step("reading");
         }
@@ -175,7 +175,7 @@ impl Task {
             return;
         }
         self.engine.topology().prefetch(batch.iter().filter_map(Message::key));
-        // A batch takes a fraction of a millisecond: the time of its first record is that of all.
+        // A batch takes a fraction of a millisecond, so that one reading of the clock does for all of it.
         let now = now();
         for message in batch {
             let record = SourceRecord {
@@ -201,7 +201,7 @@ impl Task {
                 Rebalance::Assigned => self.assigned()?,
                 Rebalance::Revoked => {
                     if self.engine.state() != State::Waiting {
-                        info!("the partition is no longer ours");
+                        info!("the partition was revoked; this process is a standby");
                     }
                     self.engine.revoked();
                 }
@@ -210,33 +210,38 @@ impl Task {
         Ok(())
     }
 
-    /// Builds the table anew; meanwhile nobody is told what the old one said.
+    /// Restores the table. Until that is done, HTTP serves no totals.
     fn assigned(&mut self) -> Result<(), Error> {
-        self.is_silent = true;
+        self.unpublished = true;
         self.view.clear();
         self.read_to = 0;
         self.engine.assigned(now())
     }
 
-    /// Tells the rest of the process, and the log, how far the engine is.
-    fn tell(&mut self) {
+    /// Reports to the metrics, to HTTP and to the log how far the engine is.
+    fn report(&mut self) {
         self.instruments.records_read();
         let state = self.engine.state();
         if state != State::Running {
-            self.is_silent = true;
+            self.unpublished = true;
             self.view.clear();
         }
-        self.questions.answer(self.engine.topology());
+        self.queries.answer(self.engine.topology());
         self.measure();
         if let State::CatchingUp(end) = state
             && self.progress_lines.ask(now()).is_some()
         {
             let topology = self.engine.topology();
-            info!(position = topology.position(), end, rows = topology.rows(), "building the table");
+            info!(
+                position = topology.position(),
+                end,
+                rows = topology.rows(),
+                "restoring the table from the source topic"
+            );
         }
     }
 
-    /// Tells how far was read and committed.
+    /// Notes how far was read and committed.
     fn measure(&self) {
         let (read, committed) = (self.read_to.max(self.engine.topology().position()), self.engine.committed());
         match self.engine.state() {
@@ -254,17 +259,17 @@ impl Task {
         self.instruments.table(topology);
         self.engine.begin_commit(now());
         self.longest_step = self.commit_began.elapsed();
-        self.instruments.came_and_went(self.engine.take_events());
+        self.instruments.run_events(self.engine.take_events());
         if self.engine.state() == State::Running {
-            self.is_silent = false;
+            self.unpublished = false;
             if !self.engine.is_committing() {
-                // There is nothing to say; the first time, because there is nothing at all.
+                // Nothing changed. The first time it makes an empty table available.
                 self.view.update(self.engine.topology().position(), &[], &[]);
             }
         }
     }
 
-    /// Makes all steps of the commit under way. The group may have a say meanwhile, which comes with the records.
+    /// Makes all steps of the commit under way. The task keeps polling, because the group may take the partition away.
     fn finish_commit(&mut self) -> Result<(), Error> {
         while self.engine.is_committing() {
             self.read()?;

@@ -1,6 +1,6 @@
 use rdkafka::ClientConfig;
 
-/// What every client has unless the user's properties say otherwise.
+/// What every client has unless the user's properties differ.
 ///
 /// A broker that is paused or cut off answers nothing and closes no connection. librdkafka then waits for its timeouts
 /// before it looks for the partition's new leader: 60 s for a request and 30 s for a connection by default. With these

@@ -90,7 +90,7 @@ fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
     pipeline.send([("app-1:done", plain("done", 11))]);
     outsider.until(&[("done", 11)]);
     first.signal("CONT");
-    first.until_logged(&["the partition is no longer ours"]);
+    first.until_logged(&["the partition was revoked"]);
     pipeline.send([("app-2:done", plain("done", 100))]);
     outsider.until(&[("done", 111)]);
     // Whoever has the partition now goes on.

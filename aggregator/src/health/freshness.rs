@@ -1,4 +1,4 @@
-//! How old the totals are, measured against the log's end as the broker tells it.
+//! How old the totals are, measured against the log's end as the broker names it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,7 +80,7 @@ impl Freshness {
         Some((end - state.read?).max(0))
     }
 
-    /// How long the oldest record that is not in the totals has been waiting; zero if no record is known to wait.
+    /// How long the oldest record that is not in the totals has been waiting; zero if no record is waiting as far as the broker has answered.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         self.lock().ahead.front().map_or(Duration::ZERO, |(asked, _)| now.duration_since(*asked))
     }

@@ -1,4 +1,4 @@
-//! The rows of the table, which is the task's: it answers questions between two batches.
+//! The rows of the table. Only the task has them; it answers queries between two batches.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use super::query::{DEFAULT_LIMIT, MAX_LIMIT, QueryError};
 
-/// The most questions that wait.
+/// The most queries that wait.
 const WAITING: usize = 16;
-/// A commit may keep the task from answering.
+/// How long a query waits for the task, which may be committing.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which rows are wanted.
@@ -45,7 +45,7 @@ struct RowAnswer {
     run: Option<String>,
     /// Which part of the run's counters it has, from 0 on; nothing for a plain counter.
     part: Option<u32>,
-    /// Whether it contributes to `instances`: it neither left nor fell silent.
+    /// Whether it contributes to `instances`: the run is live.
     live: bool,
     /// Event time of its newest record, in ms since 1970.
     last_seen: i64,
@@ -57,25 +57,25 @@ struct RowAnswer {
     counters: usize,
 }
 
-struct Question {
+struct QueryForTask {
     from: usize,
     limit: usize,
     answer: oneshot::Sender<InstancesAnswer>,
 }
 
-/// Asks the task.
+/// Sends queries to the task.
 #[derive(Clone)]
-pub(crate) struct Asker(SyncSender<Question>);
+pub(crate) struct Client(SyncSender<QueryForTask>);
 
-/// What the task is asked.
-pub(crate) struct Questions(Receiver<Question>);
+/// The queries that the task answers.
+pub(crate) struct Queries(Receiver<QueryForTask>);
 
-pub(crate) fn channel() -> (Asker, Questions) {
+pub(crate) fn channel() -> (Client, Queries) {
     let (sender, receiver) = sync_channel(WAITING);
-    (Asker(sender), Questions(receiver))
+    (Client(sender), Queries(receiver))
 }
 
-impl Asker {
+impl Client {
     pub(crate) async fn ask(&self, query: InstancesQuery) -> Result<InstancesAnswer, QueryError> {
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
@@ -83,7 +83,7 @@ impl Asker {
         }
         let (answer, answered) = oneshot::channel();
         let from = query.after.map_or(0, |after| after.saturating_add(1));
-        self.0.try_send(Question { from, limit, answer }).map_err(|_| QueryError::Busy)?;
+        self.0.try_send(QueryForTask { from, limit, answer }).map_err(|_| QueryError::Busy)?;
         match tokio::time::timeout(TIMEOUT, answered).await {
             Ok(Ok(instances)) => Ok(instances),
             _ => Err(QueryError::Busy),
@@ -91,11 +91,11 @@ impl Asker {
     }
 }
 
-impl Questions {
-    /// Answers those that wait.
+impl Queries {
+    /// Answers the queries that wait.
     pub(crate) fn answer(&self, topology: &Topology) {
-        while let Ok(Question { from, limit, answer }) = self.0.try_recv() {
-            // Who asked may be gone.
+        while let Ok(QueryForTask { from, limit, answer }) = self.0.try_recv() {
+            // The client may be gone.
             let _ = answer.send(instances(topology, from, limit));
         }
     }
@@ -177,7 +177,7 @@ mod tests {
     fn a_run_is_told_by_its_instance_and_part() {
         let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
         let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: 1, offset: 2 };
-        let told = instance(key, &meta, 3);
-        assert_eq!((told.instance.as_deref(), told.part, told.seq), (Some("app/1"), Some(2), Some(7)));
+        let row = instance(key, &meta, 3);
+        assert_eq!((row.instance.as_deref(), row.part, row.seq), (Some("app/1"), Some(2), Some(7)));
     }
 }

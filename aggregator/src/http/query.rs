@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use super::view::{PAGE, View};
 use crate::sink::{Snapshot, Status};
 
-/// How many totals or rows an answer has at most, unless the question says.
+/// How many totals or rows an answer has at most, unless the query has a limit.
 pub(crate) const DEFAULT_LIMIT: usize = 1000;
-/// And the most that it may say.
+/// The highest limit that a query may have.
 pub(crate) const MAX_LIMIT: usize = 10_000;
 
-/// Why a question has no answer.
+/// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum QueryError {
     #[error("{0}")]
     BadRequest(String),
-    #[error("the totals are not all here: the log is being read, or another process has the partition")]
+    #[error("the totals are not available: the aggregator is reading the log, or this process is a standby")]
     NotReady,
-    #[error("too many ask at once; ask again later")]
+    #[error("too many requests at once; retry later")]
     Busy,
 }
 
@@ -139,13 +139,13 @@ pub(crate) fn audit(view: &View, audits: &[Audit]) -> Result<AuditAnswer, QueryE
 }
 
 pub(crate) fn status(application_id: &str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {
-    let known = view.position();
+    let committed = view.position();
     StatusAnswer {
         application_id: application_id.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
-        ready: known.is_some(),
-        position: known.map(|(position, _)| position),
-        series: known.map(|(_, series)| series),
+        ready: committed.is_some(),
+        position: committed.map(|(position, _)| position),
+        series: committed.map(|(_, series)| series),
         sinks: sinks.iter().map(|sink| sink.snapshot()).collect(),
     }
 }

@@ -4,12 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use quipu_record::{Aggregate, AggregateType, Series};
 
-/// How many totals are taken in one go: the task waits for as long, if it has just committed others.
+/// How many totals are copied at once. A task that has just committed waits for as long.
 pub(crate) const PAGE: usize = 10_000;
 
-/// The totals as they were last committed, for those who ask over HTTP.
+/// The totals of the last commit, for HTTP.
 ///
-/// It is read a page at a time, so that nobody who reads it keeps the task waiting.
+/// Readers copy a page at a time, so that the task never waits for a slow client.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View(Arc<RwLock<State>>);
 
@@ -58,7 +58,7 @@ pub(crate) struct Page {
 
 impl View {
     /// Takes over totals that were committed, of which the next source offset is `position`, and forgets those of
-    /// `removed` series, to which a zero was the last word. The first call after [`clear`](Self::clear) brings all.
+    /// `removed` series, whose zero was published. The first call after [`clear`](Self::clear) brings all.
     pub(crate) fn update(&self, position: i64, aggregates: &[Aggregate], removed: &[Series]) {
         let mut state = self.write();
         state.ready = true;
@@ -77,7 +77,7 @@ impl View {
         }
     }
 
-    /// Forgets the totals: another process has the partition, or they are being built anew.
+    /// Forgets the totals: another process has the partition, or the table is being restored.
     pub(crate) fn clear(&self) {
         *self.write() = State::default();
     }

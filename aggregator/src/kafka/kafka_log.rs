@@ -18,7 +18,7 @@ use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSi
 use crate::error::Error;
 use crate::shared::Shared;
 
-/// How long to wait before a step is tried again.
+/// How long to wait before a step is retried.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long a producer may fail before it is replaced.
 const PRODUCER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,9 +32,9 @@ pub(crate) struct KafkaLog {
     source: Arc<Source>,
     /// From an assignment until the rows are restored.
     restorer: Option<Restorer>,
-    /// Totals and rows; made at each assignment, so that those of every process before are fenced.
+    /// The producer of totals and rows. A new one at each assignment fences those of every process before.
     outputs: Option<Publisher>,
-    /// When the first transaction began of those that came to no end yet, or were undone.
+    /// When the first of the transactions began that failed or are open.
     began: Option<Instant>,
     /// When records were last handed over.
     sent: Instant,
@@ -67,11 +67,11 @@ impl KafkaLog {
         self.outputs.as_ref().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
     }
 
-    /// What a failure means that comes late.
+    /// Changes what a failure means by how long transactions have been failing.
     ///
-    /// The brokers end a transaction that is open for too long, because they were away, say. To its producer that looks as
-    /// if another one had taken its place; the group decides then whether one did. And a producer that never succeeds is
-    /// replaced, because the defect may be its own.
+    /// The brokers end a transaction that is open for too long, for example because they were unreachable. Its producer then
+    /// gets the same error as if another one had fenced it, so the group has to decide which process is active. A producer
+    /// whose transactions never succeed is replaced, because the defect may be its own.
     fn within_transaction(&self, failure: Failure<Error>) -> Failure<Error> {
         let open = self.began.map_or(Duration::ZERO, |began| began.elapsed());
         match failure {
@@ -106,7 +106,8 @@ impl Log for KafkaLog {
         self.shared.progress.step("asking where the logs end");
         let Topics { metrics, state, .. } = &self.config.topics;
         let restorer = Restorer::new(&self.config, self.shared.progress.clone()).map_err(Failure::Fatal)?;
-        // The changelog first: if somebody commits just now, its rows are not ahead of the source log as we know it.
+        // The changelog is asked first. If another process commits at this moment, its rows are not ahead of the source log's
+        // end as it is known here.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
         let (begin, end) = restorer.watermarks(metrics).map_err(again)?;
         self.restorer = Some(restorer);
@@ -141,7 +142,7 @@ impl Log for KafkaLog {
         self.shared.lose_dead_letters(rejected.len());
         if let Some((_, error)) = rejected.first() {
             let lost = rejected.len();
-            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+            error!(topic, %error, lost, "kafka rejects copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
         }
         Ok(())
     }
@@ -168,7 +169,7 @@ impl Log for KafkaLog {
         self.shared.progress.step("waiting for deliveries");
         let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
             if self.sent.elapsed() > DELIVERY_TIMEOUT {
-                return Err(Failure::Lost("the client does not say what became of records".to_owned()));
+                return Err(Failure::Lost("the client did not report the deliveries".to_owned()));
             }
             return Ok(Delivery::Waiting);
         };
@@ -247,7 +248,7 @@ fn again(error: CallError) -> Failure<Error> {
 /// What a failed step of a transaction means.
 fn transaction(error: &CallError) -> Failure<Error> {
     let why = error.to_string();
-    // A producer that is stuck is given up: whoever is assigned next makes another one, which fences it.
+    // A producer that is stuck is given up. The next assignment makes another one, which fences it.
     let CallError::Kafka(error) = error else { return Failure::Lost(why) };
     let code = error.rdkafka_error_code();
     match (error, code) {
@@ -256,7 +257,7 @@ fn transaction(error: &CallError) -> Failure<Error> {
         }
         (_, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)) => {
             Failure::Fatal(Error::Refused {
-                what: "transactions; allow WRITE and DESCRIBE on the transactional ID, or set processing_guarantee = \"at_least_once\"".to_owned(),
+                what: "transactions: allow WRITE and DESCRIBE on the transactional ID, or set processing_guarantee = \"at_least_once\"".to_owned(),
                 source: error.clone(),
             })
         }
@@ -267,21 +268,21 @@ fn transaction(error: &CallError) -> Failure<Error> {
     }
 }
 
-/// What a record means that Kafka did not accept.
+/// What the rejection of a record means.
 fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch) => {
             Failure::Fatal(Error::Fenced)
         }
         _ if !may_heal(&error) => Failure::Fatal(Error::Refused {
-            what: format!("publishing to {topic}; allow WRITE on it, and check its max.message.bytes"),
+            what: format!("to publish to {topic}: allow WRITE on it, and check its max.message.bytes"),
             source: error,
         }),
         _ => Failure::Undone(format!("records to {topic}: {error}")),
     }
 }
 
-/// Whether trying again may help.
+/// Whether a retry may succeed.
 fn may_heal(error: &KafkaError) -> bool {
     !matches!(
         error.rdkafka_error_code(),

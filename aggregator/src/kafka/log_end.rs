@@ -1,4 +1,4 @@
-//! Asks the broker where the source log ends, on a client of its own, whatever the task and its clients do.
+//! Asks the broker where the source log ends, with a client of its own, so that the answer does not depend on the task.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The producer: publishes a batch and knows what of it Kafka accepted.
+//! The producer: publishes a batch and reports what Kafka accepted of it.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -33,8 +33,8 @@ const MAX_MESSAGE_BYTES: &str = "4194304";
 
 /// Publishes batches.
 pub(crate) struct Publisher {
-    /// With a thread that hears what Kafka says: to poll for it for less than a millisecond is to spin, and `flush` sleeps
-    /// for 100 ms at a time.
+    /// Its thread receives the acknowledgements. Polling for less than a millisecond would spin, and `flush` sleeps for
+    /// 100 ms at a time.
     producer: Bounded<ThreadedProducer<Deliveries>>,
 }
 
@@ -84,24 +84,24 @@ impl Publisher {
         self.producer.call("abort_transaction", BOUND, |producer| producer.abort_transaction(TIMEOUT))
     }
 
-    /// Hands `batch` over, to be published to `topic`. What is not accepted is told by [`Self::deliveries`].
+    /// Hands `batch` over, to be published to `topic`. [`Self::deliveries`] reports what Kafka rejects.
     pub(crate) fn send(&self, topic: &str, batch: &[Output]) {
         for output in batch {
             self.send_one(topic, output);
         }
     }
 
-    /// Kafka's word on all that was handed over since this last gave it; none if some of it is still to come after
-    /// `patience`.
+    /// What became of everything that was handed over since the last call that returned something. None if some records
+    /// are not acknowledged after `patience`.
     pub(crate) fn deliveries(&self, patience: Duration) -> Option<Published> {
         let mut state = self.producer.context().wait(patience);
-        // The client is done with a record a moment after its word on it, and for whoever ends a transaction within that
-        // moment rdkafka sleeps for 100 ms.
+        // The client counts a record as in flight for a moment after its acknowledgement. If a transaction ends within that
+        // moment, rdkafka sleeps for 100 ms.
         let done = state.expected == 0 && self.producer.in_flight_count() == 0;
         done.then(|| std::mem::take(&mut state.published))
     }
 
-    /// Hands `batch` over and waits until nothing more is to come.
+    /// Hands `batch` over and waits until all of it was acknowledged or rejected.
     pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
         self.send(topic, batch);
         let mut state = self.producer.context().wait(DELIVERY_TIMEOUT);
@@ -138,10 +138,10 @@ impl Publisher {
     }
 }
 
-/// What became of what was handed over.
+/// What became of the records that were handed over.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    /// What was not accepted: its topic, and why.
+    /// The records that Kafka rejected: their topic and the error.
     pub(crate) rejected: Vec<(String, KafkaError)>,
     /// For each topic, the offset behind the last record that was accepted.
     pub(crate) next_offsets: HashMap<String, i64>,
@@ -154,17 +154,17 @@ impl Published {
     }
 }
 
-/// Collects Kafka's word on each record, on the producer's own thread.
+/// Collects the acknowledgement of each record, on the producer's own thread.
 #[derive(Default)]
 struct Deliveries {
     state: Mutex<State>,
-    /// Something was said.
-    said: Condvar,
+    /// Notified when nothing more is expected.
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// On how many records Kafka's word is still to come.
+    /// How many records are not acknowledged yet.
     expected: usize,
     published: Published,
 }
@@ -175,28 +175,28 @@ impl Deliveries {
     }
 
     fn reject(&self, topic: &str, error: KafkaError) {
-        self.said(|published| published.rejected.push((topic.to_owned(), error)));
+        self.note(|published| published.rejected.push((topic.to_owned(), error)));
     }
 
     /// One record less is expected.
-    fn said(&self, note: impl FnOnce(&mut Published)) {
+    fn note(&self, note: impl FnOnce(&mut Published)) {
         let mut state = self.lock();
         note(&mut state.published);
         state.expected -= 1;
         if state.expected == 0 {
-            self.said.notify_all();
+            self.changed.notify_all();
         }
     }
 
     /// Waits until nothing more is expected, for no longer than `patience`.
     fn wait(&self, patience: Duration) -> MutexGuard<'_, State> {
-        let waited = self.said.wait_timeout_while(self.lock(), patience, |state| state.expected > 0);
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, |state| state.expected > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Waits until librdkafka's queue may have room again.
     fn wait_for_room(&self) {
-        drop(self.said.wait_timeout(self.lock(), Duration::from_millis(10)));
+        drop(self.changed.wait_timeout(self.lock(), Duration::from_millis(10)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -219,7 +219,7 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(message) => self.said(|published| {
+            Ok(message) => self.note(|published| {
                 let next = message.offset() + 1;
                 match published.next_offsets.get_mut(message.topic()) {
                     Some(offset) => *offset = next.max(*offset),

@@ -31,13 +31,13 @@ pub(crate) struct Restorer {
 impl Restorer {
     pub(crate) fn new(config: &Config, progress: Progress) -> Result<Self, Error> {
         let consumer = client_config(config.client_properties())
-            // It is no member of the group, but without one librdkafka assigns nothing.
+            // It does not join the group, but librdkafka assigns nothing without a group ID.
             .set("group.id", &config.application_id)
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
-            // The end is known when the broker has nothing more to give, which it is not to wait for.
+            // The client learns of the end when a fetch returns nothing, so a fetch should not wait.
             .set("fetch.wait.max.ms", "10")
             .create_with_context(Logged)
             .map_err(Error::Client)?;
@@ -89,9 +89,9 @@ impl Restorer {
                         return Ok(());
                     }
                 }
-                // What stands before the end and was not given are marks of transactions.
+                // Only markers of transactions, which are not returned, are left before the end.
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) => warn!(%error, "can't read the changelog, and goes on trying"),
+                Some(Err(error)) => warn!(%error, "can't read the changelog; retrying"),
                 None if received.elapsed() > TIMEOUT => {
                     return Err(Failure::Again("the changelog can't be read".to_owned()));
                 }

@@ -1,4 +1,4 @@
-//! The consumer of the source topic: a member of the aggregator's group that decides itself where it starts.
+//! The consumer of the source topic: a member of the aggregator's group, which starts at the position of the changelog.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// How records are fetched ahead: few, so that they take little memory, but never so few that the task waits for them.
 /// By default librdkafka fetches 100,000 and then nothing for a second, which the task does not need to read them.
 ///
-/// A fetch of nothing waits at the broker, and only then is it known that the log was read to its end: not for half a
-/// second.
+/// A fetch that finds nothing waits at the broker. Only then does the client learn that it has read the log to its end, so
+/// the wait is short.
 const READING: [(&str, &str); 4] = [
     ("queued.min.messages", "20000"),
     ("queued.max.messages.kbytes", "16384"),
@@ -46,24 +46,24 @@ pub(crate) struct Source {
     offset_committed: Mutex<Option<Instant>>,
 }
 
-/// Whether the partition is ours.
+/// Whether this process has the partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rebalance {
     Assigned,
     Revoked,
 }
 
-/// What came instead of the next record.
+/// Why a batch ended early.
 pub(crate) enum Interruption {
     /// Nothing yet.
     Nothing,
-    /// All records that the log has now were read.
+    /// The log was read to its end.
     End,
-    /// The assignment is another one now. Records that come before the rows are restored do not count.
+    /// The assignment changed.
     Rebalanced(Vec<Rebalance>),
     /// The position is beyond the log: the topic is another one than before.
     OutOfRange,
-    /// Nothing more will come.
+    /// The consumer failed for good.
     Fatal(KafkaError),
 }
 
@@ -100,7 +100,7 @@ impl Source {
         Ok(source)
     }
 
-    /// The next records, `max` at most, and what came instead of one more. Waits for the first, for no longer than
+    /// The next records, at most `max`, and the event that ended the batch early. Waits for the first for at most
     /// `timeout`.
     pub(crate) fn poll(&self, max: usize, timeout: Duration) -> (Vec<BorrowedMessage<'_>>, Option<Interruption>) {
         let mut records = Vec::with_capacity(max);
@@ -124,9 +124,9 @@ impl Source {
             (KafkaError::PartitionEOF(_), _) => return Interruption::End,
             (KafkaError::MessageConsumptionFatal(_), _) => return Interruption::Fatal(error),
             (_, Some(RDKafkaErrorCode::AutoOffsetReset)) => return Interruption::OutOfRange,
-            // A broker that is away was reported by the context; the client goes on trying.
+            // The context has reported that a broker is unreachable; the client retries.
             (_, Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown)) => {}
-            _ => warn!(topic = self.topic, %error, "can't read, and goes on trying"),
+            _ => warn!(topic = self.topic, %error, "can't read; retrying"),
         }
         Interruption::Nothing
     }
@@ -247,7 +247,7 @@ struct Context {
 }
 
 impl Context {
-    /// What happened to our assignment since the last call.
+    /// What happened to the assignment since the last call.
     fn take_rebalances(&self) -> Option<Vec<Rebalance>> {
         self.rebalanced.swap(false, Ordering::Acquire).then(|| std::mem::take(&mut *self.rebalances()))
     }
@@ -284,8 +284,7 @@ impl ConsumerContext for Context {
         self.offset_committed(&result);
     }
 
-    /// Takes the partition, but not yet its records: where to read on is known after the rows were restored, and
-    /// [`Source::seek`] says so.
+    /// Takes the partition, but not yet its records: [`Source::seek`] sets the offset after the rows were restored.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let (result, rebalance) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let result = consumer.assign(&TopicPartitionList::new());
@@ -294,7 +293,7 @@ impl ConsumerContext for Context {
             (consumer.unassign(), Some(Rebalance::Revoked))
         };
         if let Err(error) = result {
-            warn!(%error, "the assignment failed; the group tries again");
+            warn!(%error, "the assignment failed; the group retries");
         }
         self.rebalances().extend(rebalance);
         self.rebalanced.store(true, Ordering::Release);

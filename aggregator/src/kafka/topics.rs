@@ -1,4 +1,4 @@
-//! The topics: as they should be, and created where they are absent.
+//! Waits for the topics, and creates those that are missing.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const AGGREGATES: Configs = &[("cleanup.policy", "compact"), ("min.compaction.la
 const STATE: Configs = &[("cleanup.policy", "compact"), ("max.message.bytes", "4194304")];
 const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
 
-/// Waits until the topics are there, and creates those that are absent if it may.
+/// Waits until all topics exist, and creates the missing ones if `topics.create` is on.
 ///
 /// # Errors
 /// What time can't heal: too many partitions, or no right to create a topic.
@@ -61,13 +61,24 @@ async fn is_there(config: &Config, admin: &Admin, topic: &str, configs: Configs)
             Ok(false)
         }
         Ok(partitions) if partitions > 1 && topic != config.topics.dead_letters => {
-            Err(Error::Partitions { topic: topic.to_owned(), partitions })
+            Err(Error::Partitions { topic: topic.to_owned(), key: key(config, topic), partitions })
         }
         Ok(_) => Ok(true),
         Err(error) => {
-            warn!(topic, %error, brokers = config.kafka.brokers, "can't reach kafka, and goes on trying: check --brokers");
+            warn!(topic, %error, brokers = config.kafka.brokers, "can't reach kafka; retrying: check --brokers");
             Ok(false)
         }
+    }
+}
+
+/// The key that names the topic.
+fn key(config: &Config, topic: &str) -> &'static str {
+    if topic == config.topics.metrics {
+        "topics.metrics"
+    } else if topic == config.topics.state {
+        "topics.state"
+    } else {
+        "topics.aggregates"
     }
 }
 
@@ -110,7 +121,7 @@ async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -
                 .join(" "),
         }),
         Err((_, error)) => {
-            warn!(topic, %error, "can't create the topic, and goes on trying");
+            warn!(topic, %error, "can't create the topic; retrying");
             Ok(false)
         }
     }
