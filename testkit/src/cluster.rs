@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedMessage;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
@@ -144,6 +144,14 @@ impl Cluster {
             .set("fetch.wait.max.ms", "20")
             .create()
             .unwrap()
+    }
+
+    /// Commits an offset of the topic's first partition for a group without members.
+    pub fn commit(&self, group: &str, topic: &str, offset: i64) {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().unwrap();
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+        consumer.commit(&offsets, CommitMode::Sync).unwrap();
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use quipu_record::{Series, StateRow, StateRowHeader, StateRowKind};
 use quipu_testkit::{DEADLINE, Kafka, Pipeline, plain, require};
 use rdkafka::producer::Producer as _;
 
@@ -126,4 +127,38 @@ fn a_fenced_process_ends_and_what_it_had_not_committed_is_not_seen() {
     let next = pipeline.start_ready(&[]);
     outsider.until(&[("done", 11)]);
     next.stop();
+}
+
+#[test]
+fn a_state_without_a_position_is_taken_over_with_the_groups_offset() {
+    let Some(kafka) = require(Kafka::shared()) else {
+        return;
+    };
+    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
+    let topics = ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"];
+    topics.map(|topic| pipeline.cluster.create_topic(topic, 1, &[]));
+    // As an earlier version left it after two records: a row, and the position as the group's offset only.
+    pipeline.send([("app-1:done", plain("done", 5)), ("app-1:done", "no counter".to_owned())]);
+    let header =
+        StateRowHeader { offset: 0, last_seen: 0, live: true, kind: StateRowKind::Plain { base: 30, timestamp: None } };
+    let done: Series = "done".parse().unwrap();
+    let row = StateRow::encode(&header, [(done.as_ref(), 5)]);
+    pipeline.cluster.produce(&pipeline.state, [(Some("app-1:done"), Some(row))]);
+    pipeline.cluster.commit(&pipeline.application_id, &pipeline.metrics, 2);
+    pipeline.send([("app-1:done", plain("done", 7))]);
+
+    let aggregator = pipeline.start_ready(&[]);
+    pipeline.outsider().until(&[("done", 7)]);
+    aggregator.stop();
+    let copies = pipeline.cluster.read_to_end(&pipeline.dead_letters);
+    assert!(copies.is_empty(), "the earlier version dealt with the bad record: {copies:?}");
+
+    // From now on the position is in the changelog, and the group's offset has no effect.
+    pipeline.cluster.commit(&pipeline.application_id, &pipeline.metrics, 0);
+    pipeline.send([("app-1:done", plain("done", 8))]);
+    let aggregator = pipeline.start_ready(&[]);
+    pipeline.outsider().until(&[("done", 8)]);
+    aggregator.stop();
+    assert!(pipeline.cluster.read_to_end(&pipeline.dead_letters).is_empty());
+    pipeline.verify();
 }
