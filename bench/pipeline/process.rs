@@ -78,8 +78,8 @@ impl Process {
 
     /// Writes a line to its standard input.
     pub(crate) fn write_line(&mut self, line: &str) -> Result<()> {
-        let input = self.input.as_mut().context("its standard input is closed")?;
-        writeln!(input, "{line}").context("it does not read its standard input")
+        let input = self.input.as_mut().context("the process's standard input is closed")?;
+        writeln!(input, "{line}").context("the process does not read its standard input")
     }
 
     /// The resources used until now.

@@ -12,10 +12,10 @@ pub(crate) struct Control {
     changed: Condvar,
 }
 
-/// What the application asks of the thread.
+/// What the application requests from the thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// The number of flushes asked for so far.
+    /// The number of flushes requested so far.
     pub(crate) flush: u64,
     /// Send the final report and end.
     pub(crate) stop: bool,

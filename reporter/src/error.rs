@@ -39,7 +39,7 @@ pub enum Error {
     /// The limit of a record's size is too small for a report, or above what an aggregator accepts.
     #[error("max_record_bytes is {given}: choose {min} to {max}")]
     MaxRecordBytes {
-        /// The limit asked for.
+        /// The given limit.
         given: usize,
         /// The smallest limit that leaves room for a report of this instance.
         min: usize,
@@ -51,7 +51,7 @@ pub enum Error {
     Property {
         /// The property's name.
         name: String,
-        /// What is wrong with it.
+        /// Why librdkafka rejects it.
         reason: &'static str,
     },
     /// librdkafka does not start with these properties.

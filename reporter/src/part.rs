@@ -14,7 +14,7 @@ pub(crate) struct Moment {
     pub(crate) now: Instant,
     /// Whether the interval is over, so that changes and heartbeats are due.
     pub(crate) tick: bool,
-    /// The newest flush that was asked for before the counters are read.
+    /// The newest flush that was requested before the counters are read.
     pub(crate) flush: u64,
     /// Whether a caller waits for that flush.
     pub(crate) flushing: bool,
@@ -105,7 +105,7 @@ impl Part {
         self.failed_at.is_some()
     }
 
-    /// Whether Kafka has every count made before this flush was asked for.
+    /// Whether Kafka has acknowledged every count made before this flush was requested.
     pub(crate) fn is_flushed(&self, flush: u64) -> bool {
         self.flushed >= flush
     }

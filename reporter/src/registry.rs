@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_a_bound_is_refused_and_counted() {
+    fn series_over_a_limit_are_refused_and_counted() {
         let registry = registry(&[], Bounds { series: 2, counter_bytes: 400 });
         registry.counter(&key("", &[])).increment(1);
         registry.counter(&key(&"n".repeat(256), &[])).increment(10);

@@ -69,10 +69,10 @@ impl KafkaReporter {
     #[must_use]
     pub fn stats(&self) -> Stats {
         // The thread may have held a lock when the process was forked; in the child that lock is never released.
-        let Ok(state) = self.own_run_state() else { return Stats { forked: true, ..Stats::default() } };
+        let Ok(run) = self.own_run_state() else { return Stats { forked: true, ..Stats::default() } };
         let mut stats = Stats::default();
         self.registry.fill(&mut stats);
-        state.control.progress().fill(&mut stats);
+        run.control.progress().fill(&mut stats);
         stats
     }
 

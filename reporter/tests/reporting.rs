@@ -156,7 +156,7 @@ fn labels_are_canonical_and_override_global_ones() {
 }
 
 #[test]
-fn what_is_not_published_is_counted() {
+fn metrics_that_are_not_published_are_counted() {
     let broker = broker();
     let (recorder, reporter) = builder(&broker).max_series(1).build().unwrap();
 

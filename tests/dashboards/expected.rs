@@ -86,7 +86,7 @@ fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
         "Bad records by reason" => vec![
             ("invalid_json", Is(1.0)),
             ("copied to the dead-letter topic", Is(1.0)),
-            ("copies that Kafka refused", Is(0.0)),
+            ("copies that Kafka rejected", Is(0.0)),
         ],
         "Rows, series and live runs" => vec![("rows", Is(4.0)), ("series", AtLeast(10.0)), ("live runs", Is(3.0))],
         "Commit latency" => ["quantile 0.5", "quantile 0.99", "mean", "longest step, quantile 0.99"]

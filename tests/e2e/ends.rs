@@ -15,7 +15,7 @@ const APPLIED: &str = r#"quipu_records_total{outcome="applied"}"#;
 const EARLIER: u64 = 1_000_000;
 
 #[test]
-fn what_was_read_before_sigterm_is_published() {
+fn records_read_before_sigterm_are_published() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };

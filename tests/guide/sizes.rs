@@ -24,7 +24,7 @@ fn the_table_of_sizes_matches_the_records() {
     let rows = chapter("production").rows().into_iter().filter(|row| row.len() == 6);
     let rows: Vec<_> = rows.map(|row| row.join(" | ")).collect();
     let measured: Vec<_> = rows.iter().map(|row| measured(row)).collect();
-    assert!(rows.len() >= 5 && rows == measured, "what records take:\n{}", measured.join("\n"));
+    assert!(rows.len() >= 5 && rows == measured, "the table must be:\n{}", measured.join("\n"));
 }
 
 /// The row with the same first three cells and the measured sizes.

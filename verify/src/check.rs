@@ -28,13 +28,13 @@ pub(crate) struct Check {
     /// Whether the changelog has rows, which replace what is missing from the log.
     has_changelog: bool,
     /// The comparisons still to make, the newest first.
-    questions: Vec<Question>,
+    comparisons: Vec<Comparison>,
     verdicts: BTreeMap<Series, Verdict>,
     report: Report,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Question {
+struct Comparison {
     offset: i64,
     /// The series to check; `None` stands for all series that have no total.
     series: Option<Series>,
@@ -97,7 +97,7 @@ impl Check {
             limits: limits.clone(),
             published_to: newest,
             has_changelog,
-            questions: Vec::new(),
+            comparisons: Vec::new(),
             verdicts: BTreeMap::new(),
             report: Report { aggregates: published.aggregates.len(), ..Report::default() },
             aggregates: published.aggregates,
@@ -107,19 +107,19 @@ impl Check {
         }
         for aggregate in check.aggregates.values() {
             let series = Some(aggregate.series.clone());
-            check.questions.push(Question { offset: aggregate.offset, series: series.clone() });
+            check.comparisons.push(Comparison { offset: aggregate.offset, series: series.clone() });
             if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset) {
-                check.questions.push(Question { offset, series });
+                check.comparisons.push(Comparison { offset, series });
             }
         }
-        check.questions.extend(newest.map(|offset| Question { offset, series: None }));
-        check.questions.sort_unstable_by(|a, b| b.cmp(a));
+        check.comparisons.extend(newest.map(|offset| Comparison { offset, series: None }));
+        check.comparisons.sort_unstable_by(|a, b| b.cmp(a));
         check
     }
 
     /// The offset of the last record that matters.
     pub(crate) fn until(&self) -> Option<i64> {
-        self.questions.first().map(|question| question.offset).max(self.published_to)
+        self.comparisons.first().map(|comparison| comparison.offset).max(self.published_to)
     }
 
     /// Sets where the log begins and ends.
@@ -129,7 +129,7 @@ impl Check {
 
     /// Applies the next record of `metrics`.
     pub(crate) fn record(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
-        self.answer_before(offset);
+        self.compare_before(offset);
         self.fold.apply(offset, key, value);
         self.report.records += 1;
     }
@@ -137,10 +137,10 @@ impl Check {
     /// Ends the comparison, after the last record that matters.
     pub(crate) fn finish(mut self) -> Report {
         let end = self.report.log_end;
-        self.answer_before(end);
+        self.compare_before(end);
         self.fold.advance(end - 1);
-        for question in std::mem::take(&mut self.questions) {
-            let Some(aggregate) = question.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
+        for comparison in std::mem::take(&mut self.comparisons) {
+            let Some(aggregate) = comparison.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
                 continue;
             };
             if aggregate.offset >= end {
@@ -171,21 +171,21 @@ impl Check {
         self.report
     }
 
-    fn answer_before(&mut self, offset: i64) {
-        while let Some(question) = self.questions.pop_if(|question| question.offset < offset) {
-            self.fold.advance(question.offset);
-            match &question.series {
+    fn compare_before(&mut self, offset: i64) {
+        while let Some(comparison) = self.comparisons.pop_if(|comparison| comparison.offset < offset) {
+            self.fold.advance(comparison.offset);
+            match &comparison.series {
                 Some(series) => {
                     if let Some(aggregate) = self.aggregates.get(series).cloned() {
-                        self.answer(&aggregate, question.offset);
+                        self.compare(&aggregate, comparison.offset);
                     }
                 }
-                None => self.missing(question.offset),
+                None => self.missing(comparison.offset),
             }
         }
     }
 
-    fn answer(&mut self, aggregate: &Aggregate, offset: i64) {
+    fn compare(&mut self, aggregate: &Aggregate, offset: i64) {
         let series = &aggregate.series;
         // If records are missing, the changelog replaces them, but only from the offset on at which it was committed.
         let lacking = self.fold.may_lack(offset)

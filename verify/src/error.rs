@@ -13,7 +13,7 @@ pub enum Error {
     /// Kafka did not answer.
     #[error("can't reach Kafka at {brokers}: {source}: check --brokers")]
     Unreachable {
-        /// The brokers that were asked.
+        /// The addresses of the brokers.
         brokers: String,
         /// The error of librdkafka.
         #[source]

@@ -31,7 +31,7 @@ pub struct Report {
 /// A difference between what is published and what the log gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What is wrong.
+    /// The kind of the difference.
     pub problem: Problem,
     /// The series; for a row or an unreadable record, its key.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Difference {
     pub detail: Option<String>,
 }
 
-/// What is wrong.
+/// The kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -49,7 +49,8 @@ impl Lookup {
         }
     }
 
-    /// The map inside a shard uses the lowest and the highest bits of the hash, so the shard is chosen by others.
+    /// The map inside a shard uses the lowest and the highest bits of the hash, so the shard is chosen by the middle
+    /// bits.
     fn shard(&self, key: &Key) -> &Shard {
         let middle = usize::try_from(key.get_hash() >> 40 & 0xffff).unwrap_or_default();
         &self.shards[middle % SHARDS]

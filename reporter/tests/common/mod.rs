@@ -38,7 +38,7 @@ pub(crate) fn wait_for(reporter: &KafkaReporter, what: &str, is_true: impl Fn(&S
         if is_true(&stats) {
             return stats;
         }
-        assert!(Instant::now() < deadline, "still not: {what}: {stats:#?}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}: {stats:#?}");
         #[expect(clippy::disallowed_methods, reason = "statistics have to be polled")]
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -88,7 +88,7 @@ impl Table {
         let deadline = Instant::now() + DEADLINE;
         while !is_true(self) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "still not: {what}: {:#?}", self.rows);
+            assert!(!left.is_zero(), "timed out waiting for {what}: {:#?}", self.rows);
             if let Some(Ok(message)) = self.consumer.poll(left.min(Duration::from_millis(100))) {
                 let message = message.detach();
                 self.take(message.key(), message.payload());
