@@ -3,7 +3,10 @@
 from .grafana import Panel, Row, choice, dashboard
 
 TITLE = "Quipu / Duplicate audit"
-DESCRIPTION = "Compares what was sent with what was processed. A delta that stays above zero is the number of duplicates, at least."
+DESCRIPTION = (
+    "Compares what was sent with what was processed. If the delta stays above zero, at least that many records were "
+    "processed twice."
+)
 LATE_REPORTS = (
     "Both sides are reported once per interval, so the delta can be positive without a duplicate while records flow. The "
     "bound is the rate of sending times the sum of the longest report interval and one commit: this part of the delta is "
