@@ -1,9 +1,9 @@
-//! The command line of the binary, where it needs no broker.
+//! The command line of the binary, as far as it needs no broker.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
-/// `quipu` with these arguments, free of the caller's `QUIPU_…` variables.
+/// A command for `quipu` with these arguments, without the caller's `QUIPU_…` variables.
 fn quipu(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
     command.args(arguments).stdin(Stdio::null());
@@ -29,12 +29,12 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Those that the help of a command lists.
+/// The subcommands that the help of a command lists.
 fn subcommands(command: &[&str]) -> Vec<String> {
     let help = String::from_utf8_lossy(&run(&[command, &["-h"]].concat()).stdout).into_owned();
     let (_, list) = help.split_once("\nCommands:\n").expect("a list of commands");
     let lines = list.lines().take_while(|line| !line.is_empty());
-    // What a line begins with; a description may go on in the next.
+    // Each line begins with the command's name; the lines that continue a description begin with a space.
     let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
@@ -57,7 +57,7 @@ fn every_command_has_help_with_examples() {
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
-    for (arguments, said) in [
+    for (arguments, message) in [
         (&[][..], "Usage: quipu"),
         (&["knot"], "knot"),
         (&["aggregate", "--broker-list", "x"], "--broker-list"),
@@ -73,13 +73,13 @@ fn a_wrong_command_line_is_exit_code_2() {
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{arguments:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
     }
 }
 
 #[test]
-fn what_show_prints_check_accepts() {
+fn config_check_accepts_what_config_show_prints() {
     let shown = run(&["config", "show"]);
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let checked = run_with_input(&["config", "check", "-"], &shown.stdout);
@@ -88,21 +88,21 @@ fn what_show_prints_check_accepts() {
 }
 
 #[test]
-fn check_lists_everything_that_is_wrong() {
+fn config_check_lists_every_mistake() {
     let output =
         run_with_input(&["config", "check", "-"], b"kafka.broker = 1\n\"\\u001b[2J\" = 1\nlimits.max_rows = 0\n");
     assert_eq!(output.status.code(), Some(2));
-    let said = stderr(&output);
-    let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines.len(), 4, "{said}");
+    let errors = stderr(&output);
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines.len(), 4, "{errors}");
     assert_eq!(lines[0], "error: the configuration is wrong:");
     assert_eq!(lines[1], "  /dev/stdin:1: unknown key `kafka.broker`; did you mean `kafka.brokers`?");
-    assert!(lines[2].starts_with("  /dev/stdin:2: unknown key `\\u{1b}[2J`; "), "{said}");
+    assert!(lines[2].starts_with("  /dev/stdin:2: unknown key `\\u{1b}[2J`; "), "{errors}");
     assert_eq!(lines[3], "  /dev/stdin:3: limits.max_rows: must be at least 1");
 }
 
 #[test]
-fn show_tells_what_holds_but_no_secret() {
+fn config_show_prints_the_settings_but_no_secret() {
     let output = quipu(&["config", "show", "/dev/null"])
         .env("QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD", "hunter2")
         .env("QUIPU_TOPICS_METRICS", "m")
@@ -116,7 +116,7 @@ fn show_tells_what_holds_but_no_secret() {
 }
 
 #[test]
-fn a_reader_that_is_gone_is_no_panic() {
+fn a_closed_standard_output_causes_no_panic() {
     let (reader, writer) = io::pipe().expect("a pipe");
     drop(reader);
     let output = quipu(&["config", "show"]).stdout(writer).stderr(Stdio::piped()).output().expect("the binary runs");
@@ -125,7 +125,7 @@ fn a_reader_that_is_gone_is_no_panic() {
 
 #[cfg(unix)]
 #[test]
-fn sigterm_ends_the_aggregator_with_0_although_no_broker_is_there() {
+fn sigterm_ends_the_aggregator_with_0_although_no_broker_is_reachable() {
     let arguments = ["aggregate", "--brokers", "127.0.0.1:1", "--http", "127.0.0.1:0"];
     let mut child = quipu(&arguments).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);

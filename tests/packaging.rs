@@ -1,6 +1,6 @@
-//! What a package is made of: the version, completions, manual pages, the health check, the unit of systemd.
+//! The parts of a package: the version, completions, manual pages, the health check, and the systemd unit.
 //!
-//! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a program is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -30,7 +30,7 @@ fn root(path: &str) -> PathBuf {
 }
 
 #[test]
-fn the_version_names_the_commit_that_was_checked_out() {
+fn the_version_contains_the_commit_that_was_checked_out() {
     let version = stdout(&["--version"]);
     let Some(commit) = version.split(['(', ')']).nth(1) else {
         assert_eq!(version, format!("quipu {}\n", env!("CARGO_PKG_VERSION")));
@@ -41,8 +41,8 @@ fn the_version_names_the_commit_that_was_checked_out() {
     if !root(".git").exists() {
         return;
     }
-    // Whoever commits while this is built or run moves HEAD, so what is newer than the binary, less the time to build it,
-    // does not count.
+    // A commit made during the build or this test moves HEAD. So only commits that are older than the binary by more
+    // than the time of a build count.
     let built = fs::metadata(env!("CARGO_BIN_EXE_quipu")).unwrap().modified().unwrap();
     let begun = built.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 600;
     let mut missed = Command::new("git");
@@ -52,7 +52,7 @@ fn the_version_names_the_commit_that_was_checked_out() {
 }
 
 #[test]
-fn every_shell_gets_a_script_that_offers_what_is_not_hidden() {
+fn every_shell_gets_completions_without_hidden_commands() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = stdout(&["completions", shell]);
         assert!(["aggregate", "completions", "verify"].iter().all(|command| script.contains(command)), "{shell}");
@@ -89,7 +89,7 @@ fn there_is_a_manual_page_for_each_command() {
 }
 
 #[test]
-fn health_is_what_the_process_answers() {
+fn health_prints_the_answer_of_the_process() {
     for (arguments, path, status, code) in [
         (&[][..], "/healthz", "200 OK", 0),
         (&["--ready"], "/readyz", "200 OK", 0),
@@ -106,21 +106,21 @@ fn health_is_what_the_process_answers() {
                 stream.read_exact(&mut byte).unwrap();
                 request.push(byte[0]);
             }
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\nsaid\n").unwrap();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\nanswered\n").unwrap();
             String::from_utf8(request).unwrap()
         });
-        // Whoever listens everywhere can be asked here.
+        // A server that listens on 0.0.0.0 is queried at 127.0.0.1.
         let http = format!("0.0.0.0:{}", address.port());
         let output = quipu(&[&["health", "--http", &http], arguments].concat());
         assert!(server.join().unwrap().starts_with(&format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n")));
         assert_eq!(output.status.code(), Some(code), "{output:?}");
-        let said = [output.stdout, output.stderr].concat();
-        assert!(String::from_utf8_lossy(&said).contains("said"), "{arguments:?}");
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(String::from_utf8_lossy(&printed).contains("answered"), "{arguments:?}");
     }
 }
 
 #[test]
-fn nobody_and_nonsense_are_not_healthy() {
+fn no_answer_and_an_invalid_answer_are_not_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = listener.local_addr().unwrap().to_string();
     let server = thread::spawn(move || {
@@ -137,7 +137,7 @@ fn nobody_and_nonsense_are_not_healthy() {
     assert_eq!(quipu(&["health", "--http", "off"]).status.code(), Some(2));
 }
 
-/// The unit with the binary of this build, in a folder of its own.
+/// Writes the unit with the binary of this build into a folder.
 fn unit(folder: &Path) -> PathBuf {
     let unit = fs::read_to_string(root("packaging/quipu-aggregate.service")).unwrap();
     let path = folder.join("quipu-aggregate.service");
@@ -152,18 +152,18 @@ fn systemd_analyze() -> Result<Command, Missing> {
 }
 
 #[test]
-fn systemd_accepts_the_unit_and_finds_little_to_restrict() {
+fn systemd_accepts_the_unit_and_rates_it_as_restricted() {
     let (Some(mut verify), Some(mut security)) = (require(systemd_analyze()), require(systemd_analyze())) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let unit = unit(folder.path());
     let verified = verify.args(["verify", "--man=no"]).arg(&unit).output().unwrap();
-    let said = String::from_utf8_lossy(&verified.stderr);
-    // It looks at other units of this machine, too.
-    let of_ours: Vec<_> = said.lines().filter(|line| line.contains("quipu-aggregate")).collect();
-    assert!(verified.status.success() && of_ours.is_empty(), "{said}");
-    // The scale is from 0 to 100, where 96 is what a unit without any restriction has.
+    let problems = String::from_utf8_lossy(&verified.stderr);
+    // systemd-analyze also prints problems of this machine's other units.
+    let own: Vec<_> = problems.lines().filter(|line| line.contains("quipu-aggregate")).collect();
+    assert!(verified.status.success() && own.is_empty(), "{problems}");
+    // The scale is from 0 to 100; a unit without any restriction has 96.
     let rated = security.args(["security", "--offline=true", "--threshold=15"]).arg(&unit).output().unwrap();
     assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
 }
@@ -182,24 +182,24 @@ fn the_units_commands_are_commands_of_the_binary() {
     };
     let check = command("ExecStartPre=");
     assert_eq!(quipu(&check.iter().map(String::as_str).collect::<Vec<_>>()).status.code(), Some(0), "{check:?}");
-    // It is not started: the flags are taken, and the last one is refused.
+    // The aggregator does not start: the unit's flags are accepted, and the additional flag is an error.
     let mut run = command("ExecStart=");
     run.push("--http=nowhere".to_owned());
     let refused = quipu(&run.iter().map(String::as_str).collect::<Vec<_>>());
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(refused.status.code() == Some(2) && said.contains("--http") && said.lines().count() == 1, "{said}");
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && error.contains("--http") && error.lines().count() == 1, "{error}");
 }
 
-/// The package of this build's binary, unpacked; without compression, which takes most of the time.
+/// Builds the package with this build's binary and unpacks it. It is not compressed, because that takes the most time.
 fn unpacked_deb(folder: &Path) -> Result<PathBuf, Missing> {
     let mut command = Command::new(root("packaging/deb"));
     command.arg(env!("CARGO_BIN_EXE_quipu")).arg(folder).env("DPKG_DEB_COMPRESSOR_TYPE", "none");
     let made = command.output().unwrap();
-    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    let error = String::from_utf8_lossy(&made.stderr).into_owned();
     if made.status.code() == Some(3) {
-        return Err(Missing(said));
+        return Err(Missing(error));
     }
-    assert!(made.status.success(), "{said}");
+    assert!(made.status.success(), "{error}");
     let package = String::from_utf8(made.stdout).unwrap();
     assert!(package.contains(&format!("/quipu_{}_", env!("CARGO_PKG_VERSION"))), "{package}");
     let unpacked = folder.join("unpacked");
@@ -209,7 +209,7 @@ fn unpacked_deb(folder: &Path) -> Result<PathBuf, Missing> {
 }
 
 #[test]
-fn the_package_of_debian_has_what_works_by_itself() {
+fn the_debian_package_has_all_files_and_its_configuration_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let Some(unpacked) = require(unpacked_deb(folder.path())) else { return };
     let has = |path: &str| assert!(unpacked.join(path).is_file(), "{path}");

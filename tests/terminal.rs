@@ -1,4 +1,4 @@
-//! The real binary on a real terminal: the experiment with its dashboard, driven by keys in tmux.
+//! The real binary on a real terminal: the experiment with its dashboard, controlled with keys through tmux.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use quipu_tui::ScreenOptions;
 use tempfile::TempDir;
 
-/// How long something may take to appear; the experiment alone takes some ten seconds.
+/// How long something may take to appear; the experiment alone takes about ten seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
-fn the_experiment_shows_its_dashboard_and_gives_the_terminal_back() {
+fn the_experiment_shows_its_dashboard_and_restores_the_terminal() {
     let terminal = Terminal::open();
     terminal.enter("quipu demo --records 60000 --rate 8000; echo \"exit $?\"");
     terminal.wait_for("the totals", |screen| {
@@ -28,7 +28,7 @@ fn the_experiment_shows_its_dashboard_and_gives_the_terminal_back() {
         terminal.wait_for("two seconds of it", |screen| screen.contains("FROZEN 2.") || screen.contains("FROZEN 3."));
     assert_eq!(self::total(&later, "records_sent"), total, "{later}");
     terminal.press(&["p"]);
-    terminal.wait_for("data that went on", |screen| {
+    terminal.wait_for("data that continues", |screen| {
         !screen.contains("FROZEN") && self::total(screen, "records_sent") > total
     });
 
@@ -48,7 +48,7 @@ fn the_experiment_shows_its_dashboard_and_gives_the_terminal_back() {
     terminal.wait_for("the duplicates", |screen| {
         screen.contains("! records duplicates") && screen.contains("- app-2 left") && screen.contains("all is read")
     });
-    assert_eq!(terminal.state(), "alternate 1 cursor 0", "it stays until it is left");
+    assert_eq!(terminal.state(), "alternate 1 cursor 0", "the dashboard stays until a key ends it");
 
     terminal.press(&["q"]);
     let after = terminal.wait_for("the summary", |screen| screen.contains("exit 0"));
@@ -57,7 +57,7 @@ fn the_experiment_shows_its_dashboard_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn leaving_the_dashboard_ends_an_experiment_that_is_not_over() {
+fn leaving_the_dashboard_ends_a_running_experiment() {
     let terminal = Terminal::open();
     terminal.enter("quipu demo --records 10000000; echo \"exit $?\"");
     terminal.wait_for("the dashboard", |screen| screen.contains("COUNTING"));
@@ -68,12 +68,12 @@ fn leaving_the_dashboard_ends_an_experiment_that_is_not_over() {
 }
 
 #[test]
-fn a_signal_gives_the_terminal_back_and_the_log_is_in_its_file() {
+fn a_signal_restores_the_terminal_and_the_log_is_in_its_file() {
     let terminal = Terminal::open();
     let log = terminal.folder().join("top.log");
-    // Nobody is there; 9 is the port of a service that discards what comes.
+    // Nobody listens at this address: port 9 is reserved for the discard service.
     terminal.start(&format!("top --brokers 127.0.0.1:9 --log-level rdkafka=debug,info --log-file {}", log.display()));
-    let screen = terminal.wait_for("the trouble in words", |screen| screen.contains("CONNECTING"));
+    let screen = terminal.wait_for("the connection state", |screen| screen.contains("CONNECTING"));
     assert!(!screen.contains("ERROR") && !screen.contains("rdkafka"), "{screen}");
     assert!(eventually(|| std::fs::read_to_string(&log).is_ok_and(|log| log.contains("127.0.0.1:9"))), "no log");
     terminal.signal("TERM");
@@ -82,7 +82,7 @@ fn a_signal_gives_the_terminal_back_and_the_log_is_in_its_file() {
 }
 
 #[test]
-fn a_hangup_and_a_quit_that_the_terminal_survives_give_it_back() {
+fn a_hangup_and_a_quit_signal_restore_the_terminal() {
     for (signal, command, code) in [
         ("HUP", "top --brokers 127.0.0.1:9", 0),
         ("QUIT", "top --brokers 127.0.0.1:9", 0),
@@ -98,7 +98,7 @@ fn a_hangup_and_a_quit_that_the_terminal_survives_give_it_back() {
 }
 
 #[test]
-fn an_error_gives_the_terminal_back_and_stands_below() {
+fn an_error_restores_the_terminal_and_is_printed_below() {
     let terminal = Terminal::open();
     terminal.start("demo --records 10000000");
     terminal.wait_for("the producer", |screen| screen.contains("COUNTING"));
@@ -112,13 +112,13 @@ fn an_error_gives_the_terminal_back_and_stands_below() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_stands_below() {
+fn a_panic_restores_the_terminal_and_is_printed_below() {
     for (which, code) in [("the_dashboard_panics", 101), ("another_thread_panics", 0)] {
         let terminal = Terminal::open();
         let this = std::env::current_exe().expect("this program");
         terminal.enter(&format!("{} --ignored --exact --nocapture {which}; echo \"exit $?\"", this.display()));
         let after = terminal.wait_for("the end", |screen| screen.contains(&format!("exit {code}")));
-        assert!(after.contains(&format!("this is what {which} says")), "{after}");
+        assert!(after.contains(&format!("the panic of {which}")), "{after}");
         terminal.assert_restored();
     }
 }
@@ -127,7 +127,7 @@ fn a_panic_gives_the_terminal_back_and_stands_below() {
 #[ignore = "another test runs it on a terminal"]
 fn the_dashboard_panics() {
     let feed = |_| {
-        assert!(!is_raw(), "this is what the_dashboard_panics says");
+        assert!(!is_raw(), "the panic of the_dashboard_panics");
         None
     };
     let _ = quipu_tui::watch(feed, &ScreenOptions::default(), &AtomicBool::new(false));
@@ -138,8 +138,8 @@ fn the_dashboard_panics() {
 fn another_thread_panics() {
     let mut panics = None;
     let feed = |_| {
-        assert!(panics.is_some() || is_raw(), "the dashboard is not there");
-        panics.get_or_insert_with(|| thread::spawn(|| panic!("this is what another_thread_panics says")));
+        assert!(panics.is_some() || is_raw(), "the dashboard is not shown");
+        panics.get_or_insert_with(|| thread::spawn(|| panic!("the panic of another_thread_panics")));
         None
     };
     let ended = quipu_tui::watch(feed, &ScreenOptions::default(), &AtomicBool::new(false));
@@ -147,28 +147,28 @@ fn another_thread_panics() {
     assert_eq!(error, "a thread panicked; the message is above");
 }
 
-/// Whether a program has taken over the terminal that this one runs on.
+/// Whether a program has put this process's terminal into raw mode.
 fn is_raw() -> bool {
     let modes = Command::new("stty").arg("-a").stdin(Stdio::inherit()).output().expect("a terminal");
     String::from_utf8_lossy(&modes.stdout).contains("-icanon")
 }
 
 #[test]
-fn what_is_logged_while_the_dashboard_is_there_comes_after_it() {
+fn the_log_of_the_dashboard_is_printed_after_it() {
     let terminal = Terminal::open();
     terminal.enter("quipu top --brokers 127.0.0.1:9 --log-level info; echo \"exit $?\"");
     let screen = terminal.wait_for("the dashboard", |screen| screen.contains("quipu top"));
     assert!(!screen.contains("ERROR"), "{screen}");
-    terminal.wait_for("the trouble", |screen| screen.contains("DISCONNECTED"));
+    terminal.wait_for("the lost connection", |screen| screen.contains("DISCONNECTED"));
     terminal.press(&["q"]);
     terminal.wait_for("the end", |screen| screen.contains("exit 0"));
     let after = terminal.capture(&["-S", "-"]);
     assert!(after.contains("librdkafka") && after.contains("refused"), "{after}");
-    assert!(after.lines().count() < 100, "one trouble floods the log: {after}");
+    assert!(after.lines().count() < 100, "the repeated error floods the log: {after}");
     terminal.assert_restored();
 }
 
-/// A terminal of 100 columns and 30 rows with a shell in it, in a folder of its own.
+/// A terminal of 100 columns and 30 rows with a shell, in its own folder.
 struct Terminal {
     folder: TempDir,
 }
@@ -189,38 +189,38 @@ impl Terminal {
         self.folder.path()
     }
 
-    /// Types a line.
+    /// Types a line and presses Enter.
     fn enter(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.tmux(&["send-keys", "Enter"]);
     }
 
-    /// Starts quipu so that it can be signalled, and says how it ended.
+    /// Starts quipu so that the test can send it a signal; the shell prints its exit code afterwards.
     fn start(&self, arguments: &str) {
         self.enter(&format!("sh -c 'echo $$ > pid; exec quipu {arguments}'; echo \"exit $?\""));
     }
 
-    /// What was started.
+    /// The process id of the quipu that was started.
     fn pid(&self) -> String {
         std::fs::read_to_string(self.folder().join("pid")).expect("it was started").trim().to_owned()
     }
 
-    /// Signals what was started.
+    /// Sends a signal to the quipu that was started.
     fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.pid()]).status().expect("a kill").success());
     }
 
-    /// Presses keys; what is no key's name is typed.
+    /// Presses keys; a text that is not the name of a key is typed.
     fn press(&self, keys: &[&str]) {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
-    /// What it shows.
+    /// The visible screen.
     fn screen(&self) -> String {
         self.capture(&[])
     }
 
-    /// What it shows; with `-S -` after all that has left it at its top.
+    /// The visible screen; with `-S -` also the lines that scrolled off it.
     fn capture(&self, arguments: &[&str]) -> String {
         let captured = self.tmux(&[&["capture-pane", "-p"], arguments].concat());
         String::from_utf8_lossy(&captured.stdout).into_owned()
@@ -237,13 +237,13 @@ impl Terminal {
         last
     }
 
-    /// Whether the alternate screen and the cursor are there.
+    /// The states of the alternate screen and of the cursor.
     fn state(&self) -> String {
         let state = self.tmux(&["display-message", "-p", "alternate #{alternate_on} cursor #{cursor_flag}"]);
         String::from_utf8_lossy(&state.stdout).trim().to_owned()
     }
 
-    /// The shell has its screen and its cursor back, and what is typed is seen and is a line.
+    /// Asserts that the normal screen and the cursor are back, and that the terminal echoes and reads lines.
     fn assert_restored(&self) {
         assert_eq!(self.state(), "alternate 0 cursor 1");
         self.enter("stty -a");
@@ -267,8 +267,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether this becomes true in time.
-#[expect(clippy::disallowed_methods, reason = "nothing tells when a screen or a file changed")]
+/// Whether the condition becomes true in time.
+#[expect(clippy::disallowed_methods, reason = "a screen or a file can only be polled for a change")]
 fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -282,12 +282,12 @@ fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// The rows of the table.
+/// The rows of the table of series.
 fn table(screen: &str) -> &str {
     screen.split_once("SERIES").map_or("", |(_, table)| table)
 }
 
-/// The total in a series' row; 0 if there is none.
+/// The total in a series' row; 0 if there is no such row.
 fn total(screen: &str, series: &str) -> u64 {
     let row = table(screen).lines().find(|line| line.trim_start().starts_with(&format!("{series} ")));
     let total = row.and_then(|row| row.split_whitespace().nth(1));

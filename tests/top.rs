@@ -1,4 +1,4 @@
-//! `quipu top --once` as scripts run it, on the embedded broker.
+//! `quipu top --once` as scripts run it, with the embedded broker.
 
 use std::cell::Cell;
 use std::process::{Command, Output, Stdio};
@@ -13,7 +13,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
-fn the_view_is_printed_in_the_form_that_is_asked_for() {
+fn the_view_is_printed_in_the_chosen_format() {
     let topics = Topics::new();
     topics.report(100);
     topics.audit("sent", 100, 0);
@@ -31,7 +31,7 @@ fn the_view_is_printed_in_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn duplicates_are_an_exit_code_where_it_was_asked_to_check() {
+fn duplicates_set_the_exit_code_only_with_the_flag() {
     let topics = Topics::new();
     topics.report(100);
     topics.audit("delta", 0, 0);
@@ -41,11 +41,11 @@ fn duplicates_are_an_exit_code_where_it_was_asked_to_check() {
     let found = topics.top(&["--fail-on-duplicates"]);
     assert_eq!(found.code, Some(1), "{found:?}");
     assert!(found.stdout.contains("at least 7 records were processed twice"), "{found:?}");
-    assert_eq!(topics.top(&[]).code, Some(0), "it was not asked to check");
+    assert_eq!(topics.top(&[]).code, Some(0), "the flag is not set");
 }
 
 #[test]
-fn what_can_not_be_checked_is_not_taken_for_well() {
+fn an_audit_that_can_not_be_checked_is_an_error() {
     let topics = Topics::new();
     topics.report(100);
     topics.report(110);
@@ -58,29 +58,33 @@ fn what_can_not_be_checked_is_not_taken_for_well() {
     topics.report(120);
     let stalled = topics.top(&["--fail-on-duplicates", "--timeout", "3"]);
     assert_fails(&stalled, "the aggregator is 1 records behind");
-    assert!(stalled.stdout.contains("\nAUDITS\n"), "what is known is shown: {stalled:?}");
+    assert!(stalled.stdout.contains("\nAUDITS\n"), "the available data is shown: {stalled:?}");
     topics.audit("delta", 3, 1);
     topics.audit("delta", 3, 1);
-    assert_eq!(topics.top(&["--fail-on-duplicates", "--timeout", "3"]).code, Some(1), "what is found is found");
+    assert_eq!(
+        topics.top(&["--fail-on-duplicates", "--timeout", "3"]).code,
+        Some(1),
+        "duplicates that were found are reported"
+    );
 }
 
 #[test]
 fn without_a_broker_nothing_is_shown() {
-    let said = top("127.0.0.1:9", &["--timeout", "0.5"]);
-    assert_fails(&said, "nothing complete to show after 0.5 s (--timeout)");
-    assert_eq!(said.stdout, "");
+    let finished = top("127.0.0.1:9", &["--timeout", "0.5"]);
+    assert_fails(&finished, "nothing complete to show after 0.5 s (--timeout)");
+    assert_eq!(finished.stdout, "");
 }
 
-/// The two topics, written as a reporter and an aggregator would write them.
+/// The two topics, written as a reporter and an aggregator write them.
 struct Topics {
     broker: EmbeddedBroker,
     producer: BaseProducer,
-    /// When the next aggregate is from, in ms since 1970.
+    /// The timestamp of the next aggregate, in ms since 1970.
     clock: Cell<i64>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Finished {
     code: Option<i32>,
     stdout: String,
     stderr: String,
@@ -99,13 +103,13 @@ impl Topics {
         Self { broker, producer, clock }
     }
 
-    /// A plain counter's next count.
+    /// Writes the next count of a plain counter.
     fn report(&self, count: u64) {
         self.send("metrics", "job", format!(r#"{{"name":"done","count":{count}}}"#).as_bytes());
     }
 
-    /// A number of the audit, from all records up to an offset, some seconds after the one before: what is true only for
-    /// a moment is no duplicate.
+    /// Writes an aggregate of the audit as of an offset. Its timestamp is some seconds after the one before, because a
+    /// delta that is positive only for a moment does not count as duplicates.
     fn audit(&self, part: &str, count: i128, offset: i64) {
         let series = Series::new(format!("quipu_audit_{part}"), [("audit", "all")]).expect("a series");
         let kind = if part == "delta" { AggregateType::Gauge } else { AggregateType::Counter };
@@ -121,13 +125,13 @@ impl Topics {
         self.producer.flush(PATIENCE).expect("the broker takes it");
     }
 
-    fn top(&self, arguments: &[&str]) -> Said {
+    fn top(&self, arguments: &[&str]) -> Finished {
         top(&self.broker.bootstrap_servers(), arguments)
     }
 }
 
-/// `quipu top --once` with these arguments, without a terminal.
-fn top(brokers: &str, arguments: &[&str]) -> Said {
+/// Runs `quipu top --once` with these arguments, without a terminal.
+fn top(brokers: &str, arguments: &[&str]) -> Finished {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
     command.args(["top", "--once", "--brokers", brokers]).args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
@@ -135,11 +139,11 @@ fn top(brokers: &str, arguments: &[&str]) -> Said {
     }
     let Output { status, stdout, stderr } = command.output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    Finished { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
 }
 
 #[track_caller]
-fn assert_fails(said: &Said, why: &str) {
-    assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
+fn assert_fails(finished: &Finished, why: &str) {
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.stderr.starts_with("error: ") && finished.stderr.contains(why), "{finished:?}");
 }

@@ -1,4 +1,4 @@
-//! Decoding a record and applying it to the table and the sums, against the JSON parser alone on the same bytes.
+//! Decoding a record and applying it to the table and the sums, compared with the JSON parser alone on the same bytes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Records of one kind: the parser, the decoder, and both with the table and the sums.
+/// Measures records of one kind: the parser, the decoder, and both with the table and the sums.
 fn kind(
     criterion: &mut Criterion,
     name: &str,
@@ -50,7 +50,7 @@ fn kind(
     group.finish();
 }
 
-/// Plain counters on tables of different sizes.
+/// Measures plain counters with tables of different sizes.
 fn rows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("core/rows");
     group.throughput(Throughput::Elements(1));
@@ -65,12 +65,12 @@ fn rows(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A topology in which every row has a report, and the records to come.
+/// A topology in which every row has a report, and a source of further records.
 struct Table<'a> {
     topology: Topology,
     rows: u64,
-    /// So many records are made at once, while the clock stands still; few enough that they stay in the cache, as
-    /// those do that the client has just unpacked.
+    /// This number of records is generated at once, outside the measured time. They are few enough to stay in the
+    /// cache, like records that the client has just unpacked.
     chunk: u64,
     offset: u64,
     record: &'a dyn Fn(u64, u64) -> Record,
@@ -86,7 +86,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    /// How long so many records take, each for a row that no cache foresees.
+    /// How long this number of records takes, each for a row that the processor can't predict.
     fn measure(&mut self, records: u64) -> Duration {
         let mut took = Duration::ZERO;
         let mut left = records;
@@ -95,7 +95,7 @@ impl<'a> Table<'a> {
                 .map(|offset| (self.record)((offset.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % self.rows, offset))
                 .collect();
             let began = Instant::now();
-            // As the task does.
+            // The aggregator's task also prefetches the rows of a batch.
             for batch in chunk.chunks(100) {
                 self.topology.prefetch(batch.iter().map(|(key, _)| key.as_bytes()));
                 for record in batch {
@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
             }
             took += began.elapsed();
             left -= left.min(self.chunk);
-            // As a commit would.
+            // The topology is emptied as in a commit.
             self.topology.take_aggregates(NOW);
             self.topology.take_rows(|_, _| {});
         }
@@ -124,7 +124,7 @@ fn parse<'a, T: Deserialize<'a>>(value: &'a [u8]) -> T {
     serde_json::from_slice(value).expect("JSON of the expected shape")
 }
 
-/// What a program would parse a plain counter into that does nothing else.
+/// The struct that a program would use if it did nothing else than parse a plain counter.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the parser fills them")]
 struct Plain<'a> {
@@ -137,7 +137,7 @@ struct Plain<'a> {
     timestamp: Cow<'a, str>,
 }
 
-/// And a report.
+/// The struct that a program would use if it did nothing else than parse a report.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the parser fills them")]
 struct Report<'a> {

@@ -1,5 +1,5 @@
-//! Counting through the `metrics` facade: a counter that is held, and `counter!` that looks it up each time; by Quipu's
-//! recorder, by metrics-exporter-prometheus' and, as far as that can be compared, by an atomic number.
+//! Counting through the `metrics` facade: a counter that is held, and `counter!`, which looks it up each time. Compares
+//! Quipu's recorder with that of metrics-exporter-prometheus and, as far as possible, with an atomic integer.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use quipu_reporter::KafkaReporter;
 
 fn main() {
-    // Reports go nowhere: nobody listens there.
+    // Nobody listens at this address, so no report is sent.
     let (quipu, _reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
     let prometheus = PrometheusBuilder::new().build_recorder();
     let recorders: [(&str, &(dyn Recorder + Sync)); 2] = [("quipu", &quipu), ("prometheus", &prometheus)];
@@ -51,7 +51,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// `counter!` with and without labels.
+/// Measures `counter!` with and without labels.
 fn macros(criterion: &mut Criterion, threads: usize, recorders: &[(&str, &(dyn Recorder + Sync)); 2]) {
     let mut group = criterion.benchmark_group(format!("counting/counter!, threads: {threads}"));
     for (name, recorder) in recorders {
@@ -77,7 +77,7 @@ fn macros(criterion: &mut Criterion, threads: usize, recorders: &[(&str, &(dyn R
     group.finish();
 }
 
-/// Runs it on every thread with the recorder in place.
+/// Runs the work on every thread with the recorder installed.
 fn looked_up(threads: usize, recorder: &(dyn Recorder + Sync), count: impl Fn() + Sync) -> Duration {
     run(threads, |barrier| {
         with_local_recorder(&recorder, || {
@@ -87,7 +87,7 @@ fn looked_up(threads: usize, recorder: &(dyn Recorder + Sync), count: impl Fn() 
     })
 }
 
-/// How long all threads take together from the moment when all are ready.
+/// The time from the moment when all threads are ready until all have ended.
 fn run(threads: usize, work: impl Fn(&Barrier) + Sync) -> Duration {
     let barrier = Barrier::new(threads + 1);
     thread::scope(|scope| {

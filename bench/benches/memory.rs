@@ -1,4 +1,4 @@
-//! Bytes of memory for each row and each series of the table, and allocations for each count: no clock is involved.
+//! Bytes of memory for each row and each series of the table, and allocations for each count. Nothing is timed.
 
 use std::hint::black_box;
 
@@ -23,7 +23,7 @@ fn main() {
 }
 
 fn counting() {
-    // Reports go nowhere: nobody listens there.
+    // Nobody listens at this address, so no report is sent.
     let (recorder, _reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
     with_local_recorder(&recorder, || {
         let held = counter!("held");

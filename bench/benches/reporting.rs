@@ -1,4 +1,4 @@
-//! A report of many series: written as JSON, and published to a broker until that has it.
+//! A report of many series: encoded as JSON, and published until the broker has acknowledged it.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -46,9 +46,9 @@ fn encode(criterion: &mut Criterion, series: u64) {
     group.finish();
 }
 
-/// Counts in every series and waits until the broker has all of it.
+/// Counts in every series and waits until the broker has acknowledged all counts.
 fn publish(criterion: &mut Criterion, broker: &EmbeddedBroker, series: u64) {
-    // Reports when it is told to, and at no other time.
+    // With these intervals the reporter reports only when it is flushed.
     let hour = Duration::from_secs(3600);
     let builder = KafkaReporter::builder(broker.bootstrap_servers()).interval(hour).heartbeat(hour).max_series(200_000);
     let (recorder, reporter) = builder.build().expect("a reporter");

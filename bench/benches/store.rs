@@ -1,4 +1,4 @@
-//! RocksDB as the state store: a commit that writes rows, and a restart that brings them back into the table.
+//! RocksDB as the state store: a commit that writes rows, and a restart that loads them into the table.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ fn measure(criterion: &mut Criterion, rows: u64) {
     group.finish();
 }
 
-/// Rows as a commit has them, and a store that has them already.
+/// The rows of a commit, and a store that contains them.
 struct Setting {
     outputs: Vec<Output>,
     stored: Folder,
@@ -67,11 +67,11 @@ impl Setting {
     }
 }
 
-/// A store in a folder of its own.
+/// A store in its own folder.
 struct Folder {
     store: AnyStore,
     config: Config,
-    // Removed last.
+    // Fields are dropped in order, so the folder is removed last.
     _dir: TempDir,
 }
 
@@ -85,7 +85,7 @@ impl Folder {
         Self { store, config, _dir: dir }
     }
 
-    /// How long it takes to open the store and to have all rows in a table.
+    /// How long it takes to open the store and to load all rows into a table.
     fn restore(&mut self, rows: u64) -> Duration {
         self.store.close();
         let began = Instant::now();

@@ -22,7 +22,7 @@ fn main() {
         app.update(Input::Batch(Batch::Topic { topic, state: TopicState::CaughtUp }), START);
     }
     let mut second = 0;
-    // A minute of history, so that there is something to draw.
+    // A minute of history, so that the frame has something to draw.
     while second < if is_whole() { 60 } else { 2 } {
         feed(&mut app, second, [reports(second), totals(second)]);
         second += 1;

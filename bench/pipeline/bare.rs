@@ -1,4 +1,4 @@
-//! The bare consumer: reads a topic to its end and throws the records away.
+//! The bare consumer, which reads a topic to its end and discards the records.
 
 use std::env;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::load::Load;
 use crate::measure::Measured;
 use crate::process::Process;
 
-/// Measures it in a process of its own, which is this program again.
+/// Measures the bare consumer in a separate process, which runs this program again.
 pub(crate) fn measure(cluster: &Cluster, load: &Load) -> Result<Measured> {
     let mut command = Command::new(env::current_exe()?);
     let process = Process::start(command.args(["bare-consumer", cluster.bootstrap(), &load.topic]))?;
@@ -23,7 +23,7 @@ pub(crate) fn measure(cluster: &Cluster, load: &Load) -> Result<Measured> {
     Measured::new(load.counters, ended - began, process.usage()?)
 }
 
-/// The bare consumer itself.
+/// Runs the bare consumer.
 pub(crate) fn run(brokers: &str, topic: &str) -> Result<()> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -32,7 +32,8 @@ pub(crate) fn run(brokers: &str, topic: &str) -> Result<()> {
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
-        // As Quipu fetches. With librdkafka's defaults it reads 100,000 records and then none for a second.
+        // These are the settings of Quipu's consumer. With librdkafka's defaults the client reads 100,000 records and
+        // then pauses for a second.
         .set("queued.min.messages", "20000")
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.queue.backoff.ms", "5")
@@ -45,7 +46,7 @@ pub(crate) fn run(brokers: &str, topic: &str) -> Result<()> {
         match consumer.poll(Duration::from_secs(60)) {
             Some(Ok(_)) if reading => {}
             Some(Ok(_)) => {
-                // A client takes a second to begin, which is not what is compared here.
+                // A client needs a second to start, which is not part of the comparison.
                 println!("reading");
                 reading = true;
             }
@@ -55,7 +56,7 @@ pub(crate) fn run(brokers: &str, topic: &str) -> Result<()> {
         }
     }
     println!("the end");
-    // Whoever measures looks at this process while it is there.
+    // The process waits until its resource usage has been read.
     std::io::stdin().read_line(&mut String::new())?;
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! What holds when a process crashes.
+//! The processing guarantees.
 
-/// The processing guarantee, under which both Quipu and Kafka Streams run.
+/// The processing guarantee with which Quipu and Kafka Streams run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guarantee {
     AtLeastOnce,
@@ -10,7 +10,7 @@ pub(crate) enum Guarantee {
 impl Guarantee {
     pub(crate) const ALL: [Self; 2] = [Self::AtLeastOnce, Self::ExactlyOnce];
 
-    /// Its name in Quipu's configuration.
+    /// The guarantee's name in Quipu's configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AtLeastOnce => "at_least_once",

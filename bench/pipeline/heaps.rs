@@ -1,5 +1,6 @@
-//! Which JVM serves Kafka Streams best: first the collectors and the threads, then smaller heaps with the best of them.
-//! It prints a table; which heap is small enough and still quick is for its reader to choose (`Jvm::BEST`).
+//! Finds the best JVM settings for Kafka Streams: first the collectors and the numbers of threads, then smaller heaps
+//! with the best of these. It prints a table from which a person chooses a heap that is small and still fast
+//! (`Jvm::BEST`).
 
 use anyhow::Result;
 use quipu_testkit::Cluster;
@@ -13,7 +14,7 @@ use crate::streams::{Jvm, Streams};
 const LARGE: u32 = 1024;
 const SMALLER: [u32; 6] = [512, 256, 192, 128, 96, 64];
 
-/// Measures them warm and with at-least-once, and prints what it found.
+/// Measures the settings with a warm JVM and at-least-once, and prints the results.
 pub(crate) fn find(cluster: &Cluster, mut streams: Streams, counters: u64) -> Result<()> {
     let load = Load::plain(cluster, "heaps", counters)?;
     let folder = TempDir::new()?;
@@ -49,7 +50,7 @@ pub(crate) fn find(cluster: &Cluster, mut streams: Streams, counters: u64) -> Re
     }
     let (fastest, jvm) = best;
     for heap in SMALLER {
-        // What is far slower only collects garbage, and what is smaller ends in a lack of memory.
+        // A heap that is far slower spends its time collecting garbage, and a smaller one runs out of memory.
         if rate(Jvm { heap, ..jvm }) < fastest * 0.6 {
             break;
         }

@@ -1,4 +1,4 @@
-//! From a counter that is produced to the total that is readable, against a program that only passes records on.
+//! The time from producing a counter until its total is readable, compared with a program that only forwards records.
 
 use std::env;
 use std::process::Command;
@@ -20,7 +20,7 @@ use crate::totals::Totals;
 
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Measures in turn, with so many records each.
+/// Measures all programs in turn, with this number of records each.
 pub(crate) fn measure(cluster: &Cluster, rounds: u32, records: u32) -> Result<()> {
     println!("\n| | p50, ms | p99, ms | longest, ms |\n|---|---|---|---|");
     for round in 0..rounds {
@@ -61,11 +61,12 @@ fn print(what: &str, mut latencies: Vec<Duration>) {
     println!("| {what} | {:.2} | {:.2} | {:.2} |", at(50), at(99), at(100));
 }
 
-/// Produces a larger count at every interval; gives how long each took until that or a later one was readable.
+/// Produces a larger count at every interval. Returns for each count how long it took until its total, or a later one,
+/// was readable.
 fn probe(cluster: &Cluster, input: &str, output: &str, records: u32) -> Result<Vec<Duration>> {
     let producer = cluster.producer(&[("linger.ms", "0")]);
     let mut totals = Totals::read(cluster, output)?;
-    // The first ones find clients that are not connected yet.
+    // The first counts are not measured, because the clients are still connecting.
     let warm_up = 20;
     let began = Instant::now();
     let (mut sent, mut latencies) = (Vec::new(), Vec::new());
@@ -82,12 +83,12 @@ fn probe(cluster: &Cluster, input: &str, output: &str, records: u32) -> Result<V
             let total = usize::try_from(totals.get("latency"))?;
             latencies.extend(sent.iter().take(total).skip(latencies.len()).map(|sent| at - *sent));
         }
-        ensure!(began.elapsed() < due + Duration::from_secs(60), "nothing is passed on");
+        ensure!(began.elapsed() < due + Duration::from_secs(60), "no record is forwarded");
     }
     Ok(latencies.split_off(warm_up))
 }
 
-/// The relay itself: what is read from one topic is written to the other.
+/// Runs the relay, which writes what it reads from one topic to the other.
 pub(crate) fn relay(brokers: &str, input: &str, output: &str) -> Result<()> {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", brokers);

@@ -1,4 +1,4 @@
-//! How long consumption pauses while a live load comes in: nothing is applied during a commit.
+//! How long reading pauses under a live load: no record is applied during a step of a commit.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use crate::quipu::Quipu;
 use crate::report::Report;
 use crate::totals::Totals;
 
-/// Every second all 20,000 keys say something new.
+/// Every second all 20,000 keys have a new count.
 const RATE: u64 = 20_000;
 
-/// Has the aggregator follow a load of so many seconds and asks it how long its commits took.
+/// Lets the aggregator follow a load for this number of seconds and reads from its metrics how long its commits paused
+/// it.
 pub(crate) fn measure(site: &Site<'_>, seconds: u64, report: &mut Report) -> Result<()> {
     Quipu::create_topics(site);
     let mut load = Load::empty(site.cluster, &format!("{}-input", site.name));
@@ -22,7 +23,7 @@ pub(crate) fn measure(site: &Site<'_>, seconds: u64, report: &mut Report) -> Res
     let process = Quipu::start(site, &load.topic, &[])?;
     let (_, serving) = process.line("serving /metrics")?;
     let address = serving.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-    let address = address.context("the log does not say where /metrics is")?;
+    let address = address.context("the log has no address of /metrics")?;
     process.until("caught up")?;
     load.grow(site.cluster, RATE * seconds, Some(RATE))?;
     totals.until(&load.totals)?;

@@ -9,17 +9,17 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 const INSTANCES: u64 = 100;
-/// What every instance counts.
+/// The number of metrics of every instance.
 const METRICS: u64 = 200;
-/// How many counters a report has.
+/// The number of counters in a report.
 const REPORTED: u64 = 100;
 
-/// A topic, and the totals that it amounts to.
+/// A topic, and the totals of its records.
 pub(crate) struct Load {
     pub(crate) topic: String,
-    /// How many counters its records carry in all.
+    /// The number of counters in all its records.
     pub(crate) counters: u64,
-    /// The totals by the metrics' names.
+    /// The totals by metric name.
     pub(crate) totals: HashMap<String, u64>,
 }
 
@@ -34,15 +34,15 @@ impl Load {
         Self { topic: cluster.create_topic(name, 1, &settings), counters: 0, totals: HashMap::new() }
     }
 
-    /// So many plain counters.
+    /// A topic with this number of plain counters.
     pub(crate) fn plain(cluster: &Cluster, name: &str, records: u64) -> Result<Self> {
         let mut load = Self::empty(cluster, name);
         load.grow(cluster, records, None)?;
         Ok(load)
     }
 
-    /// Adds plain counters in the origin's JSON, so many a second if that is given. One instance after the other says
-    /// all that it counts: a batch each.
+    /// Adds plain counters as JSON in the format of the original system, at this rate per second if one is given. Each
+    /// instance sends all its counters in one batch, one instance after the other.
     pub(crate) fn grow(&mut self, cluster: &Cluster, records: u64, rate: Option<u64>) -> Result<()> {
         const KEYS: u64 = INSTANCES * METRICS;
         let count = |key: u64, times: u64| times * (1 + key % 7);
@@ -63,7 +63,7 @@ impl Load {
         Ok(())
     }
 
-    /// So many counters in reports of a hundred: every run sends a record of its own.
+    /// A topic with this number of counters in reports of a hundred; every report is a batch of its own.
     pub(crate) fn reports(cluster: &Cluster, name: &str, counters: u64) -> Result<Self> {
         const RUNS: u64 = INSTANCES * METRICS / REPORTED;
         let mut load = Self::empty(cluster, name);
@@ -100,7 +100,7 @@ impl Load {
     }
 }
 
-/// Sends records in batches of so many, compressed as the reporter does by default; waits until Kafka has them.
+/// Sends records in batches of this size, compressed as the reporter does by default; waits until Kafka has them.
 fn produce(
     cluster: &Cluster,
     topic: &str,

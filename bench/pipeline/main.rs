@@ -1,12 +1,12 @@
-//! How fast a topic is read to its totals, on a real Kafka broker: a bare consumer, `quipu aggregate`, and the origin's
-//! topology on Kafka Streams, one after the other and each alone.
+//! How fast a topic is read until its totals are readable, with a real Kafka broker: a bare consumer, `quipu
+//! aggregate`, and the original topology on Kafka Streams. They run one after the other, each alone.
 //!
 //! ```text
 //! cargo bench --bench pipeline               # all of it, about 20 minutes
 //! cargo bench --bench pipeline -- --rounds 1
 //! cargo bench --bench pipeline -- latency    # from a counter to its total
-//! cargo bench --bench pipeline -- heaps      # which JVM serves Kafka Streams best
-//! cargo test --bench pipeline                # a small one, which only shows that it works
+//! cargo bench --bench pipeline -- heaps      # which JVM settings are best for Kafka Streams
+//! cargo test --bench pipeline                # a small run, which only checks that the benchmark works
 //! ```
 
 mod bare;
@@ -35,25 +35,25 @@ use streams::{Jvm, Streams};
 struct Options {
     #[command(subcommand)]
     command: Option<Command>,
-    /// How many counters [default: 5,000,000; in a test 40,000]
+    /// Number of counters [default: 5,000,000; in a test 40,000]
     #[arg(long, global = true)]
     counters: Option<u64>,
-    /// How often each is measured [default: 3; in a test 1]
+    /// Number of rounds [default: 3; in a test 1]
     #[arg(long, global = true)]
     rounds: Option<u32>,
-    /// Leaves out Kafka Streams
+    /// Leave out Kafka Streams
     #[arg(long, global = true)]
     without_streams: bool,
-    /// Cargo says it where time matters; without it this is a test
+    /// Set by cargo for a benchmark; without it this is a test
     #[arg(long, hide = true, global = true)]
     bench: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measures the time from a counter to its total
+    /// Measure the time from a counter to its total
     Latency,
-    /// Finds the JVM's settings for Kafka Streams
+    /// Find the best JVM settings for Kafka Streams
     Heaps,
     #[command(hide = true)]
     BareConsumer { brokers: String, topic: String },

@@ -1,4 +1,4 @@
-//! What is measured of each, and the middle of several rounds.
+//! The measurements of one program, and the median of several rounds.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use anyhow::{Result, ensure};
 
 use crate::process::Usage;
 
-/// How fast a topic was read, and what that took.
+/// How fast a topic was read, and the resources that this used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
-    /// Counters a second, from the first record to the last total.
+    /// Counters per second, from the first record to the last total.
     pub(crate) rate: f64,
-    /// Seconds of CPU for a million counters.
+    /// Seconds of CPU per million counters.
     pub(crate) cpu: f64,
-    /// The most memory that the process held at once, in MB.
+    /// The peak resident memory of the process, in MB.
     pub(crate) peak_rss: f64,
 }
 
@@ -26,7 +26,7 @@ impl Measured {
     }
 }
 
-/// The middle of several numbers (the higher of two).
+/// The median (of an even number of values, the upper one of the middle two).
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! A child process, and what it costs: seen from outside, in the same way whatever it is written in.
+//! A child process and its resource usage, measured from outside in the same way for every program.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Longer than the slowest of all takes.
+/// Longer than the slowest wait.
 const DEADLINE: Duration = Duration::from_secs(900);
 
-/// A running child; dropping it kills it.
+/// A running child process; dropping it kills the process.
 pub(crate) struct Process {
     child: Child,
     input: Option<ChildStdin>,
@@ -20,17 +20,17 @@ pub(crate) struct Process {
     pub(crate) began: Instant,
 }
 
-/// What a process took since its start.
+/// The resources that a process has used since its start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
-    /// Seconds of CPU, of all threads.
+    /// Seconds of CPU of all threads.
     pub(crate) cpu: f64,
-    /// The most memory that it held at once, in MB.
+    /// The peak resident memory, in MB.
     pub(crate) peak_rss: f64,
 }
 
 impl Process {
-    /// Starts the command; the lines that it writes can be waited for.
+    /// Starts the command; its output can be waited for, line by line.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let began = Instant::now();
         let mut child = command
@@ -39,7 +39,7 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("can't start {command:?}"))?;
-        // Whoever does not wait for lines loses them, which is better than to hold up the process.
+        // Lines that nobody waits for are dropped when the queue is full, so that the process never blocks.
         let (sender, lines) = sync_channel(10_000);
         let read = |pipe: Box<dyn Read + Send>| {
             let sender = sender.clone();
@@ -54,34 +54,37 @@ impl Process {
         Ok(Self { input: child.stdin.take(), child, lines, began })
     }
 
-    /// Waits for a line that contains the text; gives when it came.
+    /// Waits for a line that contains the text; returns when the line came.
     pub(crate) fn until(&self, text: &str) -> Result<Instant> {
         Ok(self.line(text)?.0)
     }
 
-    /// The same; gives the line too.
+    /// Waits for a line that contains the text; returns when the line came, and the line.
     pub(crate) fn line(&self, text: &str) -> Result<(Instant, String)> {
-        let mut said = Vec::new();
+        let mut output = Vec::new();
         loop {
             let Ok((at, line)) = self.lines.recv_timeout(DEADLINE) else {
-                bail!("it ended, or was silent for {DEADLINE:?}, before it said {text:?}:\n{}", said.join("\n"));
+                bail!(
+                    "the process ended or printed nothing for {DEADLINE:?}, before it printed {text:?}:\n{}",
+                    output.join("\n")
+                );
             };
             if line.contains(text) {
                 return Ok((at, line));
             }
-            said.push(line);
+            output.push(line);
         }
     }
 
     /// Writes a line to its standard input.
-    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
-        let input = self.input.as_mut().context("its standard input is closed")?;
-        writeln!(input, "{line}").context("it does not read its standard input")
+    pub(crate) fn write_line(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("the process's standard input is closed")?;
+        writeln!(input, "{line}").context("the process does not read its standard input")
     }
 
-    /// What it took until now.
+    /// The resources used until now.
     pub(crate) fn usage(&self) -> Result<Usage> {
-        /// Linux counts in hundredths of a second, whatever the kernel's own clock is.
+        /// Linux reports CPU time in hundredths of a second, whatever the kernel's own clock is.
         const TICKS: f64 = 100.0;
         let proc = format!("/proc/{}", self.child.id());
         let stat = fs::read_to_string(format!("{proc}/stat")).context("the process is gone")?;
@@ -94,7 +97,7 @@ impl Process {
         Ok(Usage { cpu: ticks / TICKS, peak_rss: peak / 1024.0 })
     }
 
-    /// Ends it in order.
+    /// Closes the process's standard input, sends SIGTERM, and waits for its end.
     pub(crate) fn stop(mut self) -> Result<()> {
         drop(self.input.take());
         let id = self.child.id().to_string();

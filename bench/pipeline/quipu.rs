@@ -1,4 +1,4 @@
-//! `quipu aggregate`, with its rows in RocksDB.
+//! `quipu aggregate` with RocksDB as its store.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -12,11 +12,11 @@ use crate::measure::Measured;
 use crate::process::Process;
 use crate::totals::Totals;
 
-/// The aggregator.
+/// Quipu as a contender.
 pub(crate) struct Quipu;
 
 impl Quipu {
-    /// Starts it; `settings` are further keys of its configuration.
+    /// Starts the aggregator; `settings` are additional keys of its configuration.
     pub(crate) fn start(site: &Site<'_>, input: &str, settings: &[(&str, &str)]) -> Result<Process> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIPU_")) {
@@ -38,7 +38,8 @@ impl Quipu {
         Process::start(&mut command)
     }
 
-    /// Creates the topics, which it would do itself, so that they can be watched before it starts.
+    /// Creates the topics, so that they can be read before the aggregator starts. It would otherwise create them
+    /// itself.
     pub(crate) fn create_topics(site: &Site<'_>) {
         for topic in ["totals", "state", "dead-letters"] {
             site.create_topic(topic);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::measure::{Measured, median};
 
-/// What was measured so far.
+/// The measurements so far.
 #[derive(Default)]
 pub(crate) struct Report {
     measured: BTreeMap<String, Vec<Measured>>,
@@ -13,20 +13,20 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Notes how fast something read a topic.
+    /// Adds a measurement of how fast a topic was read.
     pub(crate) fn measured(&mut self, what: &str, measured: Measured) {
         let Measured { rate, cpu, peak_rss } = measured;
         eprintln!("{what}: {rate:.0} counters/s, {cpu:.2} CPU-s/million, {peak_rss:.0} MB");
         self.measured.entry(what.to_owned()).or_default().push(measured);
     }
 
-    /// Notes how long something took.
+    /// Adds a measurement of how long something took.
     pub(crate) fn seconds(&mut self, what: &str, took: Duration) {
         eprintln!("{what}: {:.3} s", took.as_secs_f64());
         self.seconds.entry(what.to_owned()).or_default().push(took.as_secs_f64());
     }
 
-    /// Prints the median of all rounds, and within parentheses their range.
+    /// Prints the median of all rounds, with their range in parentheses.
     pub(crate) fn print(&self) {
         println!(
             "\n| | counters/s | of the bare consumer's | CPU-s per million | peak RSS, MB |\n|---|---|---|---|---|"
@@ -49,7 +49,7 @@ impl Report {
     }
 }
 
-/// The median and the range, with so many decimals.
+/// The median and the range, with this number of decimals.
 fn spread(numbers: impl Iterator<Item = f64> + Clone, decimals: usize) -> (String, String) {
     let (low, high) = numbers
         .clone()

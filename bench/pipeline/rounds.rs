@@ -1,4 +1,4 @@
-//! The rounds: each contender in turn, so that what the machine does meanwhile falls on all of them.
+//! The rounds: the contenders take turns, so that other load on the machine affects all of them.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::quipu::Quipu;
 use crate::report::Report;
 use crate::streams::Streams;
 
-/// Runs all rounds and prints the results; `live` is for how many seconds a live load is followed.
+/// Runs all rounds and prints the results. `live` is the number of seconds for which a live load is followed.
 pub(crate) fn run(cluster: &Cluster, streams: Option<Streams>, counters: u64, rounds: u32, live: u64) -> Result<()> {
     let mut plain = Load::plain(cluster, "plain", counters)?;
     let reports = Load::reports(cluster, "reports", counters)?;
     let small = Load::plain(cluster, "small", counters.min(20_000))?;
-    eprintln!("loaded {counters} counters, as they are and in reports");
+    eprintln!("loaded {counters} plain counters, and as many in reports");
     let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(Quipu)];
     contenders.extend(streams.map(|streams| Box::new(streams) as Box<dyn Contender>));
     let mut report = Report::default();

@@ -1,4 +1,4 @@
-//! The peer: the origin's topology on Kafka Streams, from `bench/kafka-streams`.
+//! The original topology on Kafka Streams, from `bench/kafka-streams`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,23 +24,23 @@ pub(crate) struct Jvm {
     pub(crate) heap: u32,
     /// The flag of the garbage collector.
     pub(crate) collector: &'static str,
-    /// Stream threads.
+    /// The number of stream threads.
     pub(crate) threads: u32,
 }
 
 impl Jvm {
-    /// What `heaps` found best on the machine of RESULTS.md.
+    /// The settings that `heaps` found best on the machine of RESULTS.md.
     pub(crate) const BEST: Self = Self { heap: 512, collector: "-XX:+UseParallelGC", threads: 1 };
 }
 
-/// The compiled program, and a topic to become warm on.
+/// The compiled program, and a topic with which the JVM warms up.
 pub(crate) struct Streams {
     built: PathBuf,
     pub(crate) jvm: Jvm,
     pub(crate) warm_up: Load,
 }
 
-/// Has Maven compile the program and fetch Kafka Streams, unless that is done; gives the folder.
+/// Compiles the program and downloads Kafka Streams with Maven, unless that is done already; returns the folder.
 pub(crate) fn build() -> Result<PathBuf, Missing> {
     let built = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kafka-streams");
     let mut maven = Command::new("mvn");
@@ -70,7 +70,7 @@ impl Streams {
         Process::start(command.args([site.cluster.bootstrap(), guarantee, &threads.to_string()]))
     }
 
-    /// Reads a topic to its totals; gives when it began and ended, and what the process had taken at both.
+    /// Reads a topic to its totals; returns the time and the resource usage at the beginning and at the end.
     fn read_once(jvm: &mut Process, site: &Site<'_>, load: &Load) -> Result<[(Instant, Usage); 2]> {
         site.create_topic("totals");
         let mut totals = Totals::read(site.cluster, &site.output())?;
@@ -121,17 +121,17 @@ impl Contender for Streams {
     }
 }
 
-/// Runs the application in the JVM, and returns when its tasks run.
+/// Starts the application in the JVM, and returns when its tasks run.
 fn start(jvm: &mut Process, site: &Site<'_>, input: &str) -> Result<Instant> {
     let (name, output, folder) = (&site.name, site.output(), site.folder.display());
     ensure!(!folder.to_string().contains(' '), "the folder {folder} has a space in its name: set TMPDIR");
-    jvm.tell(&format!("start {name} {input} {output} {folder}"))?;
+    jvm.write_line(&format!("start {name} {input} {output} {folder}"))?;
     jvm.until("running").context("Kafka Streams does not start")
 }
 
-/// Closes the application that the JVM runs; it leaves its group, so that the next start need not wait.
+/// Closes the application that runs in the JVM. It leaves its group, so that the next start need not wait.
 fn stop(jvm: &mut Process) -> Result<()> {
-    jvm.tell("stop")?;
+    jvm.write_line("stop")?;
     jvm.until("stopped").context("Kafka Streams does not stop")?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whoever reads the totals: the moment when they are readable is what counts, for Quipu and for its peer.
+//! A reader of the totals. For Quipu and for Kafka Streams, a total counts when it is readable.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ impl Totals {
         Ok(Self { consumer, latest: HashMap::new() })
     }
 
-    /// Reads one total more; gives when it was readable.
+    /// Reads the next total; returns when it was readable.
     pub(crate) fn next(&mut self) -> Result<Instant> {
         let began = Instant::now();
         loop {
@@ -38,7 +38,7 @@ impl Totals {
         }
     }
 
-    /// Reads until the totals are these; gives when the last was readable.
+    /// Reads until the totals are equal to these; returns when the last one was readable.
     pub(crate) fn until(&mut self, totals: &HashMap<String, u64>) -> Result<Instant> {
         let began = Instant::now();
         let mut at = began;
@@ -49,8 +49,8 @@ impl Totals {
         Ok(at)
     }
 
-    /// Reads what is there now. After that it reads at once what comes: librdkafka waits for half a second after its first
-    /// look at a new topic.
+    /// Reads all totals that the topic has now. Later ones are then read without delay: librdkafka waits half a second
+    /// after its first fetch from a new topic.
     pub(crate) fn catch_up(&mut self) -> Result<()> {
         while self.poll(Duration::from_secs(1))?.is_some() {}
         Ok(())
@@ -70,7 +70,7 @@ impl Totals {
             .collect()
     }
 
-    /// Reads one total, if there is one within this time.
+    /// Reads one total, if one comes within the timeout.
     pub(crate) fn poll(&mut self, timeout: Duration) -> Result<Option<Instant>> {
         match self.consumer.poll(timeout) {
             Some(Ok(message)) => {

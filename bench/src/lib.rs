@@ -1,21 +1,21 @@
-//! Records to measure with, and the topology that takes them: what the benchmarks of the parts have in common.
+//! Records and a topology for the benchmarks of the parts.
 
 use std::fmt::Write as _;
 
 use quipu_topology::{Settings, Topology};
 
-/// Whether time matters. Otherwise this is a test, which only shows that the benchmark works: cargo says `--bench`
-/// where it is none.
+/// Whether this is a full benchmark, for which cargo sets `--bench`. Otherwise it is a test, which only checks that the
+/// benchmark works.
 #[must_use]
 pub fn is_whole() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// A record: key and value.
+/// A record's key and value.
 pub type Record = (String, String);
 
-/// A plain counter in the origin's JSON. The row's number decides key and metric (one of 200), and the count grows with
-/// `times`.
+/// A plain counter as JSON in the format of the original system. The row's number determines key and metric (one of
+/// 200), and the count grows with `times`.
 #[must_use]
 pub fn plain(row: u64, times: u64) -> Record {
     let (instance, metric) = (row / 200, row % 200);
@@ -24,7 +24,7 @@ pub fn plain(row: u64, times: u64) -> Record {
     (format!("app-{instance}:metric_{metric}"), value)
 }
 
-/// The `seq`th report of a run: so many counters, each with a label, every one larger than in the report before.
+/// The `seq`th report of a run with this number of counters, each with a label and larger than in the report before.
 #[must_use]
 pub fn report(run: u64, counters: u64, seq: u64) -> Record {
     let id = format!("01920000-0000-7000-8000-{run:012}");

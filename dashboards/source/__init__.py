@@ -1,1 +1,1 @@
-"""What the dashboards are generated from: panels once, and a module for each query language."""
+"""The source of the dashboards: each panel once, and a module for each query language."""

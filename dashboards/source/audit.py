@@ -1,13 +1,16 @@
-"""Duplicate audit: sent against processed, the delta, instances that came and went."""
+"""Duplicate audit: sent compared with processed, the delta, and the instances that joined, left or became silent."""
 
 from .grafana import Panel, Row, choice, dashboard
 
 TITLE = "Quipu / Duplicate audit"
-DESCRIPTION = "What was sent against what was processed: a delta that stays above zero is so many records done twice."
+DESCRIPTION = (
+    "Compares what was sent with what was processed. If the delta stays above zero, at least that many records were "
+    "processed twice."
+)
 LATE_REPORTS = (
-    "Both sides are reported once an interval, so while records flow the delta can be positive without a duplicate, "
-    "by the rate of sending times the longest report interval and a commit: what late reports explain "
-    "(rate x allowance)."
+    "Both sides are reported once per interval, so the delta can be positive without a duplicate while records flow. The "
+    "bound is the rate of sending times the sum of the longest report interval and one commit: this part of the delta is "
+    "explained by late reports."
 )
 
 
@@ -36,7 +39,7 @@ PANELS = [
     ),
     Panel(
         "Processed",
-        "Records that the consumers counted, those done twice twice (quipu_audit_processed).",
+        "Records that the consumers counted; a record that was processed twice counts twice (quipu_audit_processed).",
         "locale",
         "stat",
         lambda language: language.audit_processed(),
@@ -45,8 +48,8 @@ PANELS = [
     ),
     Panel(
         "Not processed yet",
-        "How far processing is behind: sent less processed, if that is positive. It hides duplicates until processing "
-        "has caught up.",
+        "How far processing is behind: sent minus processed, if that is positive. While it is positive, it can hide "
+        "duplicates.",
         "locale",
         "stat",
         lambda language: language.audit_missing(),
@@ -56,7 +59,7 @@ PANELS = [
     ),
     Panel(
         "Duplicates, at least",
-        "The part of the delta that late reports do not explain: so many records, or more, were processed twice. "
+        "The part of the delta that late reports do not explain: at least that many records were processed twice. "
         + LATE_REPORTS,
         "locale",
         "stat",
@@ -68,8 +71,8 @@ PANELS = [
     ),
     Row("Over time"),
     Panel(
-        "Sent against processed",
-        "Both totals. They meet when everything was processed; processed ends above sent if records were done twice.",
+        "Sent and processed",
+        "Both totals. They are equal when every record was processed once; processed ends above sent if there were duplicates.",
         "locale",
         "timeseries",
         lambda language: language.audit_sides(),
@@ -79,8 +82,8 @@ PANELS = [
     ),
     Panel(
         "Delta",
-        "Processed less sent (quipu_audit_delta). Below zero: behind. Above zero for longer than it takes to report: "
-        "duplicates. " + LATE_REPORTS,
+        "Processed minus sent (quipu_audit_delta). Below zero: processing is behind. Above zero for longer than reports "
+        "take: duplicates. " + LATE_REPORTS,
         "locale",
         "timeseries",
         lambda language: language.audit_delta(),
@@ -91,7 +94,7 @@ PANELS = [
     ),
     Panel(
         "Throughput",
-        "Records sent and processed, a second.",
+        "Records sent and processed per second.",
         "cps",
         "timeseries",
         lambda language: language.audit_throughputs(),
@@ -100,10 +103,11 @@ PANELS = [
         colors=SIDES,
     ),
     Panel(
-        "Instances that came and went",
-        "Runs that joined (their first report, or one after a silence), left (their final report, or removed) or fell "
-        "silent (none for instance_timeout), counted by the aggregator. A consumer that goes is what most often causes "
-        "duplicates: what it had done and not committed is done again. Not only those of this audit.",
+        "Instances that joined, left or became silent",
+        "Runs that joined (first report, or a report after a silence), left (final report, or removed) or became silent "
+        "(no report for instance_timeout), counted by the aggregator. Most duplicates come from a consumer that leaves or "
+        "becomes silent: records that it processed and did not commit are processed again. The panel shows all runs, not "
+        "only those of this audit.",
         "short",
         "events",
         lambda language: language.run_events(),
@@ -114,8 +118,8 @@ PANELS = [
     ),
     Panel(
         "Live instances",
-        "Runs that report. In InfluxDB: those that count each side of this audit; in Prometheus: all, the aggregator's "
-        "own run included.",
+        "Runs that report. In InfluxDB: the runs that count each side of this audit. In Prometheus: all runs, including the "
+        "aggregator's own.",
         "short",
         "timeseries",
         lambda language: language.instances(),

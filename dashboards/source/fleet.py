@@ -3,11 +3,11 @@
 from .grafana import Panel, Row, choice, dashboard
 
 TITLE = "Quipu / Fleet totals"
-DESCRIPTION = "One counter over all instances that ever reported it: a restart or a departure never lowers a total."
+DESCRIPTION = "One counter, summed over all instances that ever reported it. A restart or a departure never lowers a total."
 
 
 def build(language):
-    top = choice("top", "Top", "How many values the charts of the largest show", ["10", "5", "20", "50"])
+    top = choice("top", "Top", "How many values the top charts show", ["10", "5", "20", "50"])
     variables = [*language.fleet_variables(), top]
     return dashboard(f"quipu-fleet-totals-{language.SOURCE}", TITLE, DESCRIPTION, language, variables, PANELS)
 
@@ -15,8 +15,8 @@ def build(language):
 PANELS = [
     Panel(
         "Total",
-        "The counter's total over all instances, of all series that are chosen. It is exact in Kafka and in InfluxDB; "
-        "Prometheus, Graphite and Grafana have 64-bit floats, which are exact up to 2^53.",
+        "The counter's total over all instances and all chosen series. It is exact in Kafka and in InfluxDB; "
+        "Prometheus, Graphite and Grafana use 64-bit floats, which are exact up to 2^53.",
         "locale",
         "stat",
         lambda language: language.total(),
@@ -25,7 +25,7 @@ PANELS = [
     ),
     Panel(
         "Throughput",
-        "How fast the total grows, in counts a second.",
+        "How fast the total grows, in counts per second.",
         "cps",
         "stat",
         lambda language: language.throughput(),
@@ -34,7 +34,7 @@ PANELS = [
     ),
     Panel(
         "Series",
-        "How many series the counter has: combinations of its labels' values.",
+        "Number of series of the counter, one for each combination of label values.",
         "locale",
         "stat",
         lambda language: language.series(),
@@ -44,7 +44,7 @@ PANELS = [
     Row("By label"),
     Panel(
         "Throughput by $label",
-        "Counts a second for each value of the label. A gap in reports shows as zero followed by a peak.",
+        "Counts per second for each value of the label. A gap in the reports shows as zero followed by a peak.",
         "cps",
         "timeseries",
         lambda language: language.throughput_by_label(),
@@ -54,7 +54,7 @@ PANELS = [
     ),
     Panel(
         "Total by $label",
-        "The total for each value of the label. It never goes down, unless an operator removed a run.",
+        "The total for each value of the label. It goes down only if an operator removed a run.",
         "locale",
         "timeseries",
         lambda language: language.total_by_label(),
@@ -63,7 +63,7 @@ PANELS = [
     ),
     Panel(
         "Top $top by throughput",
-        "The values of the label that count most at present, in counts a second.",
+        "The values of the label with the highest throughput now, in counts per second.",
         "cps",
         "bars",
         lambda language: language.top_throughputs(),
@@ -84,7 +84,7 @@ PANELS = [
     Row("Per series"),
     Panel(
         "Series and their totals",
-        "Each series of the counter and its last total. In InfluxDB `instances` says how many live runs count it.",
+        "Each series of the counter and its last total. In InfluxDB, `instances` is the number of live runs that count it.",
         "locale",
         "table",
         lambda language: language.each_series(),

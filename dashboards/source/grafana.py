@@ -1,4 +1,4 @@
-"""Grafana's JSON: what every dashboard and panel of ours has in common. Types: `@grafana/schema`."""
+"""Grafana's JSON: what all dashboards and panels have in common. Types: `@grafana/schema`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ THRESHOLDS_NONE = [("green", None)]
 
 @dataclass
 class Panel:
-    """A panel, without its queries' language.
+    """A panel, independent of the query language.
 
     kind: stat, timeseries, bars (a bar for each value), events (columns over time) or table.
-    queries: takes the language and gives its targets, or nothing if the language can't tell.
+    queries: a function from the language to the panel's targets; none if the language can't express the panel.
     """
 
     title: str
@@ -32,7 +32,7 @@ class Panel:
 
 @dataclass
 class Row:
-    """A heading over the panels that follow."""
+    """A heading above the panels that follow."""
 
     title: str
 
@@ -46,7 +46,7 @@ def dashboard(uid, title, description, language, variables, panels, annotations=
         "tags": ["quipu", language.SOURCE],
         "schemaVersion": SCHEMA_VERSION,
         "editable": True,
-        # Panels share the crosshair, so that who left and what was done twice stand on one line.
+        # The panels share the crosshair, so that run events and duplicates can be compared in time.
         "graphTooltip": 1,
         "refresh": "10s",
         "time": {"from": since, "to": "now"},
@@ -85,7 +85,7 @@ def data_source(language):
 
 
 def query_variable(source, name, label, description, query, regex="", multi=False, sort=1, every=".*"):
-    """A variable whose values the data source is asked for; `every` is what stands for all of them."""
+    """A variable whose values come from the data source; `every` is the value for "All"."""
     found = {
         "name": name,
         "label": label,
@@ -103,7 +103,7 @@ def query_variable(source, name, label, description, query, regex="", multi=Fals
 
 
 def choice(name, label, description, values):
-    """A variable whose values are written here; the first is the default."""
+    """A variable with fixed values; the first one is the default."""
     options = [{"text": value, "value": value, "selected": value == values[0]} for value in values]
     return {
         "name": name,
@@ -119,7 +119,7 @@ def choice(name, label, description, values):
 
 
 def laid_out(panels, language, source):
-    """Places the panels from left to right, a new line where the width is used up. Ids are in the order of the list."""
+    """Places the panels from left to right, and starts a new line when the width is used up. Ids are in list order."""
     placed, x, y, line_height = [], 0, 0, 0
     for panel in panels:
         if isinstance(panel, Row):
@@ -182,7 +182,7 @@ def colored(name, color):
 
 
 def last(values=False):
-    """One number for each series; or, with values, a number for each row of a table."""
+    """One number for each series, or with `values` one for each row of a table."""
     return {"calcs": ["lastNotNull"], "fields": "", "values": values}
 
 
@@ -237,5 +237,5 @@ CUSTOM = {
     "table": lambda: {"align": "auto", "inspect": False, "filterable": True},
 }
 
-# Each series becomes a row.
+# Merges the series into one table with a row for each.
 TABLE = [{"id": "merge", "options": {}}]

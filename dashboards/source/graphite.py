@@ -1,6 +1,6 @@
-"""Graphite's functions over what the sink writes: $prefix.NAME, and two nodes for each label, its name and its value.
+"""Graphite queries on the paths that the sink writes: $prefix.NAME, and two nodes for each label: its name and its value.
 
-A series has a point when it changed, and one a minute otherwise; so seconds without a point have the value before them.
+A series has a point when it changed, and otherwise one per minute; seconds without a point have the value before them.
 """
 
 from .grafana import query_variable
@@ -22,7 +22,7 @@ def variable(name, label, description, definition, **options):
 PREFIX = {
     "name": "prefix",
     "label": "Prefix",
-    "description": "What stands before {name} in the sink's template",
+    "description": "The text before {name} in the sink's template",
     "type": "textbox",
     "query": "quipu",
     "current": {"text": "quipu", "value": "quipu"},
@@ -33,7 +33,7 @@ def fleet_variables():
     return [
         PREFIX,
         variable("metric", "Metric", "The counter to look at", "$prefix.*", regex="/^(?!quipu_).*/"),
-        variable("label", "By", "The label whose values are told apart: the first of each series", "$prefix.$metric.*", multi=True),
+        variable("label", "By", "The label whose values are shown separately: the first of each series", "$prefix.$metric.*", multi=True),
         variable("value", "Filter", "Only the series with these values", "$prefix.$metric.$label.*", multi=True),
     ]
 
@@ -47,7 +47,7 @@ def steady(path):
 
 
 def shown(target, how="last"):
-    """A graph has fewer points than the data: the last of those that fall on one is shown, not their mean."""
+    """A graph has fewer points than the data: each shows the last of the values that fall on it, not their mean."""
     return f"consolidateBy({target}, '{how}')"
 
 
@@ -56,17 +56,17 @@ def alias(target, name):
 
 
 def positive(target):
-    """The larger of it and zero: a constantLine would be averaged with it to three points."""
+    """The larger of the target and zero. A constantLine can't be used: it has three points, which would be averaged in."""
     return f"scale(sumSeries({target}, absolute({target})), 0.5)"
 
 
-# Of a label, the values; further labels are more nodes. A metric without labels is one series.
+# The values of the chosen label; further labels are more nodes. A metric without labels is one series.
 METRIC = "group($prefix.$metric, $prefix.$metric.$label.$value, $prefix.$metric.$label.$value.**)"
 VALUE_NODE = 3
 
 
 def by_label(target, how="last"):
-    # A metric without labels has no such node: the name that is left is that of the function.
+    # A metric without labels has no node with a value: the name is then that of the function.
     grouped = f"groupByNode({target}, {VALUE_NODE}, 'sum')"
     return f"aliasSub(aliasByNode({shown(grouped, how)}, 0), '^consolidateBy$', '$metric')"
 
@@ -129,7 +129,7 @@ def audit_throughputs():
 
 
 def in_flight():
-    # Of a second with two reports and one with none, the faster.
+    # The maximum, because a second with two reports is followed by one without.
     return f"scale(movingMax(perSecond({audit('sent')}), '1min'), {ALLOWANCE})"
 
 

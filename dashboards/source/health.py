@@ -1,4 +1,4 @@
-"""Aggregator health: what only Prometheus has, from the aggregator's own `/metrics`."""
+"""Aggregator health, from the aggregator's own `/metrics`; for Prometheus only."""
 
 from . import prometheus
 from .grafana import Panel, Row, dashboard
@@ -17,7 +17,7 @@ VARIABLES = [
     variable(
         "instance",
         "Aggregator",
-        "The process: one works, others stand by",
+        "The process: one is active, the others are standbys",
         'label_values(quipu_ready{job="$job"}, instance)',
         multi=True,
     ),
@@ -45,26 +45,26 @@ def number(title, description, unit, expression, **more):
 PANELS = [
     number(
         "Ready",
-        "Aggregators that have read the log to its end and speak: one. Others stand by.",
+        "Number of active aggregators that have caught up: one. Standbys are not ready.",
         "none",
         f"sum(quipu_ready{PROCESS})",
         thresholds=[("red", None), ("green", 1)],
     ),
     number(
         "Source lag",
-        "Records on the topic of reports that the aggregator has not read yet. Nothing if the broker does not answer.",
+        "Records on the topic of reports that the aggregator has not read yet. Empty if the broker does not answer.",
         "locale",
         f"max(quipu_source_lag{PROCESS} >= 0)",
         thresholds=[("green", None), ("orange", 1000), ("red", 10000)],
     ),
     number(
         "Rows",
-        "Rows of the table: runs, their parts, and keys of plain counters. limits.max_rows bounds them.",
+        "Rows of the table: runs, their parts, and plain keys. The limit is limits.max_rows.",
         "locale",
         f"max(quipu_rows{PROCESS})",
     ),
-    number("Series", "Series that have a total. limits.max_series bounds them.", "locale", f"max(quipu_series{PROCESS})"),
-    number("Live runs", "Runs that neither left nor fell silent.", "locale", f"max(quipu_live_runs{PROCESS})"),
+    number("Series", "Series that have a total. The limit is limits.max_series.", "locale", f"max(quipu_series{PROCESS})"),
+    number("Live runs", "Runs that have not left and are not silent.", "locale", f"max(quipu_live_runs{PROCESS})"),
     number(
         "Bad records",
         "Records that could not be counted since the aggregator started; copies are on the dead-letter topic.",
@@ -75,7 +75,7 @@ PANELS = [
     Row("Reading"),
     panel(
         "Source lag over time",
-        "Records between the aggregator's position and the log's end, as the broker names it.",
+        "Records between the aggregator's position and the end of the log.",
         "locale",
         "timeseries",
         query(f"quipu_source_lag{PROCESS}", "{{instance}}"),
@@ -84,7 +84,7 @@ PANELS = [
     ),
     panel(
         "Age of the totals",
-        "How long the oldest record that is not in the totals has been waiting. Above the limit the process is not ready.",
+        "Age of the oldest record that is not in the totals yet. Above the limit the process is not ready.",
         "s",
         "timeseries",
         query(f"quipu_totals_age_seconds{PROCESS}", "{{instance}}"),
@@ -94,7 +94,7 @@ PANELS = [
     ),
     panel(
         "Records by outcome",
-        "Records read a second: applied, restarted (a plain counter's lower count), removed (tombstones), stale or "
+        "Records read per second: applied, restarted (a plain counter's lower count), removed (tombstones), stale or "
         "replayed (ignored).",
         "cps",
         "timeseries",
@@ -103,17 +103,17 @@ PANELS = [
     ),
     panel(
         "Bad records by reason",
-        "Records that could not be counted. The headers of their copies on the dead-letter topic say why and from where.",
+        "Records that could not be counted. Their copies on the dead-letter topic have headers with the reason and the origin.",
         "short",
         "timeseries",
         query(f"sum by (reason) (quipu_bad_records_total{PROCESS})", "{{reason}}"),
         query(f"sum(quipu_dead_letters_total{PROCESS})", "copied to the dead-letter topic"),
-        query(f"sum(quipu_dead_letters_lost_total{PROCESS})", "copies that Kafka refused"),
+        query(f"sum(quipu_dead_letters_lost_total{PROCESS})", "copies that Kafka rejected"),
         minimum=0,
     ),
     panel(
         "Rows, series and live runs",
-        "How much the aggregator holds in memory. Rows outlive their runs, so that totals keep what those counted.",
+        "What the aggregator holds in memory. Rows outlive their runs, so that totals keep the runs' counts.",
         "locale",
         "timeseries",
         query(f"max(quipu_rows{PROCESS})", "rows"),
@@ -124,8 +124,8 @@ PANELS = [
     Row("Committing"),
     panel(
         "Commit latency",
-        "How long a commit takes, over the last minutes. Totals are late by as much, and by commit_interval. While its "
-        "longest step takes, no record is applied.",
+        "How long a commit takes, over the last minutes. Totals are delayed by this time and by commit_interval. No record is "
+        "applied during a step of a commit.",
         "s",
         "timeseries",
         query(f'max by (quantile) (quipu_commit_seconds{{quantile=~"0.5|0.99", {PROCESS[1:]})', "quantile {{quantile}}"),
@@ -138,7 +138,7 @@ PANELS = [
     ),
     panel(
         "Commits and totals",
-        "Commits a second, and totals that they published.",
+        "Commits per second, and totals that they published.",
         "cps",
         "timeseries",
         query(f"sum(rate(quipu_commits_total{PROCESS}{RANGE}))", "commits"),
@@ -148,8 +148,8 @@ PANELS = [
     Row("Sinks"),
     panel(
         "Sink lag",
-        "Totals after the sink's committed position. A Graphite sink commits a few seconds late; one that only grows "
-        "belongs to a target that does not accept.",
+        "Totals after the sink's committed position. A Graphite sink commits a few seconds late. A lag that only grows "
+        "means that the target does not accept.",
         "locale",
         "timeseries",
         query(f"quipu_sink_lag{SINK}", "{{sink}}"),
@@ -157,7 +157,7 @@ PANELS = [
     ),
     panel(
         "Points written",
-        "Totals that the sink's target accepted, a second.",
+        "Totals that the sink's target accepted, per second.",
         "cps",
         "timeseries",
         query(f"sum by (sink) (rate(quipu_sink_points_total{SINK}{RANGE}))", "{{sink}}"),
@@ -165,7 +165,7 @@ PANELS = [
     ),
     panel(
         "Sink errors",
-        "Writes that failed and were done again, and totals that the target can't have. Nothing is lost by the former.",
+        "Writes that failed and were retried, which loses nothing, and totals that the target rejected.",
         "cps",
         "timeseries",
         query(f"sum by (sink) (rate(quipu_sink_retries_total{SINK}{RANGE}))", "{{sink}}: retries"),
@@ -174,7 +174,7 @@ PANELS = [
     ),
     panel(
         "Names cleaned",
-        "Points of which a name or a value had a byte that the target can't hold, written as _xHH.",
+        "Points with a name or a value that contained a byte that the target can't hold; the byte is written as _xHH.",
         "locale",
         "timeseries",
         query(f"sum by (sink) (quipu_sink_cleaned_total{SINK})", "{{sink}}"),

@@ -1,6 +1,6 @@
-"""Flux over what the sink writes: measurement = metric name, tags = labels, fields total and instances.
+"""Flux queries on the points that the sink writes: measurement = metric name, tags = labels, fields total and instances.
 
-A series has a point when it changed, and one a minute otherwise; so windows without a point have the value before them.
+A series has a point when it changed, and otherwise one per minute; windows without a point have the value before them.
 """
 
 from .grafana import query_variable
@@ -8,7 +8,7 @@ from .grafana import query_variable
 SOURCE = "influxdb"
 # The bars of a chart are the rows of one table.
 BARS_ARE_ROWS = True
-# Shorter windows would have a report or none.
+# In shorter windows some would have a report and some would not.
 INTERVAL = "5s"
 ALLOWANCE = "${allowance}"
 
@@ -31,7 +31,7 @@ BUCKET = variable(
 
 
 def fleet_variables():
-    # A metric without labels is told by its name, which is sorted after the labels.
+    # A metric without labels is shown by its name, which is sorted after the labels.
     keys = 'schema.measurementTagKeys(bucket: "${bucket}", measurement: "${metric}")'
     tags = keys + '\n  |> filter(fn: (r) => r._value !~ /^_/ or r._value == "_measurement")'
     values = 'schema.measurementTagValues(bucket: "${bucket}", measurement: "${metric}", tag: "${label}")'
@@ -44,7 +44,7 @@ def fleet_variables():
             SCHEMA + 'schema.measurements(bucket: "${bucket}")',
             regex="/^(?!quipu_).*/",
         ),
-        variable("label", "By", "The label whose values are told apart", SCHEMA + tags, sort=2),
+        variable("label", "By", "The label whose values are shown separately", SCHEMA + tags, sort=2),
         variable("value", "Filter", "Only the series with these values of the label", SCHEMA + values, multi=True),
     ]
 
@@ -74,7 +74,7 @@ SUM = '  |> group(columns: ["_time"])\n  |> sum()\n' + SORTED
 
 
 def column_for_each(label):
-    """Columns are named by what they hold; series would be called _value."""
+    """Pivots the series into columns named by their label value; otherwise all of them would be named _value."""
     return SORTED + f'  |> pivot(rowKey: ["_time"], columnKey: ["{label}"], valueColumn: "_value")\n'
 
 

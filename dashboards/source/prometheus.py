@@ -1,10 +1,10 @@
-"""PromQL over what `/metrics/totals` tells (job $job) and the aggregator's own `/metrics` (job $aggregator)."""
+"""PromQL queries on the totals of `/metrics/totals` (job $job) and the aggregator's own `/metrics` (job $aggregator)."""
 
 from .grafana import query_variable
 
 SOURCE = "prometheus"
 BARS_ARE_ROWS = False
-# The data source knows how often it scrapes.
+# Prometheus data sources have a scrape interval of their own.
 INTERVAL = None
 ALLOWANCE = "$allowance"
 
@@ -19,7 +19,7 @@ def variable(name, label, description, definition, **options):
     return query_variable(SOURCE, name, label, description, {"query": definition, "refId": name}, **options)
 
 
-# The totals' job, and the aggregator's own: only the latter has the gauge quipu_ready.
+# The job of the totals, and the job of the aggregator's own metrics: only the latter has the gauge quipu_ready.
 OWN_JOB = ("Aggregator's job", "The job that scrapes /metrics of the aggregator", "label_values(quipu_ready, job)")
 TOTALS_JOB = variable(
     "job",
@@ -43,9 +43,9 @@ def fleet_variables():
         variable(
             "label",
             "By",
-            "The label whose values are told apart",
+            "The label whose values are shown separately",
             'label_names($metric{job="$job"})',
-            # A metric without labels is told by its name, which is sorted after the labels.
+            # A metric without labels is shown by its name, which is sorted after the labels.
             regex="/^(?!instance$|job$).*/",
             sort=2,
         ),
@@ -69,7 +69,7 @@ def audit_variables():
 
 METRIC = '$metric{job="$job"}'
 RATE = f"rate({METRIC}[$__rate_interval])"
-# A rate has no name, which may be what is told apart.
+# rate() drops the name, which the panels need if the name is what is shown separately.
 NAMED_RATE = f'label_replace({RATE}, "__name__", "$metric", "", "")'
 
 
@@ -127,7 +127,7 @@ def audit_throughputs():
 
 
 def in_flight():
-    """How far the delta may be off because a report of one side is newer than one of the other."""
+    """How far the delta may be off, because a report of one side can be newer than a report of the other."""
     return f"{ALLOWANCE} * rate({audit_sample('sent_total')}[$__rate_interval])"
 
 
@@ -164,6 +164,6 @@ def audit_annotations():
             "expr": f"sum by (event) (increase({EVENTS}[$__rate_interval])) > 0",
             "step": "15s",
             "titleFormat": "{{event}}",
-            "textFormat": "Runs that came or went",
+            "textFormat": "Run events",
         }
     ]

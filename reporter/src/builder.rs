@@ -44,8 +44,9 @@ impl KafkaReporterBuilder {
         }
     }
 
-    /// What you call this running copy, at most 255 bytes. Two copies that run at the same time should have different
-    /// names, but may have the same: their runs differ.
+    /// The instance: the name of this running copy, at most 255 bytes. Two copies that run at the same time should have
+    /// different names. If they have the same one, their counts stay apart all the same, because each has a run of its
+    /// own.
     ///
     /// Default: `$HOSTNAME`, else the host's name, else a UUID.
     pub fn instance(mut self, name: impl Into<String>) -> Self {
@@ -65,41 +66,41 @@ impl KafkaReporterBuilder {
         self
     }
 
-    /// How often a report is sent although nothing changed, so that it is seen that this instance lives; not shorter
-    /// than the interval. An aggregator takes an instance for silent after three missed ones. Default: 10 s.
+    /// How often a report is sent although nothing changed, which shows that the instance is live; not shorter than the
+    /// interval. An aggregator considers an instance silent after three missed heartbeats. Default: 10 s.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
-    /// A label for every series; a metric's own label of the same name goes before it, as does a later call with the
+    /// A label for every series. A metric's own label of the same name overrides it, and so does a later call with the
     /// same name. Default: none.
     pub fn global_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.global_labels.insert(name.into(), value.into());
         self
     }
 
-    /// A property of librdkafka, such as `security.protocol`; it goes before what is set here.
+    /// A property of librdkafka, such as `security.protocol`; it overrides what the builder sets.
     ///
     /// Defaults that differ from librdkafka's: `acks=all`, `enable.idempotence=true`, `compression.type=lz4`,
-    /// `linger.ms=0`, `message.timeout.ms=30000` (a report that waited for longer is replaced by a newer one),
-    /// `topic.metadata.propagation.max.ms=3000` (an absent topic is an error after this long, and tried again),
-    /// `reconnect.backoff.max.ms=1000`, `log.connection.close=false`, `client.id=quipu-reporter`.
+    /// `linger.ms=0`, `message.timeout.ms=30000` (a report that waited longer is replaced by a newer one),
+    /// `topic.metadata.propagation.max.ms=3000` (how long a missing topic may take to appear before the report fails
+    /// and is retried), `reconnect.backoff.max.ms=1000`, `log.connection.close=false`, `client.id=quipu-reporter`.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.push((name.into(), value.into()));
         self
     }
 
-    /// Largest value of a record, in bytes before compression, at most 1 MiB; a report that would be larger is split
-    /// into parts. A topic's `max.message.bytes` and librdkafka's `message.max.bytes` have to be somewhat larger.
-    /// Default: 900 KiB, which suits their defaults.
+    /// The maximum size of a record's value, in bytes before compression, at most 1 MiB; a larger report is split into
+    /// parts. The topic's `max.message.bytes` and librdkafka's `message.max.bytes` must be somewhat larger. Default:
+    /// 900 KiB, which fits their defaults.
     pub fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.max_record_bytes = bytes;
         self
     }
 
-    /// Most series of this process; a counter beyond that is warned about, not reported, and what is added to it shows
-    /// in [`Stats::refused_counts`](crate::Stats::refused_counts). Default: 200,000.
+    /// The maximum number of series of this process. A counter beyond it is not reported: its name is logged once, and
+    /// what is added to it is counted in [`Stats::refused_counts`](crate::Stats::refused_counts). Default: 200,000.
     pub fn max_series(mut self, series: usize) -> Self {
         self.max_series = series;
         self
@@ -111,26 +112,25 @@ impl KafkaReporterBuilder {
         self
     }
 
-    /// Starts reporting and makes this the recorder of the process, to which the macros of `metrics` go.
+    /// Starts reporting and installs the recorder of the process, which the macros of `metrics` use.
     ///
-    /// Needs no broker to be there. What was counted before it is called is not reported.
+    /// No broker has to be reachable. What was counted before this call is not reported.
     ///
     /// # Errors
-    /// An option that can't be used, each with an [`Error`] of its own; [`Error::RecorderInstalled`].
+    /// An option that can't be used, each with its own [`Error`]; [`Error::RecorderInstalled`].
     pub fn install(self) -> Result<KafkaReporter, Error> {
         let (settings, registry) = self.check()?;
         let prepared = Prepared::new(&settings, &registry)?;
-        // Before the thread starts, for nobody shall see an instance that never came to life.
+        // The recorder is installed before the thread starts: if that fails, no report of this run reaches Kafka.
         metrics::set_global_recorder(KafkaRecorder::new(Arc::clone(&registry)))
             .map_err(|_| Error::RecorderInstalled)?;
         KafkaReporter::start(settings, registry, prepared)
     }
 
-    /// Starts reporting and hands out the recorder, to be put into a fan-out or used by
-    /// [`metrics::with_local_recorder`].
+    /// Starts reporting and returns the recorder, for a fan-out or for [`metrics::with_local_recorder`].
     ///
     /// # Errors
-    /// An option that can't be used, each with an [`Error`] of its own.
+    /// An option that can't be used, each with its own [`Error`].
     pub fn build(self) -> Result<(KafkaRecorder, KafkaReporter), Error> {
         let (settings, registry) = self.check()?;
         let prepared = Prepared::new(&settings, &registry)?;
@@ -138,7 +138,7 @@ impl KafkaReporterBuilder {
         Ok((recorder, KafkaReporter::start(settings, registry, prepared)?))
     }
 
-    /// Another answer to which process this is.
+    /// Replaces the function that returns the process id.
     #[cfg(test)]
     pub(crate) fn pid(mut self, pid: fn() -> u32) -> Self {
         self.pid = pid;

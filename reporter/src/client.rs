@@ -1,4 +1,4 @@
-//! The Kafka client: librdkafka's producer, which says to `tracing` and to its owner what others would print.
+//! The Kafka client: librdkafka's producer. It logs to `tracing` and hands events to its owner instead of printing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,21 +18,21 @@ pub(crate) struct Client {
     producer: Bounded<BaseProducer<Context>>,
 }
 
-/// What became of records, and what went wrong otherwise.
+/// An event of the Kafka client.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The record of this part was acknowledged, or it failed.
     Delivered { part: usize, result: Result<(), String> },
-    /// The client as a whole has a problem; it goes on trying.
+    /// The client as a whole has a problem; it keeps retrying.
     Trouble(String),
 }
 
-/// Why a record was not accepted by the client.
+/// Why the client did not accept a record.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// Its queue is full.
+    /// The client's queue is full.
     Full,
-    /// It will never take this record.
+    /// The client will never accept this record.
     Refused(String),
 }
 
@@ -44,7 +44,8 @@ impl Client {
             set_default(&mut config, name, value);
         }
         set_default(&mut config, "bootstrap.servers", &settings.brokers);
-        // Not by what the `log` crate's logger takes, for there may be none: `tracing` filters.
+        // The level is set here because rdkafka derives its default from the `log` crate's logger, which may be absent.
+        // `tracing` filters afterwards.
         let debugs = settings.properties.iter().any(|(name, _)| name == "debug");
         config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         let producer = config.create_with_context(Context::default()).map_err(|error| match error {
@@ -54,7 +55,7 @@ impl Client {
         Ok(Self { producer: Bounded::new(producer).map_err(Error::Thread)? })
     }
 
-    /// Hands a record over; never blocks.
+    /// Puts a record into the client's queue; never blocks.
     pub(crate) fn send(&self, topic: &str, part: usize, record: &Outgoing) -> Result<(), SendError> {
         let record = BaseRecord::with_opaque_to(topic, part).key(&record.key).payload(&record.value);
         self.producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
@@ -63,13 +64,13 @@ impl Client {
         })
     }
 
-    /// Serves the client for this long (it does not return earlier) and says what happened.
+    /// Serves the client for this long (it does not return earlier) and returns the events.
     pub(crate) fn poll(&self, time: Duration) -> Vec<Event> {
         self.producer.poll(time);
         std::mem::take(&mut *self.producer.context().events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The error after which this client does nothing more.
+    /// The error that ended this client for good, if there is one.
     pub(crate) fn fatal_error(&self) -> Option<String> {
         self.producer.client().fatal_error().map(|(code, reason)| with_remedy(code, reason))
     }
@@ -101,7 +102,7 @@ fn explain(error: &KafkaError) -> String {
     }
 }
 
-/// An error and its remedy, where there is one that this side knows of.
+/// The error's text with its remedy, if one is known.
 fn with_remedy(code: RDKafkaErrorCode, error: String) -> String {
     let remedy = match code {
         RDKafkaErrorCode::MessageTimedOut => "no broker took the report within message.timeout.ms",
@@ -132,7 +133,7 @@ impl Context {
 }
 
 impl ClientContext for Context {
-    /// One level lower than librdkafka's, for the reporter goes on by itself and says what matters.
+    /// Logs one level lower than librdkafka does, because the reporter retries and logs the errors that matter.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
@@ -145,11 +146,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "the kafka client has trouble");
+        tracing::debug!(%error, reason, "the Kafka client reports an error");
         self.push(Event::Trouble(reason.to_owned()));
     }
 
-    /// They come only if the application sets `statistics.interval.ms`, and it can't get at them here.
+    /// Statistics come only if the application sets `statistics.interval.ms`; this client has no use for them.
     fn stats_raw(&self, _: &[u8]) {}
 }
 

@@ -1,4 +1,4 @@
-//! How the application and the reporter's thread talk: a few numbers under a lock that neither holds for long.
+//! What the application and the reporter's thread exchange: a few values under a lock that neither holds for long.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ pub(crate) struct Control {
     changed: Condvar,
 }
 
-/// What the application asks of the thread.
+/// What the application requests from the thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// The number of flushes asked for so far.
+    /// The number of flushes requested so far.
     pub(crate) flush: u64,
     /// Send the final report and end.
     pub(crate) stop: bool,
@@ -48,19 +48,19 @@ impl Control {
         self.wait(state, timeout, |state| state.flushed >= ticket, |state| state.flushed >= ticket)
     }
 
-    /// Asks for the final report, and waits until it is acknowledged and the thread has let go of Kafka.
+    /// Requests the final report, and waits until it is acknowledged and the thread has closed its Kafka client.
     pub(crate) fn stop(&self, timeout: Duration) -> Result<(), Error> {
         let mut state = self.lock();
         state.request.stop = true;
         self.wait(state, timeout, |state| state.ended, |state| state.closed)
     }
 
-    /// Whether the shutdown was asked for already.
+    /// Whether the shutdown was requested already.
     pub(crate) fn is_stopping(&self) -> bool {
         self.lock().request.stop
     }
 
-    /// Lets the thread end at once; nobody waits for it.
+    /// Makes the thread end at once, without waiting for it.
     pub(crate) fn abandon(&self) {
         self.lock().request.abandon = true;
         self.changed.notify_all();
@@ -88,7 +88,7 @@ impl Control {
         }
         let reason = match &state.progress.last_error {
             Some((message, at)) => format!("{message} ({:?} ago)", at.elapsed()),
-            None => "no error is known so far; is a broker reachable, and is there the topic?".to_owned(),
+            None => "no error so far; check that a broker is reachable and that the topic exists".to_owned(),
         };
         Err(Error::Timeout { waited: timeout, reason })
     }
@@ -100,7 +100,7 @@ impl Control {
         self.lock().request
     }
 
-    /// Rests until there is another request than this one, or the deadline has come.
+    /// Waits until the request differs from this one, or until the deadline.
     pub(crate) fn rest(&self, seen: Request, deadline: Instant) {
         let timeout = deadline.saturating_duration_since(Instant::now());
         drop(self.changed.wait_timeout_while(self.lock(), timeout, |state| state.request == seen));
@@ -118,7 +118,7 @@ impl Control {
         }
     }
 
-    /// The thread has ended, for whatever reason.
+    /// Records that the thread has ended, for any reason.
     pub(crate) fn ended(&self) {
         self.lock().ended = true;
         self.changed.notify_all();

@@ -1,4 +1,4 @@
-//! The background thread: it alone reads the counters, owns the parts and talks to Kafka.
+//! The background thread: only it reads the counters, owns the parts and calls the Kafka client.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,16 +15,16 @@ use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::stats::Progress;
 
-/// The least time for which the client is served at a time.
+/// The shortest time of one call that serves the client.
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
-/// The most: a request may have to wait for this long while a record is in flight.
+/// The longest time of one such call: a request may wait this long while a record is in flight.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 /// How often the client is served when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
-/// The least time between two clients.
+/// The minimum time between the creation of two clients.
 const CLIENT_PAUSE: Duration = Duration::from_secs(1);
-/// How often a request is looked at again when all that it needs is about to be sent once more after a failure.
-const AGAIN: Duration = Duration::from_millis(20);
+/// How often a pending request is checked while its records wait for their retry.
+const RECHECK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Forwarder {
     settings: Arc<Settings>,
@@ -35,10 +35,10 @@ pub(crate) struct Forwarder {
     parts: Parts,
     progress: Progress,
     seq: u64,
-    /// The part that is looked at first: the one for which the client had no room the last time.
+    /// The part that is checked first: the one for which the client's queue had no room the last time.
     first: usize,
     flushed: u64,
-    /// Whether the final reports are on their way; a series that comes later is not reported.
+    /// Whether the final reports are being sent; a series that is registered later is not reported.
     stopping: bool,
     was_failing: bool,
     last_tick: Option<Instant>,
@@ -46,7 +46,7 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Makes the client, so that the caller learns what is wrong with its properties.
+    /// Creates the client here, so that the caller gets the error if a property is wrong.
     pub(crate) fn new(settings: Arc<Settings>, registry: Arc<Registry>, run: Uuid) -> Result<Self, Error> {
         Ok(Self {
             client: Client::new(&settings)?,
@@ -66,7 +66,7 @@ impl Forwarder {
         })
     }
 
-    /// Starts the thread. Nobody joins it: whoever waits does so at the control, with a timeout.
+    /// Starts the thread. It is never joined: callers wait at the control, with a timeout.
     pub(crate) fn start(self) -> Result<Arc<Control>, Error> {
         struct Ended(Arc<Control>);
         impl Drop for Ended {
@@ -86,7 +86,8 @@ impl Forwarder {
 
     fn run(mut self) {
         loop {
-            // The request comes first: what was registered and counted before it was made is seen after this.
+            // The request is read first: everything that was registered and counted before it is then seen by this
+            // step.
             let request = self.control.request();
             if request.abandon {
                 return;
@@ -139,8 +140,8 @@ impl Forwarder {
         }
     }
 
-    /// Serves the client. While something is in flight this is also the wait for it: about as long as it has taken so
-    /// far, for the client does not say when an acknowledgement comes.
+    /// Serves the client. While a record is in flight, this call is also the wait for it. It lasts about as long as the
+    /// record has taken so far, because polling does not return early when an acknowledgement arrives.
     fn serve(&mut self) {
         let time = match self.parts.in_flight() {
             0 => SHORTEST_POLL,
@@ -166,10 +167,10 @@ impl Forwarder {
             if failing {
                 tracing::warn!(
                     error,
-                    "reports fail; counting goes on, and the newest counts are sent until they arrive"
+                    "reports fail; counting continues, and the newest counts are retried until Kafka acknowledges them"
                 );
             } else {
-                tracing::info!("reports arrive again");
+                tracing::info!("reports are acknowledged again");
             }
         }
     }
@@ -184,14 +185,14 @@ impl Forwarder {
         self.progress.last_error = Some((error.into(), Instant::now()));
     }
 
-    /// A fatal error ends a client for good; another one takes over, which may meet with the same error.
+    /// Replaces a client that a fatal error has ended. The new one may meet the same error.
     fn replace_dead_client(&mut self) {
         let Some(error) = self.client.fatal_error() else { return };
         if self.client_made.elapsed() < CLIENT_PAUSE {
             return;
         }
         self.client_made = Instant::now();
-        tracing::warn!(error, "the kafka client gave up; starting another");
+        tracing::warn!(error, "the Kafka client ended with a fatal error; starting another");
         match Client::new(&self.settings) {
             Ok(client) => {
                 self.client = client;
@@ -220,12 +221,12 @@ impl Forwarder {
         let to_tick =
             self.last_tick.map_or(Duration::ZERO, |last| self.settings.interval.saturating_sub(last.elapsed()));
         let unanswered = request.stop || request.flush > self.flushed;
-        let most = if unanswered { AGAIN } else { IDLE };
+        let most = if unanswered { RECHECK } else { IDLE };
         self.control.rest(request, Instant::now() + to_tick.min(most));
     }
 }
 
-/// Milliseconds since 1970; a clock that stands before that is not our problem.
+/// Milliseconds since 1970, negative for a clock that is before that.
 fn unix_ms(time: SystemTime) -> i64 {
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {

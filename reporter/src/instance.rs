@@ -1,4 +1,4 @@
-//! The name of this running copy where the application gives none.
+//! The name of this running copy, if the application sets none.
 
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_name_that_says_something_is_taken() {
+    fn the_first_name_that_is_not_blank_is_taken() {
         let name = |hostname: Option<&str>, host: Option<&str>| {
             choose(hostname.map(str::to_owned), || host.map(str::to_owned))
         };

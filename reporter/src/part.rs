@@ -1,4 +1,4 @@
-//! One row of the table: the series that always travel in the same record, and what Kafka knows of them.
+//! One row of the table: the series that are always sent in the same record, and what Kafka has acknowledged of them.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,20 +7,20 @@ use quipu_record::{CounterPrefix, ReportHeader, ReportWriter};
 
 use crate::registry::{Cell, NewSeries};
 
-/// What a report is asked for, and when.
+/// The time of a report and the reasons to send one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Now.
     pub(crate) now: Instant,
     /// Whether the interval is over, so that changes and heartbeats are due.
     pub(crate) tick: bool,
-    /// The newest flush that was asked for before the counters are read.
+    /// The newest flush that was requested before the counters are read.
     pub(crate) flush: u64,
-    /// Whether somebody waits for that flush.
+    /// Whether a caller waits for that flush.
     pub(crate) flushing: bool,
 }
 
-/// How often a part is reported without a change, and how soon again after a failure.
+/// How often a part is reported without a change, and how soon it is retried after a failure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) heartbeat: Duration,
@@ -30,12 +30,12 @@ pub(crate) struct Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     counters: Vec<Counter>,
-    /// Whether Kafka acknowledged the values that were reported last.
+    /// Whether Kafka acknowledged the values of the last report.
     confirmed: bool,
     in_flight: Option<InFlight>,
     sent_at: Option<Instant>,
     failed_at: Option<Instant>,
-    /// The newest flush that this part has answered.
+    /// The newest flush whose counts of this part Kafka has acknowledged.
     flushed: u64,
     closed: bool,
 }
@@ -58,7 +58,7 @@ impl Part {
         self.counters.push(Counter { prefix: series.prefix, cell: series.cell, reported: None });
     }
 
-    /// The value of the record that is due, if one is. It counts as in flight from now on.
+    /// Returns the value of the record that is due, if one is. The record counts as in flight from now on.
     pub(crate) fn report(&mut self, moment: &Moment, pace: Pace, header: &ReportHeader<'_>) -> Option<Vec<u8>> {
         if !self.is_due(moment, pace, header.is_final) {
             return None;
@@ -85,14 +85,14 @@ impl Part {
         }
     }
 
-    /// The record in flight came to nothing: what it said goes out again, by then with newer values.
+    /// The record in flight failed. Its counts are sent again later, with newer values.
     pub(crate) fn failed(&mut self, now: Instant) {
         if self.in_flight.take().is_some() {
             self.failed_at = Some(now);
         }
     }
 
-    /// The record never went into flight, for want of room.
+    /// The record was not sent, because the client's queue had no room.
     pub(crate) fn withdrawn(&mut self) {
         self.in_flight = None;
     }
@@ -105,7 +105,7 @@ impl Part {
         self.failed_at.is_some()
     }
 
-    /// Whether Kafka has every count made before this flush was asked for.
+    /// Whether Kafka has acknowledged every count made before this flush was requested.
     pub(crate) fn is_flushed(&self, flush: u64) -> bool {
         self.flushed >= flush
     }
@@ -130,7 +130,7 @@ impl Part {
         if self.is_changed() {
             return true;
         }
-        // Kafka has these very values, so there is nothing to wait for.
+        // Kafka has acknowledged these values, so the flush needs no record.
         self.flushed = moment.flush;
         moment.tick && self.sent_at.is_none_or(|sent_at| moment.now.duration_since(sent_at) >= pace.heartbeat)
     }

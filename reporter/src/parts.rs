@@ -1,4 +1,4 @@
-//! The parts of a run: which series goes into which record, and which records are due. Pure: time comes in.
+//! The parts of a run: which series is in which record, and which records are due. Pure: the time is an argument.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::part::{Moment, Pace, Part};
 use crate::registry::NewSeries;
 
-/// What all reports of a run have in common.
+/// What all reports of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct RunInfo {
     pub(crate) instance: Arc<str>,
@@ -31,7 +31,7 @@ pub(crate) struct Outgoing {
 pub(crate) struct Parts {
     info: RunInfo,
     list: Vec<Part>,
-    /// The most bytes that the open part's report can take.
+    /// The largest size that a report of the open part can reach, in bytes.
     open_bytes: usize,
 }
 
@@ -41,7 +41,7 @@ impl Parts {
         Self { info, list: vec![Part::default()], open_bytes }
     }
 
-    /// Puts a series into the open part, where it stays. A part is open until a series would make its report too large.
+    /// Adds a series to the open part, where it stays. A new part is opened when the report would become too large.
     pub(crate) fn add(&mut self, series: NewSeries) {
         let bytes = series.prefix.counter_bytes();
         if self.open_bytes + bytes > self.info.max_record_bytes {
@@ -54,7 +54,8 @@ impl Parts {
         }
     }
 
-    /// The record of part `index`, if it is due. It counts as in flight until one of the next three is called.
+    /// Returns the record of part `index`, if it is due. The record counts as in flight until `acked`, `failed` or
+    /// `withdrawn` is called.
     pub(crate) fn report(
         &mut self,
         index: usize,

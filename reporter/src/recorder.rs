@@ -5,10 +5,10 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 
 use crate::registry::Registry;
 
-/// The [`Recorder`] of a [`KafkaReporter`](crate::KafkaReporter); a clone counts into the same counters.
+/// The [`Recorder`] of a [`KafkaReporter`](crate::KafkaReporter); clones share their counters.
 ///
-/// Install it in a fan-out beside others, or use it with [`metrics::with_local_recorder`]. It works as long as it
-/// lives; what it counts is reported until its reporter is shut down.
+/// Install it in a fan-out with other recorders, or use it with [`metrics::with_local_recorder`]. It keeps counting
+/// after its reporter was shut down, but these counts are not reported.
 #[derive(Clone)]
 pub struct KafkaRecorder {
     registry: Arc<Registry>,
@@ -38,13 +38,13 @@ impl Recorder for KafkaRecorder {
         self.registry.counter(key)
     }
 
-    /// Not published: warned about once and counted.
+    /// Gauges are not published: the name is logged once, and the registration is counted.
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
         self.registry.unsupported(key, "gauge");
         Gauge::noop()
     }
 
-    /// Not published: warned about once and counted.
+    /// Histograms are not published: the name is logged once, and the registration is counted.
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         self.registry.unsupported(key, "histogram");
         Histogram::noop()

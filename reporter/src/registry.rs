@@ -1,4 +1,4 @@
-//! Which counter a metrics key stands for.
+//! The counters of a process, and which metrics key belongs to which counter.
 
 mod lookup;
 
@@ -14,26 +14,26 @@ use crate::warned::Warned;
 pub(crate) use lookup::Cell;
 use lookup::Lookup;
 
-/// A series that no part has yet.
+/// A series that is not in a part yet.
 #[derive(Debug)]
 pub(crate) struct NewSeries {
     pub(crate) prefix: CounterPrefix,
     pub(crate) cell: Cell,
 }
 
-/// What a registry takes.
+/// The limits of a registry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Most series.
+    /// The maximum number of series.
     pub(crate) series: usize,
-    /// Most bytes that one counter may take in a report.
+    /// The maximum size of one counter in a report, in bytes.
     pub(crate) counter_bytes: usize,
 }
 
 /// All counters of a process.
 ///
-/// A key that was seen before is found in [`Lookup`], under a lock that is shared and held for no longer than that. The
-/// catalogue behind it says which keys are the same series; it is asked once for each key.
+/// [`Lookup`] finds a key that was used before, under a shared lock. The catalogue behind it decides which keys are the
+/// same series; it is used once for each key.
 pub(crate) struct Registry {
     lookup: Lookup,
     catalogue: Mutex<Catalogue>,
@@ -52,7 +52,7 @@ struct Catalogue {
     new: Vec<NewSeries>,
 }
 
-/// The counter that is handed out where a series is refused, so that what is lost is known.
+/// The counter that is returned for a refused series, so that the lost counts are themselves counted.
 #[derive(Default)]
 struct Refused(Total);
 
@@ -62,7 +62,7 @@ enum Refusal {
     Bad(#[from] BadRecord),
     #[error("there are {limit} series already: raise max_series, or use fewer label values")]
     TooManySeries { limit: usize },
-    #[error("it takes {bytes} bytes, more than a report has room for: raise max_record_bytes")]
+    #[error("it takes {bytes} bytes in a report, which is too much: raise max_record_bytes")]
     TooLarge { bytes: usize },
 }
 
@@ -82,7 +82,7 @@ impl Registry {
         }
     }
 
-    /// The counter of `key`: the same one for all keys of the same series.
+    /// The counter of `key`; all keys of the same series share one.
     pub(crate) fn counter(&self, key: &Key) -> Counter {
         if let Some(cell) = self.lookup.get(key) {
             return Counter::from_arc(cell);
@@ -99,20 +99,20 @@ impl Registry {
         }
     }
 
-    /// Notes that a metric of a kind that is not published was asked for.
+    /// Counts a registration of a metric whose kind is not published, and logs its name once.
     pub(crate) fn unsupported(&self, key: &Key, kind: &'static str) {
         self.unsupported_registrations.fetch_add(1, Ordering::Relaxed);
         if self.unsupported_names.first(key.name()) {
-            tracing::warn!(metric = key.name(), kind, "only counters are reported so far; this metric is not");
+            tracing::warn!(metric = key.name(), kind, "only counters are reported; this metric is not");
         }
     }
 
-    /// The series that were registered since the last call, in that order.
+    /// The series that were registered since the last call, in order of registration.
     pub(crate) fn take_new(&self) -> Vec<NewSeries> {
         std::mem::take(&mut self.catalogue().new)
     }
 
-    /// Begins again in a forked child: every count is zero and every series is new.
+    /// Starts from zero in a forked child: every count is zero and every series is new.
     pub(crate) fn restart(&self) {
         let mut catalogue = self.catalogue();
         let Catalogue { series, new } = &mut *catalogue;
@@ -133,8 +133,8 @@ impl Registry {
     fn register(&self, key: &Key) -> Result<Cell, Refusal> {
         let series = self.series(key)?;
         let cell = self.catalogue().cell(series, self.bounds)?;
-        // To the facade, keys that differ in the order of their labels are equal. With a label that stands twice they
-        // are not the same series, as the last one counts: such a key is looked up in the catalogue each time.
+        // `metrics` considers keys equal that differ only in the order of their labels. If a label occurs twice, such
+        // keys are different series, because the last one is used. So a key of that kind is never put into the lookup.
         let mut names = HashSet::new();
         if key.labels().all(|label| names.insert(label.key())) {
             self.lookup.insert(key, &cell);
@@ -142,7 +142,7 @@ impl Registry {
         Ok(cell)
     }
 
-    /// The series that a key stands for: its labels go before the global ones, a later one before an earlier one.
+    /// The series of a key. The key's labels override the global ones, and a later label overrides an earlier one.
     fn series(&self, key: &Key) -> Result<Series, BadRecord> {
         let global = self.global_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let labels: BTreeMap<_, _> = global.chain(key.labels().map(|label| (label.key(), label.value()))).collect();
@@ -179,7 +179,7 @@ impl CounterFn for Refused {
         self.0.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// An absolute count says nothing about how much of it is new.
+    /// How much of an absolute count was lost is unknown, so nothing is added.
     fn absolute(&self, _: u64) {}
 }
 
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_s_own_label_goes_before_the_global_one() {
+    fn a_metric_s_own_label_overrides_the_global_one() {
         let registry = registry(&[("env", "prod")], BOUNDS);
         registry.counter(&key("a", &[("env", "test")])).increment(1);
         registry.counter(&key("b", &[("env", "")])).increment(2);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_labels_of_one_name_counts() {
+    fn the_last_of_two_labels_of_one_name_is_used() {
         let registry = registry(&[], BOUNDS);
         for _ in 0..2 {
             registry.counter(&key("a", &[("x", "1"), ("x", "2")])).increment(1);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_a_bound_is_refused_and_counted() {
+    fn series_over_a_limit_are_refused_and_counted() {
         let registry = registry(&[], Bounds { series: 2, counter_bytes: 400 });
         registry.counter(&key("", &[])).increment(1);
         registry.counter(&key(&"n".repeat(256), &[])).increment(10);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_do_not_fill_the_memory_and_count_on() {
+    fn aliases_of_a_series_keep_counting_in_bounded_memory() {
         let registry = registry(&[], Bounds { series: 2, ..BOUNDS });
         for n in 0..50 {
             registry.counter(&key("a", &[(&n.to_string(), "")])).increment(1);

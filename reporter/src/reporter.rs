@@ -12,66 +12,67 @@ use crate::{Error, KafkaReporterBuilder, Stats};
 
 /// Publishes the counters of this process to Kafka for as long as it lives.
 ///
-/// Made by [`KafkaReporter::builder`]. Keep it until the end of the program, for its `Drop` sends the final report and
-/// ends the reporting. It can be shared between threads; the methods that wait must not be called on the threads of an
+/// Created by [`KafkaReporter::builder`]. Keep it until the end of the program: its `Drop` sends the final report and
+/// ends the reporting. It can be shared between threads. The methods that wait must not be called on the threads of an
 /// async runtime (use its `spawn_blocking`).
 #[must_use = "dropping the reporter ends the reporting: keep it until the end of the program"]
 pub struct KafkaReporter {
     settings: Arc<Settings>,
     registry: Arc<Registry>,
-    life: Mutex<Life>,
+    run_state: Mutex<RunState>,
 }
 
-/// What there is once for each run.
+/// The state of one run.
 #[derive(Clone)]
-struct Life {
+struct RunState {
     pid: u32,
     run: Uuid,
     control: Arc<Control>,
 }
 
 impl KafkaReporter {
-    /// Describes a reporter to these brokers, as `host:port[,host:port…]`.
+    /// Returns a builder for a reporter to these brokers (`host:port[,host:port…]`).
     pub fn builder(brokers: impl Into<String>) -> KafkaReporterBuilder {
         KafkaReporterBuilder::new(brokers.into())
     }
 
     pub(crate) fn start(settings: Arc<Settings>, registry: Arc<Registry>, prepared: Prepared) -> Result<Self, Error> {
-        let life = prepared.start()?;
-        Ok(Self { settings, registry, life: Mutex::new(life) })
+        let state = prepared.start()?;
+        Ok(Self { settings, registry, run_state: Mutex::new(state) })
     }
 
     /// Waits until Kafka has acknowledged every count that was made before this call.
     ///
-    /// A consumer calls it before it commits its offsets. It does not wait for the interval to end. Counts that another
-    /// thread makes meanwhile may or may not be among them.
+    /// A consumer calls it before it commits its offsets. It sends a report at once instead of waiting for the
+    /// interval. Counts that other threads make during the call may or may not be included.
     ///
     /// # Errors
-    /// [`Error::Timeout`]: not in time; a later report will have these counts. [`Error::ShutDown`] after
-    /// [`shutdown`](Self::shutdown). [`Error::Forked`] in a forked child.
+    /// [`Error::Timeout`]: Kafka did not acknowledge in time; a later report contains these counts. [`Error::ShutDown`]
+    /// after [`shutdown`](Self::shutdown). [`Error::Forked`] in a forked child.
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
-        self.own_life()?.control.flush(timeout)
+        self.own_run_state()?.control.flush(timeout)
     }
 
     /// Sends the final report, waits until Kafka has acknowledged it, and ends the reporting.
     ///
-    /// Counting goes on to be harmless, but is not reported any more. A second call waits for the same final report.
+    /// Counting stays possible afterwards, but is not reported any more. A second call waits for the same final report.
     ///
     /// # Errors
-    /// [`Error::Timeout`]: not in time; the attempts go on until the reporter is dropped. [`Error::ShutDown`]: the
-    /// thread ended before it could. [`Error::Forked`] in a forked child.
+    /// [`Error::Timeout`]: Kafka did not acknowledge in time; retries continue until the reporter is dropped.
+    /// [`Error::ShutDown`]: the thread ended before the final report was acknowledged. [`Error::Forked`] in a forked
+    /// child.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), Error> {
-        self.own_life()?.control.stop(timeout)
+        self.own_run_state()?.control.stop(timeout)
     }
 
-    /// What the reporter has done so far, and what it could not do. Never waits for Kafka.
+    /// What the reporter has done so far, and what failed. Never waits for Kafka.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        // What the thread holds in the parent may be locked for ever in a forked child.
-        let Ok(life) = self.own_life() else { return Stats { forked: true, ..Stats::default() } };
+        // The thread may have held a lock when the process was forked; in the child that lock is never released.
+        let Ok(run) = self.own_run_state() else { return Stats { forked: true, ..Stats::default() } };
         let mut stats = Stats::default();
         self.registry.fill(&mut stats);
-        life.control.progress().fill(&mut stats);
+        run.control.progress().fill(&mut stats);
         stats
     }
 
@@ -84,40 +85,39 @@ impl KafkaReporter {
     /// The run: a UUIDv7 made at the start.
     #[must_use]
     pub fn run(&self) -> Uuid {
-        self.life().run
+        self.run_state().run
     }
 
     /// Begins a new run in a child that was forked from the process which built the reporter. In any other process it
     /// does nothing.
     ///
-    /// The reporter's thread does not come along into a forked child, and what was counted so far belongs to the
-    /// parent's run, which goes on. So this is to be the first thing that the child does with metrics: it sets all
-    /// counters to zero (handles stay valid) and starts reporting under a new run. Until then the child's counts are
-    /// not reported, [`flush`](Self::flush) and [`shutdown`](Self::shutdown) fail with [`Error::Forked`], and `Drop`
-    /// does nothing.
+    /// The reporter's thread exists only in the parent, and the counts so far belong to the parent's run, which
+    /// continues. So call this in the child before anything else that uses metrics: it sets all counters to zero
+    /// (handles stay valid) and starts reporting under a new run. Until then the child's counts are not reported,
+    /// [`flush`](Self::flush) and [`shutdown`](Self::shutdown) fail with [`Error::Forked`], and `Drop` does nothing.
     ///
-    /// Fork while no other thread counts or registers: as for any program with threads, a lock that one of them holds
-    /// at that moment stays locked in the child. Forking before the reporter is built avoids all of this.
+    /// Fork while no other thread counts or registers: a lock that another thread holds at that moment stays locked in
+    /// the child, as in any program with threads. Forking before the reporter is built avoids this.
     ///
     /// # Errors
     /// [`Error::Client`] and [`Error::Thread`]: the new run could not be started.
     pub fn restart_after_fork(&self) -> Result<(), Error> {
-        if self.own_life().is_ok() {
+        if self.own_run_state().is_ok() {
             return Ok(());
         }
         let prepared = Prepared::new(&self.settings, &self.registry)?;
         self.registry.restart();
-        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = prepared.start()?;
+        *self.run_state.lock().unwrap_or_else(PoisonError::into_inner) = prepared.start()?;
         Ok(())
     }
 
-    fn life(&self) -> Life {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn run_state(&self) -> RunState {
+        self.run_state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn own_life(&self) -> Result<Life, Error> {
-        let life = self.life();
-        if life.pid == (self.settings.pid)() { Ok(life) } else { Err(Error::Forked) }
+    fn own_run_state(&self) -> Result<RunState, Error> {
+        let state = self.run_state();
+        if state.pid == (self.settings.pid)() { Ok(state) } else { Err(Error::Forked) }
     }
 }
 
@@ -125,13 +125,13 @@ impl Drop for KafkaReporter {
     /// Unless [`shutdown`](Self::shutdown) was called before, sends the final report and waits for it, for at most
     /// [`drop_timeout`](KafkaReporterBuilder::drop_timeout).
     fn drop(&mut self) {
-        let Ok(life) = self.own_life() else { return };
-        if !life.control.is_stopping()
-            && let Err(error) = life.control.stop(self.settings.drop_timeout)
+        let Ok(state) = self.own_run_state() else { return };
+        if !state.control.is_stopping()
+            && let Err(error) = state.control.stop(self.settings.drop_timeout)
         {
             tracing::warn!(%error, "the final report was not acknowledged before the reporter was dropped");
         }
-        life.control.abandon();
+        state.control.abandon();
     }
 }
 
@@ -141,7 +141,7 @@ impl fmt::Debug for KafkaReporter {
     }
 }
 
-/// A run whose Kafka client works; what is left to do can hardly fail.
+/// A run that is not started yet but whose Kafka client works; only starting its thread can still fail.
 pub(crate) struct Prepared {
     pid: u32,
     run: Uuid,
@@ -155,8 +155,8 @@ impl Prepared {
         Ok(Self { pid: (settings.pid)(), run, forwarder })
     }
 
-    fn start(self) -> Result<Life, Error> {
-        Ok(Life { pid: self.pid, run: self.run, control: self.forwarder.start()? })
+    fn start(self) -> Result<RunState, Error> {
+        Ok(RunState { pid: self.pid, run: self.run, control: self.forwarder.start()? })
     }
 }
 
@@ -176,9 +176,9 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(60);
 
-    /// A fork as the reporter sees it: another process number, and no thread. (A real one needs `unsafe`.)
+    /// Simulates a fork as the reporter sees it: another process id, and no thread. (A real fork needs `unsafe`.)
     #[test]
-    fn a_forked_child_is_told_so_and_its_restart_is_a_run_of_its_own() {
+    fn a_forked_child_gets_an_error_until_it_restarts_as_a_run_of_its_own() {
         static PID: AtomicU32 = AtomicU32::new(1);
         let broker = EmbeddedBroker::start().unwrap();
         broker.create_topic("metrics", 1).unwrap();
@@ -213,7 +213,7 @@ mod tests {
         drop(reporter);
     }
 
-    /// What the last report of a run has for its counter, and whether it is the final one.
+    /// The value of the counter in the last report of a run, and whether that report is the final one.
     fn last_count(broker: &EmbeddedBroker, run: Uuid) -> Option<(u64, bool)> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", broker.bootstrap_servers())

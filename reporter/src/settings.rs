@@ -1,4 +1,4 @@
-//! What a reporter was built with, checked.
+//! The checked settings of a reporter.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ pub(crate) struct Settings {
     pub(crate) max_record_bytes: usize,
     pub(crate) drop_timeout: Duration,
     pub(crate) properties: Vec<(String, String)>,
-    /// The process that this is: [`std::process::id`], except in a test of forks.
+    /// Returns the id of this process: [`std::process::id`], except in a test of forks.
     pub(crate) pid: fn() -> u32,
 }
 
-/// A report that failed at once goes out again after this long, or after the interval where that is shorter.
+/// How long a report that failed immediately waits for its retry; the interval, if that is shorter.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Settings {

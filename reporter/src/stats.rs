@@ -1,36 +1,36 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a reporter has done so far, and what it could not do.
+/// What a reporter has done so far, and what failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Series that have been registered.
+    /// Number of series that have been registered.
     pub series: usize,
-    /// Records that one full report takes.
+    /// Number of records that one full report takes.
     pub parts: usize,
-    /// Records that Kafka has not acknowledged yet, at most one for each part.
+    /// Number of records that Kafka has not acknowledged yet, at most one for each part.
     pub in_flight: usize,
-    /// Records handed to the Kafka client.
+    /// Number of records handed to the Kafka client.
     pub reports_sent: u64,
-    /// Records that Kafka acknowledged.
+    /// Number of records that Kafka acknowledged.
     pub reports_acked: u64,
-    /// Records that failed; each was or will be replaced by a newer one, so no count is lost.
+    /// Number of records that failed; a newer record replaces each, so no count is lost.
     pub reports_failed: u64,
-    /// Bytes of the values of the records sent, before compression.
+    /// Sum of the sizes of all values sent, in bytes before compression.
     pub bytes_sent: u64,
-    /// How long ago Kafka last acknowledged a record; `None`: never.
+    /// Time since Kafka last acknowledged a record; `None` if it never did.
     pub last_ack: Option<Duration>,
-    /// What went wrong last; `None`: nothing so far.
+    /// The last error; `None` if there was none.
     pub last_error: Option<LastError>,
-    /// How often a counter was asked for and refused: there are too many series, or a name or label is over a limit.
+    /// How often a counter was refused, because there are too many series or a name or label is over a limit.
     pub refused_registrations: u64,
-    /// The sum of what was added to refused counters; nobody else sees these counts.
+    /// The sum of what was added to refused counters. These counts are not reported.
     pub refused_counts: u64,
-    /// How often a gauge or a histogram was asked for; they are not published.
+    /// How often a gauge or a histogram was registered; these are not published.
     pub unsupported_registrations: u64,
     /// Whether this process was forked from the one that built the reporter and did not call
-    /// [`restart_after_fork`](crate::KafkaReporter::restart_after_fork); nothing is reported then.
+    /// [`restart_after_fork`](crate::KafkaReporter::restart_after_fork) yet. Nothing is reported then.
     pub forked: bool,
 }
 
@@ -38,9 +38,9 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastError {
-    /// What went wrong.
+    /// The error's text.
     pub message: String,
-    /// How long ago.
+    /// Time since the error.
     pub age: Duration,
 }
 

@@ -1,27 +1,27 @@
-//! Warnings that come once for each name.
+//! Warnings that are logged once for each name.
 
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
-/// Names beyond this many are counted like the others, but not warned about.
+/// The maximum number of names that are logged; further names are only counted.
 const NAMES: usize = 1000;
 
-/// The names that have been warned about.
+/// The names that have been logged.
 #[derive(Default)]
 pub(crate) struct Warned {
     names: RwLock<HashSet<Box<str>>>,
 }
 
 impl Warned {
-    /// Whether `name` comes for the first time and there is room to remember it.
+    /// Whether `name` was not seen before and there is room to remember it.
     ///
-    /// The caller warns afterwards, with no lock held: a subscriber may itself use metrics.
+    /// The caller logs afterwards, with no lock held: a subscriber may itself use metrics.
     pub(crate) fn first(&self, name: &str) -> bool {
-        let known = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= NAMES || known.contains(name) {
+        let seen = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= NAMES || seen.contains(name) {
             return false;
         }
-        drop(known);
+        drop(seen);
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         names.len() < NAMES && names.insert(name.into())
     }

@@ -1,4 +1,4 @@
-//! Counting allocates nothing once a counter is known. The measurement is that of the calling thread.
+//! Counting allocates nothing once a counter is registered. Only the calling thread is measured.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn counting_allocates_nothing() {
             handle.increment(1);
             counter!("name").increment(1);
             counter!("static_labels", "topic" => "auth", "kind" => "new").increment(1);
-            // With labels made at run time the macro itself allocates; what we do with them doesn't.
+            // The macro itself allocates labels that are made at run time, so this calls the recorder directly.
             recorder.register_counter(&dynamic, &METADATA).increment(1);
         };
         count();

@@ -1,4 +1,4 @@
-//! The recorder of the process: there is one, so this is a test binary of its own with a single test.
+//! A process has only one recorder, so this is a test binary of its own with a single test.
 
 mod common;
 

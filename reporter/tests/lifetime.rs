@@ -17,13 +17,13 @@ fn a_flush_does_not_wait_for_the_interval() {
     for n in 1..=20 {
         with_local_recorder(&recorder, || counter!("c").increment(1));
         reporter.flush(DEADLINE).unwrap();
-        // Acknowledged means that whoever reads now finds it.
+        // An acknowledged report is visible to every reader.
         table.read_until("the count", |table| table.run(&reporter.run().to_string()).get("c") == Some(&n));
     }
 }
 
 #[test]
-fn several_may_flush_at_the_same_time() {
+fn several_threads_may_flush_at_the_same_time() {
     let broker = broker();
     let (recorder, reporter) = builder(&broker).build().unwrap();
     std::thread::scope(|scope| {
@@ -55,7 +55,7 @@ fn shutdown_sends_the_final_report_of_every_part() {
 }
 
 #[test]
-fn after_the_shutdown_counting_is_harmless_and_calls_are_answered() {
+fn after_the_shutdown_counting_is_harmless_and_a_flush_fails() {
     let broker = broker();
     let (recorder, reporter) = builder(&broker).build().unwrap();
     with_local_recorder(&recorder, || counter!("before").increment(1));
@@ -70,7 +70,7 @@ fn after_the_shutdown_counting_is_harmless_and_calls_are_answered() {
 }
 
 #[test]
-fn a_shutdown_that_fails_says_so_and_can_be_waited_for_again() {
+fn a_shutdown_that_times_out_fails_and_can_be_called_again() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).build().unwrap();
@@ -97,7 +97,7 @@ fn dropping_the_reporter_sends_the_final_report() {
 }
 
 #[test]
-fn a_restart_of_the_instance_is_another_run() {
+fn a_restart_of_the_instance_is_a_new_run() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let mut runs = Vec::new();
@@ -123,7 +123,7 @@ fn options_that_can_t_be_used_are_refused_with_the_remedy() {
         (builder().topic("me trics"), "topic's name"),
         (builder().instance(""), "KafkaReporterBuilder::instance"),
         (builder().instance("x".repeat(256)), "KafkaReporterBuilder::instance"),
-        (builder().interval(Duration::ZERO), "whole milliseconds"),
+        (builder().interval(Duration::ZERO), "at least 1 ms"),
         (builder().interval(ms(200)).heartbeat(ms(100)), "as long"),
         (builder().global_label("", "x"), "global labels"),
         (builder().max_record_bytes(100), "max_record_bytes"),
@@ -139,7 +139,7 @@ fn options_that_can_t_be_used_are_refused_with_the_remedy() {
 }
 
 #[test]
-fn extreme_durations_are_taken() {
+fn extreme_durations_are_accepted() {
     let broker = broker();
     let (_recorder, reporter) =
         builder(&broker).interval(Duration::MAX).heartbeat(Duration::MAX).drop_timeout(Duration::MAX).build().unwrap();

@@ -1,4 +1,4 @@
-//! What happens while Kafka is away or refuses.
+//! What happens while Kafka is unreachable or rejects reports.
 
 mod common;
 
@@ -12,7 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaApiKey;
 
 #[test]
-fn an_outage_costs_no_count_and_no_memory() {
+fn an_outage_loses_no_count_and_queues_one_report_per_part() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).max_record_bytes(1000).build().unwrap();
@@ -31,8 +31,8 @@ fn an_outage_costs_no_count_and_no_memory() {
             scope.spawn(|| (0..100).for_each(|_| count()));
         }
     });
-    wait_for(&reporter, "the client says what is wrong", |stats| stats.last_error.is_some());
-    assert_eq!(reporter.stats().reports_sent, waiting.reports_sent, "more reports joined those that wait");
+    wait_for(&reporter, "the client reports an error", |stats| stats.last_error.is_some());
+    assert_eq!(reporter.stats().reports_sent, waiting.reports_sent, "more reports were queued");
 
     broker.up().unwrap();
     reporter.flush(DEADLINE).unwrap();
@@ -47,7 +47,7 @@ fn an_outage_costs_no_count_and_no_memory() {
 }
 
 #[test]
-fn a_flush_that_fails_says_so_and_a_later_one_brings_everything() {
+fn a_flush_that_times_out_fails_and_a_later_one_sends_everything() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).build().unwrap();
@@ -64,7 +64,7 @@ fn a_flush_that_fails_says_so_and_a_later_one_brings_everything() {
 }
 
 #[test]
-fn a_refused_report_is_sent_again() {
+fn a_rejected_report_is_sent_again() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).build().unwrap();
@@ -97,7 +97,7 @@ fn a_client_with_a_fatal_error_is_replaced() {
 }
 
 #[test]
-fn a_client_that_is_refused_from_the_start_is_replaced_now_and_then() {
+fn a_client_that_is_rejected_from_the_start_is_replaced() {
     let broker = broker();
     let mut table = Table::new(&broker);
     broker.fail_next(RDKafkaApiKey::InitProducerId, RDKafkaErrorCode::ClusterAuthorizationFailed, 1).unwrap();
@@ -111,7 +111,7 @@ fn a_client_that_is_refused_from_the_start_is_replaced_now_and_then() {
 }
 
 #[test]
-fn nothing_is_asked_of_a_broker_that_was_never_there() {
+fn the_reporter_starts_without_a_broker() {
     let (recorder, reporter) =
         quipu_reporter::KafkaReporter::builder("127.0.0.1:1").drop_timeout(Duration::ZERO).build().unwrap();
     with_local_recorder(&recorder, || counter!("c").increment(3));

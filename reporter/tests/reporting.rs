@@ -1,4 +1,4 @@
-//! What goes to the topic while all is well.
+//! What is sent to the topic while Kafka works.
 
 mod common;
 
@@ -13,7 +13,7 @@ use metrics::{Key, Label, Level, Metadata, Recorder, counter, gauge, histogram, 
 static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
 
 #[test]
-fn many_threads_and_no_count_too_many_or_too_few() {
+fn many_threads_are_counted_exactly() {
     const THREADS: u64 = 8;
     const COUNTS: u64 = 20_000;
     let broker = broker();
@@ -30,7 +30,7 @@ fn many_threads_and_no_count_too_many_or_too_few() {
                         own.increment(1);
                         counter!("shared").increment(2);
                         if n % 100 == 0 {
-                            // Registered while reports go out.
+                            // This series is registered while reports are sent.
                             counter!("late", "n" => (n / 100).to_string()).increment(1);
                         }
                     }
@@ -48,13 +48,13 @@ fn many_threads_and_no_count_too_many_or_too_few() {
 }
 
 #[test]
-fn a_hundred_thousand_series_go_out_in_parts_and_stay_there() {
+fn a_hundred_thousand_series_are_sent_in_parts_and_never_move() {
     const SERIES: usize = 100_000;
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).build().unwrap();
 
-    // The parts are checked by `Table`: a series that left one would have vanished from it, one in two would be found.
+    // `Table` checks the parts: it fails if a series vanishes from its part or is in two parts.
     thread::scope(|scope| {
         for half in [0..SERIES / 2, SERIES / 2..SERIES] {
             let recorder = recorder.clone();
@@ -78,11 +78,11 @@ fn a_hundred_thousand_series_go_out_in_parts_and_stay_there() {
     table.read_until("final", |table| table.rows.len() == parts && table.all_final());
     let mut expected: BTreeMap<_, _> = (0..SERIES).map(|n| (format!("series{{n=\"{n}\"}}"), n as u64)).collect();
     expected.insert("series{n=\"99999\"}".to_owned(), 100_000);
-    assert!(table.run(&reporter.run().to_string()) == expected, "the counts are not those that were made");
+    assert!(table.run(&reporter.run().to_string()) == expected, "the counts differ from what was counted");
 }
 
 #[test]
-fn series_come_while_reports_go_out() {
+fn series_may_be_registered_while_reports_are_sent() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) = builder(&broker).max_record_bytes(1000).build().unwrap();
@@ -130,7 +130,7 @@ fn without_a_change_there_is_a_heartbeat_and_nothing_in_between() {
 }
 
 #[test]
-fn labels_are_canonical_and_global_ones_stand_back() {
+fn labels_are_canonical_and_override_global_ones() {
     let broker = broker();
     let mut table = Table::new(&broker);
     let (recorder, reporter) =
@@ -156,7 +156,7 @@ fn labels_are_canonical_and_global_ones_stand_back() {
 }
 
 #[test]
-fn what_is_not_published_is_counted() {
+fn metrics_that_are_not_published_are_counted() {
     let broker = broker();
     let (recorder, reporter) = builder(&broker).max_series(1).build().unwrap();
 

@@ -60,7 +60,7 @@ pub(crate) fn run(options: VerifyOptions) -> Result<ExitCode> {
     })?;
     Ok(match report.is_ok() {
         false => ExitCode::from(1),
-        true if report.says_nothing() => ExitCode::from(2),
+        true if report.nothing_was_checked() => ExitCode::from(2),
         true => ExitCode::SUCCESS,
     })
 }

@@ -1,4 +1,4 @@
-//! `quipu aggregate` on topics of the test's own.
+//! `quipu aggregate` on topics that belong to one test.
 
 use crate::cluster::Cluster;
 use crate::outsider::Outsider;
@@ -6,7 +6,7 @@ use crate::probe::get;
 use crate::process::{Finished, Process, Quipu};
 use crate::waiting::eventually;
 
-/// The topics and the application that a test has for itself.
+/// The topics and the application id of one test.
 pub struct Pipeline {
     pub cluster: Cluster,
     pub metrics: String,
@@ -31,18 +31,18 @@ impl Pipeline {
         }
     }
 
-    /// Starts an aggregator with these arguments besides; the first one creates the topics.
+    /// Starts an aggregator with additional arguments; the first one creates the topics.
     pub fn start(&self, arguments: &[&str]) -> Aggregator {
-        self.start_by(|all| self.quipu.start(all), arguments)
+        self.start_with(|all| self.quipu.start(all), arguments)
     }
 
-    /// The same where no file can grow beyond so many blocks of 512 bytes.
+    /// Starts an aggregator that can't write a file larger than this number of blocks of 512 bytes.
     pub fn start_on_a_small_disk(&self, blocks: u32, arguments: &[&str]) -> Aggregator {
-        self.start_by(|all| self.quipu.start_on_a_small_disk(blocks, all), arguments)
+        self.start_with(|all| self.quipu.start_on_a_small_disk(blocks, all), arguments)
     }
 
-    fn start_by(&self, start: impl FnOnce(&[&str]) -> Process, arguments: &[&str]) -> Aggregator {
-        // Every start reads the changelog, which any build can do.
+    fn start_with(&self, start: impl FnOnce(&[&str]) -> Process, arguments: &[&str]) -> Aggregator {
+        // No test needs a store on disk: every start reads the changelog. The memory store exists in every build.
         let settings = [&["state.store=memory".to_owned()][..], &self.topics()].concat();
         let mut all = vec!["aggregate", "--brokers", self.cluster.bootstrap(), "--http", "127.0.0.1:0"];
         all.extend(["--application-id", &self.application_id, "--commit-interval", "100ms"]);
@@ -53,7 +53,7 @@ impl Pipeline {
         Aggregator { process: start(&all) }
     }
 
-    /// The independent fold finds the same totals as the aggregator.
+    /// Runs `quipu verify` and expects that it finds the same totals as the aggregator.
     #[track_caller]
     pub fn verify(&self) {
         let settings = self.topics();
@@ -65,7 +65,7 @@ impl Pipeline {
         assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     }
 
-    /// The settings that name its topics.
+    /// The settings that name the test's topics.
     pub fn topics(&self) -> [String; 4] {
         [
             format!("topics.metrics={}", self.metrics),
@@ -75,14 +75,14 @@ impl Pipeline {
         ]
     }
 
-    /// Starts an aggregator and waits until it has read the log.
+    /// Starts an aggregator and waits until it is ready.
     pub fn start_ready(&self, arguments: &[&str]) -> Aggregator {
         let aggregator = self.start(arguments);
         aggregator.until_ready();
         aggregator
     }
 
-    /// Whoever reads `metrics-agg`, which must be there, from its beginning.
+    /// A reader of `metrics-agg` from its beginning; the topic must exist.
     pub fn outsider(&self) -> Outsider {
         Outsider::new(&self.cluster, &self.aggregates)
     }
@@ -99,7 +99,7 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// Answers to `GET` with the status code and the body, `None` if nobody does.
+    /// Sends a `GET` and returns the status code and the body, or `None` if nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let log = self.process.stderr_so_far();
         let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
@@ -111,7 +111,7 @@ impl Aggregator {
         self.eventually("the aggregator to be ready", || self.get("/readyz").filter(|(status, _)| *status == 200));
     }
 
-    /// Waits until a series on `/metrics` has grown to this number.
+    /// Waits until a series on `/metrics` is at least this number.
     #[track_caller]
     pub fn until_measured(&self, series: &str, at_least: u64) {
         self.eventually(&format!("{series} of {at_least}"), || {
@@ -121,7 +121,7 @@ impl Aggregator {
         });
     }
 
-    /// Waits until it logged all of this in one line, which it returns.
+    /// Waits until one line of the log contains all of these texts, and returns the line.
     #[track_caller]
     pub fn until_logged(&self, parts: &[&str]) -> String {
         self.eventually(&format!("{parts:?} in the log"), || {
@@ -134,12 +134,12 @@ impl Aggregator {
         self.process.has_ended()
     }
 
-    /// What it logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.process.stderr_so_far()
     }
 
-    /// Its process ID.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -149,13 +149,13 @@ impl Aggregator {
         self.process.signal(name);
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the process ends without a signal from the test.
     #[track_caller]
     pub fn finish(self) -> Finished {
         self.process.finish()
     }
 
-    /// Asks it to end, which it must do with exit code 0; returns its log.
+    /// Sends SIGTERM, expects exit code 0, and returns the log.
     #[track_caller]
     pub fn stop(self) -> String {
         self.signal("TERM");
@@ -164,7 +164,7 @@ impl Aggregator {
         finished.stderr
     }
 
-    /// [`eventually`] as long as it runs; prints the log where that fails.
+    /// Runs [`eventually`], and fails early if the aggregator ends; prints its log on failure.
     #[track_caller]
     fn eventually<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let on_failure = LogOnFailure(&self.process);

@@ -1,4 +1,4 @@
-//! A test's own corner of a Kafka cluster, seen through librdkafka.
+//! The part of a Kafka cluster that belongs to one test, used through librdkafka.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process;
@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
 use crate::waiting::{DEADLINE, eventually};
 
-/// An address, and a prefix that no other test's topics have.
+/// The cluster's address, and a prefix that only this test's topics have.
 pub struct Cluster {
     bootstrap: String,
     prefix: String,
@@ -37,12 +37,12 @@ impl Cluster {
         &self.bootstrap
     }
 
-    /// A name with the prefix.
+    /// This name with the test's prefix.
     pub fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// Creates a topic with settings such as `("cleanup.policy", "compact")`; returns its name, which has the prefix.
+    /// Creates a topic with settings such as `("cleanup.policy", "compact")`; returns its name with the prefix.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
         let topic = self.name(name);
         let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
@@ -53,7 +53,7 @@ impl Cluster {
         topic
     }
 
-    /// Deletes a topic, by its whole name, and waits until nobody is told of it any more.
+    /// Deletes a topic by its full name, and waits until the metadata no longer lists it.
     pub fn delete_topic(&self, topic: &str) {
         block_on(self.admin().delete_topics(&[topic], &admin_options())).unwrap().remove(0).unwrap();
         eventually("the topic to be gone", || (!self.topics().contains_key(topic)).then_some(()));
@@ -65,15 +65,15 @@ impl Cluster {
         metadata.topics().iter().map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect()
     }
 
-    /// A topic's settings, the broker's defaults among them.
+    /// A topic's settings, including the broker's defaults.
     pub fn settings(&self, topic: &str) -> BTreeMap<String, String> {
         let asked = [ResourceSpecifier::Topic(topic)];
         let described = block_on(self.admin().describe_configs(&asked, &admin_options())).unwrap().remove(0).unwrap();
         described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
     }
 
-    /// A producer with these properties, for what [`produce`](Self::produce) doesn't do. It takes records of any size,
-    /// so that it is the broker that refuses one.
+    /// A producer with these properties, for tests that need more than [`produce`](Self::produce). It accepts records
+    /// of any size, so that the broker is the one that rejects them.
     pub fn producer(&self, properties: &[(&str, &str)]) -> BaseProducer<Failures> {
         let mut config = self.config();
         config.set("message.max.bytes", "100000000");
@@ -83,7 +83,7 @@ impl Cluster {
         config.create_with_context(Failures::default()).unwrap()
     }
 
-    /// Writes records of key and value, absent ones as null, in order; the broker has them all on return.
+    /// Writes records of key and value in this order; `None` is written as null. All are acknowledged on return.
     pub fn produce<K, V>(&self, topic: &str, records: impl IntoIterator<Item = (Option<K>, Option<V>)>)
     where
         K: AsRef<[u8]>,
@@ -101,8 +101,8 @@ impl Cluster {
         assert!(failures.is_empty(), "{failures:?}");
     }
 
-    /// Everything that a reader of committed records sees in `topic` now, in order within each partition. A broker shows
-    /// a transaction's records a moment after the commit returned: read again until they are there.
+    /// Returns all committed records that are visible in `topic` now, in order within each partition. A transaction's
+    /// records may become visible a moment after the commit returned, so a caller that expects them must read again.
     pub fn read_to_end(&self, topic: &str) -> Vec<OwnedMessage> {
         let consumer = self.consumer();
         let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
@@ -122,7 +122,7 @@ impl Cluster {
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     unfinished.remove(&partition);
                 }
-                // A broker that is starting or away: librdkafka tries again by itself.
+                // The broker is starting or down; librdkafka retries.
                 Some(Err(KafkaError::MessageConsumption(
                     RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
                 ))) => {}
@@ -133,7 +133,7 @@ impl Cluster {
         messages
     }
 
-    /// A consumer of committed records that wants to be assigned a start, and tells where a topic ends.
+    /// A consumer of committed records, which the caller assigns to a start; it reports the end of a partition.
     pub fn consumer(&self) -> BaseConsumer {
         self.config()
             .set("group.id", "nobody")
@@ -161,7 +161,7 @@ impl Cluster {
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "200");
-        // A request to a broker that hangs is given up after this time (default 60 s).
+        // A request to a broker that hangs fails after this time (default 60 s).
         config.set("socket.timeout.ms", "5000");
         config
     }

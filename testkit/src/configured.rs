@@ -1,4 +1,4 @@
-//! An aggregator with a configuration file, whose totals are then looked for.
+//! An aggregator with a configuration file, and assertions on its totals.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,10 +14,10 @@ use crate::http::{encode, request};
 use crate::process::Quipu;
 use crate::waiting::{DEADLINE, eventually};
 
-/// What stands in the file that a configuration calls `TOKEN`.
+/// The content of the file that replaces `TOKEN` in a configuration.
 pub const TOKEN: &str = "hunter2";
 
-/// What the embedded broker can't do.
+/// The setting that the embedded broker needs, because it has no isolation of transactions.
 pub const EMBEDDED: &str = "processing_guarantee = 'at_least_once'";
 
 pub fn broker() -> EmbeddedBroker {
@@ -37,7 +37,7 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// With further lines at the top and at the end of its configuration.
+    /// Starts an aggregator with additional lines at the top and at the end of its configuration.
     pub fn start(quipu: Quipu, brokers: &str, top: &str, more: &str) -> Self {
         let [mut config, log] = [(); 2].map(|()| NamedTempFile::new().unwrap());
         let folder = TempDir::new().unwrap();
@@ -53,19 +53,19 @@ impl Aggregator {
         command.args(["aggregate", "--http", "127.0.0.1:0", "--config"]).arg(config.path()).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let address = eventually("the HTTP address", || {
-            let said = fs::read_to_string(&log).unwrap();
-            let line = said.lines().find(|line| line.contains("serving /metrics"))?;
+            let logged = fs::read_to_string(&log).unwrap();
+            let line = logged.lines().find(|line| line.contains("serving /metrics"))?;
             Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
         });
         Self { brokers: brokers.to_owned(), child, address, _files: (config, log, folder) }
     }
 
-    /// Writes plain counters: key, name, labels as JSON, count.
+    /// Writes plain counters to `metrics`: key, name, labels as JSON, count.
     pub fn count(&self, counters: &[(&str, &str, &str, u64)]) {
         count(&self.brokers, counters);
     }
 
-    /// Waits until the API tells some total of a series.
+    /// Waits until the query API returns a total above zero for a series.
     #[track_caller]
     pub fn expect_some(&self, series: &str) {
         let path = format!("/api/v1/totals?match={}", encode(series));
@@ -76,7 +76,7 @@ impl Aggregator {
         });
     }
 
-    /// Waits until the API tells this total of a series.
+    /// Waits until the query API returns this total for a series.
     #[track_caller]
     pub fn expect_total(&self, series: &str, total: u64) {
         let path = format!("/api/v1/totals?match={}", encode(series));

@@ -7,10 +7,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 pub const RUN: &str = "01920000-0000-7000-8000-000000000001";
 pub const RESTARTED: &str = "01920000-0000-7000-8000-000000000002";
 
-/// An audit named `all`, which compares `sent` with `done`, as a configuration has it.
+/// The configuration of an audit named `all`, which compares `sent` with `done`.
 pub const AUDIT: &str = "[[audit]]\nname = 'all'\nsent = 'sent'\nprocessed = 'done'\n";
 
-/// An embedded broker with the four topics, and what the instances of a fleet send it.
+/// An embedded broker with the four topics, and a producer that plays the instances of a fleet.
 pub struct Fleet {
     pub broker: EmbeddedBroker,
     pub producer: BaseProducer,
@@ -27,9 +27,9 @@ impl Fleet {
         Self { broker, producer }
     }
 
-    /// The configuration of an aggregator that is quick to answer.
+    /// The configuration of an aggregator with short intervals.
     pub fn configuration(&self) -> String {
-        // The embedded broker answers transactions and does not isolate them.
+        // The embedded broker accepts transactions but does not isolate them.
         format!(
             "commit_interval = '50ms'\nprocessing_guarantee = 'at_least_once'\nhttp.listen = 'off'\n\
              state.store = 'memory'\n[kafka]\nbrokers = '{}'\nproperties.fetch.wait.max.ms = 10\n",
@@ -37,7 +37,7 @@ impl Fleet {
         )
     }
 
-    /// The same, and it compares `sent` with `done`.
+    /// The same configuration with the audit [`AUDIT`].
     pub fn audited(&self) -> String {
         self.configuration() + AUDIT
     }

@@ -1,10 +1,10 @@
-//! A log before it is bytes, and the plain oracle that folds it.
+//! A log as data, before it is encoded, and the oracle: a plain fold over such a log.
 
 use std::collections::BTreeMap;
 
-/// What the log says, before it is bytes.
+/// A record of the log before it is encoded.
 #[derive(Debug, Clone)]
-pub enum Said {
+pub enum LogRecord {
     Report { run: usize, part: usize, seq: u64, is_final: bool, counters: Vec<(usize, u64)> },
     Plain { key: usize, series: usize, count: u64, timestamp: Option<i64> },
     Tombstone { key: String },
@@ -14,7 +14,7 @@ pub enum Said {
 #[derive(Debug, Clone)]
 pub struct Logged {
     pub timestamp: i64,
-    pub said: Said,
+    pub record: LogRecord,
 }
 
 pub const SERIES: [&str; 5] = ["sent", "done", "done{topic=\"auth\"}", "{\"odd name\"}", "e"];
@@ -38,7 +38,7 @@ fn counter_json(series: usize, field: &str, value: u64) -> String {
     format!(r#""name":"{name}",{labels}"{field}":{value}"#)
 }
 
-impl Said {
+impl LogRecord {
     pub fn key(&self) -> String {
         match self {
             Self::Report { run, part, .. } => run_key(*run, *part),
@@ -70,7 +70,7 @@ impl Said {
     }
 }
 
-/// A row as the oracle sees it.
+/// A row of the oracle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OracleRow {
     pub counters: BTreeMap<usize, u64>,
@@ -81,7 +81,7 @@ pub struct OracleRow {
     pub last_seen: i64,
 }
 
-/// What a log says: the latest valid record of every key, and the bases of plain rows.
+/// The result of a log: the latest valid record of every key, and the bases of plain rows.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Oracle {
     pub rows: BTreeMap<String, OracleRow>,
@@ -99,12 +99,12 @@ impl<'a> FromIterator<&'a Logged> for Oracle {
 }
 
 impl Oracle {
-    pub fn push(&mut self, Logged { timestamp, said }: &Logged) {
+    pub fn push(&mut self, Logged { timestamp, record }: &Logged) {
         let Self { rows, bad } = self;
-        let key = said.key();
+        let key = record.key();
         let before = rows.get(&key);
-        match said {
-            Said::Report { seq, is_final, counters, .. } => {
+        match record {
+            LogRecord::Report { seq, is_final, counters, .. } => {
                 let last_seen = before.map_or(*timestamp, |row| row.last_seen.max(*timestamp));
                 let new: BTreeMap<_, _> = counters.iter().copied().collect();
                 if before.is_some_and(|row| *seq < row.seq) {
@@ -127,7 +127,7 @@ impl Oracle {
                 };
                 rows.insert(key, row);
             }
-            Said::Plain { series, count, timestamp: said_at, .. } => {
+            LogRecord::Plain { series, count, timestamp: reported_at, .. } => {
                 let mut base = 0;
                 let mut last_seen = *timestamp;
                 if let Some(row) = before {
@@ -138,7 +138,7 @@ impl Oracle {
                     base = row.base;
                     last_seen = last_seen.max(row.last_seen);
                     if count < counted {
-                        if let (Some(before), Some(after)) = (row.plain_timestamp, said_at)
+                        if let (Some(before), Some(after)) = (row.plain_timestamp, reported_at)
                             && after <= &before
                         {
                             return;
@@ -149,13 +149,13 @@ impl Oracle {
                 let counters = [(*series, *count)].into();
                 rows.insert(
                     key,
-                    OracleRow { counters, base, seq: 0, plain_timestamp: *said_at, is_final: false, last_seen },
+                    OracleRow { counters, base, seq: 0, plain_timestamp: *reported_at, is_final: false, last_seen },
                 );
             }
-            Said::Tombstone { .. } => {
+            LogRecord::Tombstone { .. } => {
                 rows.remove(&key);
             }
-            Said::Bad { .. } => *bad += 1,
+            LogRecord::Bad { .. } => *bad += 1,
         }
     }
 }

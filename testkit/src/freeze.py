@@ -1,9 +1,9 @@
-"""Stops threads of a process and lets its other threads run: a client call that waits for such a thread hangs.
+"""Stops threads of a process while its other threads run, so that a client call which waits for a stopped thread hangs.
 
     freeze.py PID NAME newest|all
 
-NAME is the threads' name, as in /proc/PID/task/*/comm; `newest` is the one that started last. Prints "frozen N" and keeps
-them stopped until standard input ends. Exit status: 3 if this user may not trace the process.
+NAME is the threads' name, as in /proc/PID/task/*/comm; `newest` is the thread that started last. Prints "frozen N" and keeps
+the threads stopped until standard input ends. Exit status: 3 if this user may not trace the process.
 """
 
 import ctypes
@@ -22,9 +22,9 @@ def main(pid, name, which):
         trace(PTRACE_SEIZE, int(thread))
         trace(PTRACE_INTERRUPT, int(thread))
     print("frozen", len(chosen), flush=True)
-    # The kernel lets them go on when this process ends.
+    # The kernel resumes the threads when this process ends.
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    # A thread that ends stays until its tracer has waited for it, and its process with it.
+    # A traced thread that ends stays a zombie until its tracer waits for it, and so does its process.
     while True:
         try:
             os.waitpid(-1, WALL)
@@ -39,7 +39,7 @@ def named(pid, thread, name):
 
 def started(pid, thread):
     with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8") as stat:
-        # Behind the name, which may contain spaces: field 22 of proc(5), as a number of ticks.
+        # The text after the name, because the name may contain spaces. The start time is field 22 of proc(5), in ticks.
         return int(stat.read().rpartition(")")[2].split()[19]), int(thread)
 
 

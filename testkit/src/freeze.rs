@@ -1,4 +1,4 @@
-//! Stops single threads of a process: calls that wait for them hang, as a client's call may by a defect.
+//! Stops single threads of a process, so that calls which wait for them hang as they would after a client's defect.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -6,14 +6,14 @@ use std::process::{Child, Command, Stdio};
 use crate::missing::Missing;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/freeze.py");
-/// The main thread of each librdkafka client, for which calls wait that have no bound of their own.
+/// The name of the main thread of each librdkafka client. Some calls of the client wait for it without a timeout.
 const CLIENT: &str = "rdk:main";
 
-/// Threads that stand still until this is dropped.
+/// Stopped threads; they run again when this is dropped.
 pub struct Frozen(Child);
 
 impl Frozen {
-    /// Stops the main thread of the client of this process that was made last.
+    /// Stops the main thread of the newest client of this process.
     pub fn newest_client(process: u32) -> Result<Self, Missing> {
         Self::freeze(process, "newest")
     }

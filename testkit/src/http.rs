@@ -1,4 +1,4 @@
-//! As much of an HTTP client as reading back needs.
+//! A minimal HTTP client for tests that read data back.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The status and the body of what answers at `host:port`, or over TLS at `https://host:port`. HTTP/1.0, so that the end of the body is the end of the connection.
+/// Sends a request to `host:port`, or over TLS to `https://host:port`, and returns the status and the body. It uses
+/// HTTP/1.0, so that the end of the connection is the end of the body.
 pub fn request(method: &str, address: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     request_with(method, address, path, "", body)
 }
 
-/// Likewise, with further headers, a line each.
+/// Like [`request`], with additional headers, one per line.
 pub fn request_with(method: &str, address: &str, path: &str, headers: &str, body: &str) -> io::Result<(u16, String)> {
     let length = body.len();
     let host = address.trim_start_matches("https://");
@@ -34,17 +35,17 @@ fn exchange(address: &str, request: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// By openssl, whoever the server is.
+/// Sends the request with openssl, without checking the server's certificate.
 fn exchange_over_tls(address: &str, request: &str) -> io::Result<Vec<u8>> {
     let mut openssl = Command::new("openssl");
     openssl.args(["s_client", "-quiet", "-connect", address]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut openssl = openssl.stderr(Stdio::null()).spawn()?;
-    // It reads the answer to its end, whatever its input does.
+    // With -quiet, openssl keeps reading the response after its input has ended.
     openssl.stdin.take().unwrap().write_all(request.as_bytes())?;
     Ok(openssl.wait_with_output()?.stdout)
 }
 
-/// The body of a good answer.
+/// Sends a `GET` and returns the body; the status must be 200.
 #[track_caller]
 pub fn get(address: &str, path: &str) -> String {
     let (status, body) = request("GET", address, path, "").unwrap();
@@ -58,7 +59,7 @@ pub fn get_json(address: &str, path: &str) -> Value {
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
 }
 
-/// Text as a part of a query.
+/// Percent-encodes text for a query string.
 pub fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }

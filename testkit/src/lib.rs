@@ -1,13 +1,13 @@
 //! What tests share: servers, clients, processes, records, the oracle, and waiting with a deadline. Development only.
 //!
-//! Which binary is `quipu` only the tests of its own package know; they begin with
+//! The path of the `quipu` binary is available only to tests of its own package; they begin with
 //! `Quipu::new(env!("CARGO_BIN_EXE_quipu"))`.
 
 #![allow(
     missing_docs,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "it serves tests, which fail by panicking; names say what tests need to know"
+    reason = "only tests use this crate: they fail by panicking, and the names are documentation enough"
 )]
 
 mod aggregator;

@@ -2,12 +2,12 @@ use std::env;
 use std::io::{Write, stderr};
 use std::thread;
 
-/// Why a server or a foreign client cannot be had here.
+/// Why a server or a program is not available on this machine.
 #[derive(Clone, Debug)]
 pub struct Missing(pub String);
 
-/// The server, or `None` where it is missing and the test is to return at once. Under `CI=true` a missing server is a
-/// failure: nobody would notice there that a test has stopped running.
+/// Returns the server, or `None` if it is missing, in which case the test must return at once. With `CI=true` a missing
+/// server fails the test, because a skipped test would go unnoticed there.
 #[track_caller]
 pub fn require<T>(server: Result<T, Missing>) -> Option<T> {
     match server {
@@ -18,7 +18,7 @@ pub fn require<T>(server: Result<T, Missing>) -> Option<T> {
         Err(Missing(why)) => {
             let current = thread::current();
             let test = current.name().unwrap_or("a test");
-            // Not `eprintln!`, which the test runner keeps to itself when a test passes.
+            // `eprintln!` is not used, because the test runner hides its output when a test passes.
             _ = writeln!(stderr(), "skipped: {test}: {why}");
             None
         }

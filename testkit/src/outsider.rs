@@ -1,4 +1,4 @@
-//! A reader of `metrics-agg` who knows nothing but the topic, and holds it to its promises.
+//! A reader of `metrics-agg` that uses nothing but the topic, and checks what the topic guarantees.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::cluster::Cluster;
 use crate::waiting::DEADLINE;
 
-/// Reads on from where it was, so it sees every total that was ever published, in order.
+/// Each call continues where the last one ended, so the reader sees every published total in order.
 pub struct Outsider {
     consumer: BaseConsumer,
     latest: BTreeMap<String, Aggregate>,
@@ -38,7 +38,7 @@ impl Outsider {
         }
     }
 
-    /// Reads until the series' total is beyond `more_than`; returns the total.
+    /// Reads until the series' total is above `more_than`; returns the total.
     #[track_caller]
     pub fn until_beyond(&mut self, series: &str, more_than: i128) -> i128 {
         let began = Instant::now();
@@ -51,7 +51,7 @@ impl Outsider {
         }
     }
 
-    /// Reads to the end that the topic has now.
+    /// Reads to the current end of the topic.
     #[track_caller]
     pub fn read_to_end(&mut self) {
         let began = Instant::now();
@@ -60,12 +60,12 @@ impl Outsider {
         }
     }
 
-    /// The latest of a series.
+    /// The latest total of a series.
     pub fn total(&self, series: &str) -> Option<i128> {
         self.latest.get(series).map(|aggregate| aggregate.count)
     }
 
-    /// The latest of all series except the aggregator's own.
+    /// The latest totals of all series except the aggregator's own.
     pub fn totals(&self) -> BTreeMap<&str, i128> {
         let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), aggregate.count));
         all.filter(|(series, _)| !series.starts_with("quipu_")).collect()
@@ -76,17 +76,17 @@ impl Outsider {
         &self.latest
     }
 
-    /// Where a series' count, time or offset was lower than before.
+    /// The cases in which a series' count, time or offset was lower than before.
     pub fn went_back(&self) -> &[String] {
         &self.went_back
     }
 
-    /// Takes what comes next; whether that was the end of the topic.
+    /// Reads the next record, if there is one. Returns whether the end of the topic was reached.
     fn poll(&mut self) -> bool {
         let message = match self.consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => message,
             Some(Err(KafkaError::PartitionEOF(_))) => return true,
-            // Nothing yet, or a broker that is starting or away: librdkafka tries again by itself.
+            // No record came, or the broker is starting or down; librdkafka retries.
             None
             | Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,

@@ -1,11 +1,11 @@
-//! The least of HTTP.
+//! A minimal HTTP probe.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::waiting::DEADLINE;
 
-/// Gets `path`; the status code and the body, or `None` if nobody answers at `address`.
+/// Sends a `GET` and returns the status code and the body, or `None` if nobody answers at `address`.
 pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(DEADLINE)).ok()?;

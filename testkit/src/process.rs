@@ -1,4 +1,4 @@
-//! Child processes that end with the test, and what they say.
+//! Child processes that end with the test, and their output.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,31 +7,32 @@ use std::thread::{self, JoinHandle};
 
 use crate::eventually;
 
-/// This workspace's `quipu`. What it starts is free of the caller's `QUIPU_…` variables.
+/// The `quipu` binary of this workspace. Its processes don't inherit the caller's `QUIPU_…` variables.
 #[derive(Debug, Clone, Copy)]
 pub struct Quipu {
     program: &'static str,
 }
 
 impl Quipu {
-    /// The binary at this path, which is `env!("CARGO_BIN_EXE_quipu")` in a test of its package.
+    /// The binary at this path: `env!("CARGO_BIN_EXE_quipu")` in a test of its package.
     pub const fn new(program: &'static str) -> Self {
         Self { program }
     }
 
-    /// A command without arguments.
+    /// Returns a command without arguments.
     pub fn command(self) -> Command {
         without_variables(Command::new(self.program))
     }
 
-    /// Starts it with these arguments.
+    /// Starts the binary with these arguments.
     pub fn start(self, arguments: &[&str]) -> Process {
         let mut command = self.command();
         command.args(arguments);
         Process::spawn(command, "")
     }
 
-    /// The same where no file can grow beyond so many blocks of 512 bytes, which is to a program as if the disk were full.
+    /// Starts the binary so that it can't write a file larger than this number of blocks of 512 bytes; the program sees
+    /// this as a full disk.
     pub fn start_on_a_small_disk(self, blocks: u32, arguments: &[&str]) -> Process {
         let mut shell = without_variables(Command::new("sh"));
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -49,14 +50,14 @@ fn without_variables(mut command: Command) -> Command {
     command
 }
 
-/// A running child; dropping it kills it.
+/// A running child process; dropping it kills the process.
 pub struct Process {
     child: Mutex<Child>,
     stdout: Captured,
     stderr: Captured,
 }
 
-/// A child that ended, and all that it said.
+/// A child process that ended, with its output.
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
@@ -65,7 +66,7 @@ pub struct Finished {
 }
 
 impl Process {
-    /// Starts the command and gives it `input`, then the end of input.
+    /// Starts the command, writes `input` to its standard input, and closes that.
     #[track_caller]
     pub fn spawn(mut command: Command, input: &str) -> Self {
         let mut child = command
@@ -76,12 +77,12 @@ impl Process {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Captured::new(child.stdout.take().unwrap());
         let stderr = Captured::new(child.stderr.take().unwrap());
-        // A child that doesn't read may be gone already; its exit status says the rest.
+        // Writing fails if the child has ended without reading; the test then sees its exit status.
         _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Self { child: Mutex::new(child), stdout, stderr }
     }
 
-    /// What it said on standard error so far.
+    /// The standard error so far.
     pub fn stderr_so_far(&self) -> String {
         self.stderr.so_far()
     }
@@ -94,14 +95,14 @@ impl Process {
         self.child().id()
     }
 
-    /// Sends a signal by its name without `SIG`.
+    /// Sends a signal, named without `SIG`.
     #[track_caller]
     pub fn signal(&self, name: &str) {
         let id = self.child().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the process ends.
     #[track_caller]
     pub fn finish(mut self) -> Finished {
         let status = eventually("the process to end", || self.child().try_wait().unwrap());
@@ -121,7 +122,7 @@ impl Drop for Process {
     }
 }
 
-/// What has come out of a pipe so far; a thread reads it, so that the writer never waits.
+/// The output of a pipe so far. A thread reads the pipe, so that the writer never blocks.
 struct Captured {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,

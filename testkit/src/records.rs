@@ -1,13 +1,13 @@
-//! Records for `metrics`, written down as any program could.
+//! Records for `metrics` as text, as any program could write them.
 
 use serde_json::{Value, json};
 
-/// The run with this number.
+/// The id of the run with this number.
 pub fn run(number: u64) -> String {
     format!("01920000-0000-7000-8000-{number:012}")
 }
 
-/// The key and the value of a run's report of counters without labels.
+/// The key and the value of a run's report; its counters have no labels.
 pub fn report(instance: &str, run: &str, seq: u64, counters: &[(&str, u64)]) -> (String, String) {
     let counters: Vec<Value> = counters.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let value = json!({

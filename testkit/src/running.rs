@@ -3,17 +3,17 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-/// What is ready when it is time to stop.
+/// A future that completes when it is time to stop.
 pub type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What runs until it is stopped, on a thread of its own.
+/// A task that runs on its own thread until it is stopped.
 pub struct Running<T> {
     stop: oneshot::Sender<()>,
     pub thread: JoinHandle<T>,
 }
 
 impl<T: Send + 'static> Running<T> {
-    /// Runs it in a runtime of its own.
+    /// Runs the task in a runtime of its own.
     pub fn start<F: Future<Output = T>>(run: impl FnOnce(Stopped) -> F + Send + 'static) -> Self {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -25,7 +25,7 @@ impl<T: Send + 'static> Running<T> {
         Self { stop, thread }
     }
 
-    /// Stops it, and gives how it ended.
+    /// Stops the task and returns its result.
     pub fn stop(self) -> T {
         let _ = self.stop.send(());
         self.thread.join().expect("no panic")

@@ -1,4 +1,4 @@
-//! Real servers and foreign programs, most by way of the scripts in `tests/servers`.
+//! Real servers and other programs, most of them started by the scripts in `tests/servers`.
 
 mod kafka;
 mod kcat;

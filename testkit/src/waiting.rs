@@ -2,19 +2,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Far more than anything takes on a busy machine: whoever waits this long has hung.
+/// Much longer than any wait takes on a busy machine; a wait that reaches it has hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Tells the threads of a test to end, also when the test fails: the scope that they are in waits for them.
+/// Asks the threads of a test to end, also when the test fails, because a scope waits for its threads.
 #[derive(Default)]
 pub struct Stop(AtomicBool);
 
 impl Stop {
-    pub fn is_told(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Tells them when the guard is dropped.
+    /// Returns a guard that asks the threads to end when it is dropped.
     pub fn guard(&self) -> StopGuard<'_> {
         StopGuard(self)
     }
@@ -28,8 +28,8 @@ impl Drop for StopGuard<'_> {
     }
 }
 
-/// Polls until `probe` has an answer; fails the test after [`DEADLINE`], naming what it waited for.
-#[expect(clippy::disallowed_methods, reason = "a process or a topic wakes nobody who looks at it from outside")]
+/// Polls until `probe` returns a value. Fails the test after [`DEADLINE`] and names `what` it waited for.
+#[expect(clippy::disallowed_methods, reason = "a process or a topic can only be polled from outside")]
 #[track_caller]
 pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

@@ -1,9 +1,9 @@
-//! Faults of brokers while everything of ours goes on: three brokers, of which one at a time is killed, hangs or is
-//! restarted, while reporters report, an aggregator that nobody touches keeps the totals, a reader sees every total,
-//! and a sink prints it.
+//! Faults of brokers while the rest runs: one of three brokers at a time is killed, hangs or is restarted. Meanwhile
+//! reporters report, an aggregator keeps the totals without being restarted, a reader sees every total, and a sink
+//! prints it.
 //!
-//! After each fault the totals must go on within [`BOUND`], at the reader and at the sink. In the end every total that
-//! was seen is the right one at its offset, none went back, and the last ones are what was written and counted.
+//! After each fault the totals must continue within [`BOUND`], at the reader and at the sink. At the end every total
+//! that was seen is right for its offset, none went back, and the last totals are what was written and counted.
 
 mod fault;
 mod progress;
@@ -33,10 +33,10 @@ use three::Brokers;
 use view::View;
 
 const DEFAULT_FAULTS: usize = 8;
-/// For no longer than this the totals may stop, whatever happens to one broker. A broker may hang for 20 s of it.
+/// The longest time for which the totals may stop, whatever happens to one broker. A broker may hang for 20 s of it.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Runs so many faults with exactly-once, and half of them with at-least-once; or with `only` one of the two.
+/// Runs this number of faults with exactly-once and half as many with at-least-once, or with `only` one of the two.
 pub(crate) fn run_all(faults: Option<usize>, only: Option<&str>) {
     let faults = faults.unwrap_or(DEFAULT_FAULTS);
     let Some(brokers) = require(Brokers::start()) else { return };
@@ -58,12 +58,12 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
     services.until_beyond(view.end(&pipeline.metrics), "the start");
 
     let mut stops = Vec::new();
-    // A generator of its own, so that a run with other faults is another run.
+    // The seed depends on the number of faults, so that runs with different numbers also differ in their timing.
     let mut random = Random::new(faults as u64 ^ 0x5eed);
     for (number, fault) in Fault::all(guarantee).take(faults).enumerate() {
         pause(Duration::from_millis(200 + random.below(2000)));
         let began = Instant::now();
-        let done = fault.happen(brokers, &view, &pipeline, &mut random);
+        let done = fault.run(brokers, &view, &pipeline, &mut random);
         services.until_beyond(view.end(&pipeline.metrics), &done);
         let stop = services.longest_stops(began);
         println!(
@@ -77,9 +77,9 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
         stops.push(stop);
     }
 
-    let said = fleet.stop();
+    let written = fleet.stop();
     let counted = i128::from(program.stop());
-    let expected = expected(&pipeline, &said);
+    let expected = expected(&pipeline, &written);
     let last = expected.last().expect("records").1;
     let last = || SERIES.into_iter().zip(last).chain([(COUNTED, counted)]);
     services.reader.seen().until(last());
@@ -87,13 +87,13 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
     pipeline.verify();
     drop(report);
     let (totals, lines) = services.stop();
-    // The aggregator is never started anew, so also with at_least_once no total is published a second time by a process
-    // that knows less. A sink may print again what it printed before its commit.
+    // The aggregator is never restarted, so even with at_least_once no total may go back. A sink may print again what
+    // it printed before its commit.
     let wrong = [wrong(&totals, &expected), went_back(&totals), wrong(&lines, &expected)].concat();
     println!(
         "brokers: {guarantee}, {faults} faults, {} records, {counted} counts, {} totals seen, {} lines of the sink, {} wrong, \
          totals stopped for at most {}, the sink for at most {}, {:.0} s",
-        said.len(),
+        written.len(),
         totals.len(),
         lines.len(),
         wrong.len(),
@@ -104,7 +104,7 @@ fn run(brokers: &Brokers, guarantee: &'static str, faults: usize) {
     assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
 }
 
-/// The longest of the durations and the median.
+/// The longest of the durations, and the median.
 fn summary(durations: impl Iterator<Item = Duration>) -> String {
     let mut durations: Vec<Duration> = durations.collect();
     durations.sort_unstable();
@@ -113,20 +113,20 @@ fn summary(durations: impl Iterator<Item = Duration>) -> String {
     format!("{max:.1?} (median {median:.1?})")
 }
 
-/// For how long no new total came.
+/// The longest times without a new total.
 struct Stop {
     reader: Duration,
     sink: Duration,
 }
 
-/// What must go on: the aggregator, a sink, and a reader of the totals.
+/// The processes that must keep running: the aggregator, a sink, and a reader of the totals.
 struct Services {
     aggregator: Aggregator,
     sink: Sink,
     reader: Reader,
     read: Arc<Progress>,
     printed: Arc<Progress>,
-    /// The sink's log.
+    /// The folder of the sink's log.
     _folder: TempDir,
 }
 
@@ -142,7 +142,7 @@ impl Services {
         Self { aggregator, sink, reader, read, printed, _folder: folder }
     }
 
-    /// Waits until totals of records from this offset on came, at the reader and at the sink.
+    /// Waits until totals of records from this offset on have reached the reader and the sink.
     fn until_beyond(&self, offset: i64, after: &str) {
         let began = Instant::now();
         loop {
@@ -150,8 +150,8 @@ impl Services {
             if read && printed {
                 return;
             }
-            assert!(!self.aggregator.has_ended(), "the aggregator ended by itself after {after}");
-            assert!(!self.sink.has_ended(), "the sink ended by itself after {after}");
+            assert!(!self.aggregator.has_ended(), "the aggregator ended unexpectedly after {after}");
+            assert!(!self.sink.has_ended(), "the sink ended unexpectedly after {after}");
             assert!(
                 began.elapsed() < BOUND,
                 "after {after}: waited {BOUND:?} for totals beyond {offset}; the reader saw one: {read}, the sink: {printed}"
@@ -164,14 +164,15 @@ impl Services {
         Stop { reader: self.read.longest_stop(since), sink: self.printed.longest_stop(since) }
     }
 
-    /// Asks the processes to end, which they must do in order; returns the totals that were read, and those printed.
+    /// Sends SIGTERM to the processes, which must end with exit code 0; returns the totals that were read and those
+    /// printed.
     fn stop(self) -> (Vec<Aggregate>, Vec<Aggregate>) {
         self.aggregator.stop();
         (self.reader.stop(), self.sink.stop())
     }
 }
 
-/// Prints what is known about the processes if the test fails.
+/// Prints the state and the logs of the processes if the test fails.
 struct ReportOnFailure<'a>(&'a Services);
 
 impl Drop for ReportOnFailure<'_> {

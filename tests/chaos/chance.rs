@@ -1,8 +1,8 @@
-//! Random moments.
+//! Random numbers and pauses of a random length.
 
 use std::time::Duration;
 
-/// A generator that gives the same numbers for the same seed.
+/// A generator that returns the same numbers for the same seed.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -17,7 +17,7 @@ impl Random {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the moment of a fault is a random one")]
+#[expect(clippy::disallowed_methods, reason = "a fault comes at a random moment")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,4 +1,4 @@
-//! What the totals should have been, and where those that were seen differ.
+//! The totals that are expected, and the totals seen that differ from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,16 +13,16 @@ use crate::program::COUNTED;
 pub(crate) type Totals = [i128; SERIES.len()];
 
 /// The totals after each record that the fleet wrote, by its offset.
-pub(crate) fn expected(pipeline: &Pipeline, said: &[Logged]) -> Vec<(i64, Totals)> {
-    let keys: BTreeSet<String> = said.iter().map(|logged| logged.said.key()).collect();
+pub(crate) fn expected(pipeline: &Pipeline, written: &[Logged]) -> Vec<(i64, Totals)> {
+    let keys: BTreeSet<String> = written.iter().map(|logged| logged.record.key()).collect();
     let log = pipeline.cluster.read_to_end(&pipeline.metrics);
     let ours = log.iter().filter(|message| {
         message.key().is_some_and(|key| std::str::from_utf8(key).is_ok_and(|key| keys.contains(key)))
     });
     let offsets: Vec<i64> = ours.map(rdkafka::message::OwnedMessage::offset).collect();
-    assert_eq!(offsets.len(), said.len(), "every record is in the log once");
+    assert_eq!(offsets.len(), written.len(), "every record is in the log once");
     let mut oracle = Oracle::default();
-    let after = said.iter().zip(offsets).map(|(logged, offset)| {
+    let after = written.iter().zip(offsets).map(|(logged, offset)| {
         oracle.push(logged);
         let mut totals = [0; SERIES.len()];
         for row in oracle.rows.values() {
@@ -35,7 +35,7 @@ pub(crate) fn expected(pipeline: &Pipeline, said: &[Logged]) -> Vec<(i64, Totals
     after.collect()
 }
 
-/// The totals of the fleet's series that are not those expected at their offset.
+/// The totals of the fleet's series that differ from those expected at their offset.
 pub(crate) fn wrong(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for aggregate in seen {
@@ -50,7 +50,7 @@ pub(crate) fn wrong(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<Strin
     wrong
 }
 
-/// Where a count, an offset or a time of the fleet's and the program's series was lower than before.
+/// The cases in which a count, an offset or a time of the fleet's or the program's series was lower than before.
 pub(crate) fn went_back(seen: &[Aggregate]) -> Vec<String> {
     let mut went_back = Vec::new();
     let mut latest = BTreeMap::<String, &Aggregate>::new();

@@ -1,4 +1,4 @@
-//! Reporters that report all the time.
+//! Reporters that report continuously.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,36 +6,36 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quipu_testkit::Cluster;
-use quipu_testkit::fold::{Logged, SERIES, Said};
+use quipu_testkit::fold::{LogRecord, Logged, SERIES};
 
 use crate::chance::pause;
 
-/// Writes reports and plain counters, restarts included, until it is stopped.
+/// Writes reports and plain counters, including restarts, until it is stopped.
 pub(crate) struct Fleet {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Logged>>,
 }
 
 impl Fleet {
-    /// Writes six records, waits until Kafka has them, then waits for `interval`, and so on.
+    /// Writes six records, waits until Kafka has acknowledged them, waits for `interval`, and repeats.
     pub(crate) fn start(bootstrap: &str, topic: &str, interval: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, bootstrap, topic) = (Arc::clone(&stop), bootstrap.to_owned(), topic.to_owned());
         let thread = std::thread::spawn(move || {
             let cluster = Cluster::new(&bootstrap);
-            let mut said = Vec::new();
+            let mut written = Vec::new();
             for round in 0.. {
                 if stopped.load(Ordering::Relaxed) {
                     break;
                 }
                 let round: Vec<Logged> =
-                    (0..6).map(|reporter| Logged { timestamp: 0, said: report(round, reporter) }).collect();
-                let records = round.iter().map(|logged| (Some(logged.said.key()), logged.said.value()));
+                    (0..6).map(|reporter| Logged { timestamp: 0, record: report(round, reporter) }).collect();
+                let records = round.iter().map(|logged| (Some(logged.record.key()), logged.record.value()));
                 cluster.produce(&topic, records);
-                said.extend(round);
+                written.extend(round);
                 pause(interval);
             }
-            said
+            written
         });
         Self { stop, thread }
     }
@@ -46,17 +46,17 @@ impl Fleet {
     }
 }
 
-fn report(round: u64, reporter: usize) -> Said {
+fn report(round: u64, reporter: usize) -> LogRecord {
     match reporter {
-        // Four runs; each begins a new life every 400 rounds, as another run of the same instance.
+        // Four runs; every 400 rounds each is replaced by a new run of the same instance.
         0..4 => {
             let life = usize::try_from(round / 400).expect("small") * 8;
             let counters = (0..SERIES.len()).map(|series| (series, round % 400 * (series as u64 + 1))).collect();
-            Said::Report { run: life + reporter * 2, part: reporter % 2, seq: round, is_final: false, counters }
+            LogRecord::Report { run: life + reporter * 2, part: reporter % 2, seq: round, is_final: false, counters }
         }
         // A plain counter that restarts every 50 rounds.
-        4 => Said::Plain { key: 0, series: 1, count: round % 50 + 1, timestamp: None },
+        4 => LogRecord::Plain { key: 0, series: 1, count: round % 50 + 1, timestamp: None },
         // A bad record on a live key.
-        _ => Said::Bad { key: quipu_testkit::fold::plain_key(0), value: "{" },
+        _ => LogRecord::Bad { key: quipu_testkit::fold::plain_key(0), value: "{" },
     }
 }

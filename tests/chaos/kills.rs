@@ -1,5 +1,5 @@
-//! The aggregator killed with SIGKILL at random moments, on a real Kafka broker that is killed too, while reporters
-//! report; an outside reader holds every total that it sees against the oracle at the offset that the total carries.
+//! The aggregator is killed with SIGKILL at random moments, and sometimes its broker, while reporters report. A reader
+//! compares every total that it sees with the oracle at the offset that the total carries.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use crate::program::{COUNTED, Program};
 use crate::reader::Reader;
 
 const DEFAULT_CYCLES: u64 = 32;
-/// The session timeout, a broker's restart, and what a busy machine needs.
+/// The session timeout, a broker's restart, and a reserve for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(50);
 /// The aggregator's `transaction.timeout.ms`.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs so many cycles with exactly-once, and a quarter of them with at-least-once.
+/// Runs this number of cycles with exactly-once, and a quarter of it with at-least-once.
 pub(crate) fn run_all(cycles: Option<u64>) {
     let Some(kafka) = require(Kafka::start()) else { return };
     let cycles = cycles.unwrap_or(DEFAULT_CYCLES);
@@ -42,7 +42,7 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
     let fleet = Fleet::start(kafka.bootstrap(), &pipeline.metrics, Duration::from_millis(5));
     let program = Program::start(kafka.bootstrap(), &pipeline.metrics);
     let reader = Reader::start(&pipeline, |_| {});
-    // A generator of its own, so that a run with other cycles is another run.
+    // The seed depends on the number of cycles, so that runs with different numbers also differ in their timing.
     let mut random = Random::new(cycles ^ 0x5eed);
     for cycle in 0..cycles {
         pause(Duration::from_millis(100 + random.below(4400)));
@@ -51,7 +51,7 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
             4 => site.lose_disk(),
             8 => {
                 kafka.kill();
-                // Every other time it is away for longer than a transaction may take.
+                // Every other time the broker is down for longer than the transaction timeout.
                 let longer = if cycle % 2 == 1 { TRANSACTION_TIMEOUT } else { Duration::ZERO };
                 pause(longer + Duration::from_millis(random.below(500)));
                 kafka.restart();
@@ -62,16 +62,16 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
         };
         println!("{guarantee}, cycle {} of {cycles}: {what}; {} totals seen", cycle + 1, reader.seen().all().len());
     }
-    let said = fleet.stop();
-    let expected = expected(&pipeline, &said);
+    let written = fleet.stop();
+    let expected = expected(&pipeline, &written);
     let counted = i128::from(program.stop());
     let last = expected.last().expect("records").1;
     reader.seen().until(SERIES.into_iter().zip(last).chain([(COUNTED, counted)]));
     let totals = reader.stop();
     let wrong = [wrong(&totals, &expected), went_back(&totals)].concat();
     println!(
-        "chaos: {guarantee}, {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, fenced by itself {}, takeovers {:?}, {:.0} s",
-        said.len(),
+        "chaos: {guarantee}, {cycles} cycles, {} records, {counted} counts, {} totals seen, {} wrong, fenced by its own request {}, takeovers {:?}, {:.0} s",
+        written.len(),
         totals.len(),
         wrong.len(),
         site.fenced,
@@ -82,13 +82,13 @@ fn run(kafka: &Kafka, guarantee: &'static str, cycles: u64) {
     assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
 }
 
-/// Where aggregators run: each under a name of its own in the group, with a folder of its own.
+/// The aggregators: each has its own `group.instance.id` and its own folder.
 struct Site<'a> {
     pipeline: &'a Pipeline,
     disk: &'a Path,
     guarantee: &'static str,
     running: Option<(&'static str, Process)>,
-    /// How often the group took one process for two.
+    /// How often the group fenced a member because of a repeated request of its own.
     fenced: usize,
     takeovers: Vec<Duration>,
 }
@@ -115,7 +115,7 @@ impl Site<'_> {
         self.running = Some((name, self.process(name)));
     }
 
-    /// Kills the aggregator, and starts it again on its disk.
+    /// Kills the aggregator, and starts it again with its disk.
     fn kill(&mut self) -> &'static str {
         let name = self.kill_only();
         self.start(name);
@@ -133,11 +133,11 @@ impl Site<'_> {
         name
     }
 
-    /// After an outage the group may hold a member's own request, which came twice, for that of another process with the
-    /// same `group.instance.id`. It says so and ends; its supervisor starts it again.
+    /// After an outage the group may receive a member's request twice, and take it for that of another process with the
+    /// same `group.instance.id`. The aggregator then logs this and ends; its supervisor starts it again.
     fn assert_fenced(&mut self, process: &Process) {
         let log = process.stderr_so_far();
-        assert!(log.contains("start this again"), "the aggregator ended by itself: {log}");
+        assert!(log.contains("start this again"), "the aggregator ended unexpectedly: {log}");
         self.fenced += 1;
     }
 
@@ -157,14 +157,16 @@ impl Site<'_> {
         "the aggregator was killed and its disk was lost"
     }
 
-    /// Another aggregator waits while this one is killed, and takes over.
+    /// Starts a standby, kills the active aggregator, and waits until the standby has taken over.
     fn take_over(&mut self) -> &'static str {
         let other = if self.running.as_ref().is_some_and(|(name, _)| *name == "a") { "b" } else { "a" };
         let mut waiting = self.process(other);
-        eventually("the other to wait", || waiting.stderr_so_far().contains("waiting for the partition").then_some(()));
+        eventually("the standby to wait", || {
+            waiting.stderr_so_far().contains("waiting for the partition").then_some(())
+        });
         self.kill_only();
         let killed = Instant::now();
-        eventually("the other to take over", || {
+        eventually("the standby to take over", || {
             if waiting.has_ended() {
                 self.assert_fenced(&waiting);
                 waiting = self.process(other);

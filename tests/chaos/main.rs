@@ -4,7 +4,8 @@
 //! ```text
 //! cargo test --test chaos                        # all of it, short
 //! cargo test --test chaos -- --cycles 300        # the aggregator and its broker are killed
-//! cargo test --test chaos -- --faults 100        # three brokers are killed, hang and restart; the aggregator is left alone
+//! cargo test --test chaos -- --faults 100        # three brokers are killed, hang and restart; the aggregator keeps
+//! running
 //! cargo test --test chaos -- --faults 100 --guarantee at_least_once
 //! ```
 

@@ -1,4 +1,4 @@
-//! A program that links the reporter and counts all the time.
+//! A program that links the reporter and counts continuously.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use quipu_reporter::KafkaReporter;
 
 use crate::chance::pause;
 
-/// What it counts.
+/// The name of its counter.
 pub(crate) const COUNTED: &str = "chaos_counted";
 
 /// Counts until it is stopped.
@@ -41,7 +41,7 @@ impl Program {
         Self { stop, thread }
     }
 
-    /// Gives what it counted, when all of it was reported.
+    /// Stops the program, and returns its count after all of it was reported.
     pub(crate) fn stop(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("everything was reported")

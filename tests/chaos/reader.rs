@@ -1,4 +1,4 @@
-//! Reads every total that becomes visible, while it becomes visible.
+//! Reads every total as it becomes visible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads from the beginning; calls `each` with every total.
+    /// Reads from the beginning of the topic; calls `each` with every total.
     pub(crate) fn start(pipeline: &Pipeline, each: impl Fn(&Aggregate) + Send + 'static) -> Self {
         let consumer = pipeline.cluster.consumer();
         let mut start = TopicPartitionList::new();
@@ -30,7 +30,7 @@ impl Reader {
         let (stopped, all) = (Arc::clone(&stop), Arc::clone(&seen));
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                // Errors are those of a broker that is away; the client goes on trying.
+                // An error means that a broker is down; the client retries.
                 if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
                     let aggregate = Aggregate::decode(message.payload().expect("a value")).expect("an aggregate");
                     each(&aggregate);

@@ -1,4 +1,4 @@
-//! The totals that somebody saw, in the order in which they came.
+//! The totals that a reader saw, in order.
 
 use std::sync::{Mutex, MutexGuard};
 

@@ -1,4 +1,4 @@
-//! The broker's settings, before a real broker, on ports of this machine.
+//! The broker's settings of the compose file, with a real broker on ports of this machine.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use crate::file::{Compose, root};
 
 #[test]
 fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
-    // The shared one is not used; that it can be had means that the jars are here.
+    // The shared broker is not used here; if it can be started, Kafka's jars are available.
     let (Some(compose), Some(_)) = (require(Compose::read()), require(Kafka::shared())) else { return };
     let folder = tempfile::tempdir().unwrap();
     let [stack, controller, host] = free_ports();
@@ -22,7 +22,7 @@ fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
         match name.strip_prefix("KAFKA_") {
             Some("HEAP_OPTS") => {}
             Some("LOG_DIRS") => settings.push(format!("log.dirs={}", folder.path().join("data").display())),
-            // As the image translates them.
+            // The image translates the variables in the same way.
             Some(name) => {
                 let value = value
                     .replace("STACK://:9092", &format!("STACK://127.0.0.1:{stack}"))
@@ -55,16 +55,16 @@ fn a_broker_with_these_settings_serves_the_stack_and_this_machine() {
     });
     let (within, outside) = (Cluster::new(&stack), Cluster::new(&host));
     let topic = outside.create_topic("cords", 1, &[]);
-    // With one broker there must be a place for the transactions' log, too.
+    // A single broker must be configured so that it can hold the transaction log.
     let producer = within.producer(&[("transactional.id", "quipu-0")]);
     producer.init_transactions(DEADLINE).unwrap();
     within.produce(&topic, [(Some("app-1"), Some("one"))]);
     let read = outside.read_to_end(&topic);
     assert_eq!(read.iter().map(|record| record.payload().unwrap()).collect::<Vec<_>>(), [b"one"]);
-    assert!(!outside.topics().contains_key("metrics"), "a topic was created by asking for it");
+    assert!(!outside.topics().contains_key("metrics"), "a request for metadata created a topic");
 }
 
-/// A main class of the broker's jars.
+/// Runs a main class of Kafka's jars.
 fn java(arguments: &[&str]) -> Process {
     let fetched = Command::new(root("tests/servers/kafka")).arg("fetch").output().unwrap();
     let jars = format!("{}/*", String::from_utf8(fetched.stdout).unwrap().trim());

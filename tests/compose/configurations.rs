@@ -1,4 +1,4 @@
-//! Every file that is mounted, before the program that reads it.
+//! Every mounted file is checked by the program that reads it.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ fn program(name: &str, package: &str, probe: &str) -> Result<Command, Missing> {
 }
 
 #[test]
-fn the_aggregator_accepts_its_configuration_and_finds_everybody_it_names() {
+fn the_aggregator_accepts_its_configuration_and_every_host_in_it_is_a_service() {
     let Some(compose) = require(Compose::read()) else { return };
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
     command
@@ -42,13 +42,13 @@ fn the_aggregator_accepts_its_configuration_and_finds_everybody_it_names() {
 }
 
 #[test]
-fn the_health_checks_that_are_ours_are_commands_of_the_binary() {
+fn the_health_check_of_the_aggregator_is_a_command_of_the_binary() {
     let Some(compose) = require(Compose::read()) else { return };
     let check = &compose.service("aggregator")["healthcheck"]["test"];
     let words: Vec<_> = check.as_array().unwrap().iter().map(text).collect();
     assert_eq!(words[..2], ["CMD", "quipu"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
-    // Nobody answers there: that is bad health, not a wrong command line.
+    // Nothing listens at this address: that means bad health (exit code 1), not a wrong command line (2).
     command.args(&words[2..]).args(["--http", "127.0.0.1:1"]).env_remove("QUIPU_CONFIG");
     let finished = Process::spawn(command, "").finish();
     assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
@@ -62,7 +62,7 @@ fn prometheus_accepts_its_configuration_and_the_rules() {
         return;
     };
     let configuration = read("docker/prometheus.yml");
-    // On this machine the rules are where they are mounted from.
+    // The rules are read from the folder that is mounted.
     let mounted: Vec<_> = compose.service("prometheus")["volumes"].as_array().unwrap().iter().map(text).collect();
     let rules = mounted.iter().find_map(|volume| volume.strip_suffix(":/etc/prometheus/rules:ro")).unwrap();
     let rules = root(rules.trim_start_matches("./"));
@@ -81,7 +81,7 @@ fn prometheus_accepts_its_configuration_and_the_rules() {
 }
 
 #[test]
-fn grafana_finds_its_sources_and_its_first_page() {
+fn grafana_finds_its_data_sources_and_its_home_dashboard() {
     let Some(compose) = require(Compose::read()) else { return };
     let environment = compose.environment("grafana");
     let mounts: Vec<_> = compose.service("grafana")["volumes"].as_array().unwrap().iter().map(text).collect();
@@ -121,7 +121,7 @@ fn grafana_finds_its_sources_and_its_first_page() {
 }
 
 #[test]
-fn carbon_accepts_the_schemas_of_its_files() {
+fn carbon_accepts_the_storage_schemas() {
     let Some(mut command) = require(program("validate-storage-schemas", "graphite-carbon", "/dev/null")) else {
         return;
     };
@@ -131,9 +131,9 @@ fn carbon_accepts_the_schemas_of_its_files() {
     assert!(finished.stdout.contains("is valid"), "{}", finished.stdout);
 }
 
-/// Carbon's own reader of its rules for rolling up, which has no program: each rule with its settings, and whether it is
-/// for a total of ours.
-const ROLLING_UP: &str = "
+/// Loads Carbon's rules of aggregation with Carbon's own code, because no program checks them. Prints each rule with
+/// its settings, and whether it applies to a total of Quipu.
+const LOAD_AGGREGATION: &str = "
 import sys
 from carbon.conf import settings
 settings['CONF_DIR'], settings['LOCAL_DATA_DIR'] = sys.argv[1:]
@@ -144,8 +144,9 @@ for rule in storage.loadAggregationSchemas():
 ";
 
 #[test]
-fn carbon_accepts_how_its_files_are_rolled_up() {
-    // Debian's Python, whatever else there is, has Debian's packages; isolated from the folder that it runs in.
+fn carbon_accepts_the_storage_aggregation() {
+    // /usr/bin/python3 has Debian's packages, even if another Python comes first in PATH; -I isolates it from the
+    // current folder.
     let carbon = || {
         let mut python = Command::new("/usr/bin/python3");
         python.args(["-I", "-c"]);
@@ -156,14 +157,14 @@ fn carbon_accepts_how_its_files_are_rolled_up() {
     let Some(()) = require(found.then_some(()).ok_or_else(missing)) else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut command = carbon();
-    command.arg(ROLLING_UP).arg(root("docker")).arg(folder.path());
+    command.arg(LOAD_AGGREGATION).arg(root("docker")).arg(folder.path());
     let finished = Process::spawn(command, "").finish();
     assert!(finished.status.success(), "{}", finished.stderr);
     assert!(finished.stdout.starts_with("totals 0.0 last True\n"), "{}{}", finished.stdout, finished.stderr);
 }
 
 #[test]
-fn the_script_of_the_experiment_is_shell() {
+fn the_script_of_the_experiment_is_valid_shell() {
     let checked = Command::new("sh").arg("-n").arg(root("docker/demo.sh")).output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
 }

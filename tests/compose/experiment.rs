@@ -1,4 +1,4 @@
-//! The services of the profile `demo`, started as the engine would, but on this machine.
+//! The services of the profile `demo`, started on this machine as the container engine would start them.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::file::{Compose, root, text};
 const RECORDS: u64 = 60_000;
 
 #[test]
-fn the_experiment_ends_with_the_duplicates_that_there_were() {
+fn the_experiment_ends_with_the_right_number_of_duplicates() {
     let (Some(compose), Some(kafka)) = (require(Compose::read()), require(Kafka::start())) else { return };
     create_topic(&compose, kafka.bootstrap());
     let aggregator = aggregator(&compose, kafka.bootstrap());
@@ -30,8 +30,8 @@ fn the_experiment_ends_with_the_duplicates_that_there_were() {
     assert!(finished.status.success(), "{}", finished.stderr);
     let left = finished.stdout.lines().find_map(|line| line.strip_prefix("left ")?.parse::<i64>().ok());
     let left = left.filter(|left| *left > 0).unwrap_or_else(|| panic!("app-2 left nothing: {}", finished.stdout));
-    eventually("app-1 to do what app-2 left", || audit(&aggregator).filter(|delta| *delta >= left));
-    // It leaves in order, with everything counted and written down.
+    eventually("app-1 to process what app-2 left", || audit(&aggregator).filter(|delta| *delta >= left));
+    // app-1 ends cleanly: everything is counted and every id is written.
     app_1.signal("TERM");
     let finished = app_1.finish();
     assert!(finished.status.success(), "{}", finished.stderr);
@@ -56,7 +56,7 @@ fn create_topic(compose: &Compose, bootstrap: &str) {
     runtime.block_on(admin.create_topics([&topic], &AdminOptions::new())).unwrap().remove(0).unwrap();
 }
 
-/// The aggregator with the mounted configuration, without its sinks.
+/// Starts the aggregator with the mounted configuration, without its sinks.
 fn aggregator(compose: &Compose, bootstrap: &str) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
     command
@@ -67,7 +67,7 @@ fn aggregator(compose: &Compose, bootstrap: &str) -> Process {
         .envs(compose.environment("aggregator").into_iter().filter(|(name, _)| name != "QUIPU_CONFIG"));
     let aggregator = Process::spawn(command, "");
     eventually("the aggregator to be ready", || get(&aggregator, "/readyz"));
-    // What the engine would ask.
+    // The command of the health check.
     let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
     command.args(["health", "--ready", "--http", &address(&aggregator).unwrap()]).env_clear();
     let health = Process::spawn(command, "").finish();
@@ -75,7 +75,7 @@ fn aggregator(compose: &Compose, bootstrap: &str) -> Process {
     aggregator
 }
 
-/// A container of a service: its entrypoint and command with its environment, where the mounted script is.
+/// Runs a service's entrypoint and command with its environment.
 fn service(compose: &Compose, name: &str, bootstrap: &str, folder: &Path) -> Process {
     let service = compose.service(name);
     let words = |key: &str| service[key].as_array().unwrap().iter().map(text).collect::<Vec<_>>();
@@ -96,7 +96,7 @@ fn service(compose: &Compose, name: &str, bootstrap: &str, folder: &Path) -> Pro
     Process::spawn(command, "")
 }
 
-/// The audit's delta.
+/// The delta of the audit.
 fn audit(aggregator: &Process) -> Option<i64> {
     let answer: Value = serde_json::from_str(&get(aggregator, "/api/v1/audit")?).unwrap();
     answer["audits"][0]["delta"].as_i64()
@@ -108,14 +108,14 @@ fn get(aggregator: &Process, path: &str) -> Option<String> {
     (status == 200).then_some(body)
 }
 
-/// Where it serves HTTP, as it logs.
+/// The HTTP address from the log.
 fn address(aggregator: &Process) -> Option<String> {
     let log = aggregator.stderr_so_far();
     let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
     Some(address.split_whitespace().next()?.to_owned())
 }
 
-/// The ids that the consumers wrote down so far, 8 bytes each.
+/// The ids that the consumers have written so far, 8 bytes each.
 fn ids(folder: &Path) -> Vec<u64> {
     let mut ids = Vec::new();
     for folder in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! docker-compose.yml, read as the engine would.
+//! docker-compose.yml, read as a container engine reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use quipu_testkit::{Missing, Process, python};
 use serde_json::Value;
 
-/// The compose file with the variables of `.env` put in.
+/// The compose file after the variables of `.env` were substituted.
 pub(crate) struct Compose {
     pub(crate) document: Value,
     /// The variables that `.env` sets.
     pub(crate) variables: BTreeMap<String, String>,
-    /// Those that the compose file names.
+    /// The variables that the compose file uses.
     pub(crate) named: BTreeSet<String>,
 }
 
@@ -50,19 +50,19 @@ impl Compose {
         self.services().find(|(service, _)| *service == name).unwrap_or_else(|| panic!("no service {name}")).1
     }
 
-    /// The environment that a service's containers have.
+    /// The environment of a service's containers.
     pub(crate) fn environment(&self, service: &str) -> Vec<(String, String)> {
         let variables = self.service(service)["environment"].as_object().unwrap().iter();
         variables.map(|(name, value)| (name.clone(), text(value))).collect()
     }
 }
 
-/// A scalar as the engine passes it on.
+/// A scalar as the engine passes it to a container.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Puts the variables in; those that are named.
+/// Substitutes the variables; returns the text and the names of the variables used.
 fn interpolated(text: &str, variables: &BTreeMap<String, String>) -> (String, BTreeSet<String>) {
     let (mut done, mut named) = (String::new(), BTreeSet::new());
     let mut parts = text.split("${");

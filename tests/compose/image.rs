@@ -1,4 +1,4 @@
-//! The Dockerfile, as far as it can be judged unbuilt.
+//! Checks of the Dockerfile that need no build.
 
 use crate::file::{read, root};
 
@@ -8,7 +8,7 @@ fn instructions() -> Vec<String> {
 }
 
 #[test]
-fn the_image_is_pinned_runs_as_nobody_and_checks_itself() {
+fn the_image_is_pinned_runs_without_privileges_and_has_a_health_check() {
     let instructions = instructions();
     let last_stage = instructions.iter().rposition(|line| line.starts_with("FROM ")).unwrap();
     assert!(
@@ -22,12 +22,12 @@ fn the_image_is_pinned_runs_as_nobody_and_checks_itself() {
 }
 
 #[test]
-fn the_toolchain_is_at_least_what_the_manifest_asks_for() {
+fn the_toolchain_is_not_older_than_the_manifest_requires() {
     let image = instructions().into_iter().find_map(|line| Some(line.strip_prefix("FROM rust:")?.to_owned())).unwrap();
     let manifest = read("Cargo.toml");
-    let asked = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    let required = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
     let minor = |version: &str| version.split(['.', '-']).nth(1).unwrap().parse::<u32>().unwrap();
-    assert!(minor(&image) >= minor(asked), "{image} for {asked}");
+    assert!(minor(&image) >= minor(required), "{image} for {required}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The stack of docker-compose.yml, as far as it can be checked without an engine: against the published schema and its
-//! own files, with the real binaries on what is mounted; and the experiment's programs on a real broker.
+//! The stack of docker-compose.yml, checked as far as possible without a container engine: against the published
+//! schema, its own files, and the real programs that read the mounted files. The experiment's programs run with a real
+//! broker.
 //!
-//! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a program is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 mod broker;
 mod configurations;

@@ -1,15 +1,15 @@
-//! What the compose file says.
+//! The services of the compose file.
 
 use quipu_testkit::{Process, python, require};
 use serde_json::Value;
 
 use crate::file::{Compose, read, root, text};
 
-/// Services that run to their end, and those of the experiment, which nobody depends on.
+/// Services that run to completion, and the others of the experiment, which no service depends on.
 const JOBS: [&str; 4] = ["app-1", "app-2", "demo-topic", "producer"];
 
 #[test]
-fn the_file_is_what_the_published_schema_wants() {
+fn the_file_is_valid_by_the_published_schema() {
     let Some(mut command) = require(python("check-jsonschema")) else { return };
     command.args(["--builtin-schema", "vendor.compose-spec"]).arg(root("docker-compose.yml"));
     let finished = Process::spawn(command, "").finish();
@@ -25,7 +25,7 @@ fn every_variable_is_set_and_every_setting_is_used() {
 }
 
 #[test]
-fn the_versions_are_pinned_and_are_those_that_the_tests_know() {
+fn the_versions_are_pinned_and_are_those_of_the_tests() {
     let Some(compose) = require(Compose::read()) else { return };
     for (name, service) in compose.services() {
         let image = service["image"].as_str().unwrap();
@@ -40,7 +40,7 @@ fn the_versions_are_pinned_and_are_those_that_the_tests_know() {
 }
 
 #[test]
-fn what_is_mounted_is_there_and_only_read() {
+fn mounted_files_exist_and_are_read_only() {
     let Some(compose) = require(Compose::read()) else { return };
     let declared = compose.document["volumes"].as_object().unwrap();
     let mut used = Vec::new();
@@ -75,10 +75,10 @@ fn nothing_is_reachable_from_other_machines() {
 }
 
 #[test]
-fn every_service_has_a_bound_and_a_check_and_waits_for_what_it_needs() {
+fn every_service_has_a_memory_limit_a_health_check_and_its_dependencies() {
     let Some(compose) = require(Compose::read()) else { return };
     for (name, service) in compose.services() {
-        assert!(service["mem_limit"].is_string(), "{name} has no limit of memory");
+        assert!(service["mem_limit"].is_string(), "{name} has no memory limit");
         let is_job = JOBS.contains(&name.as_str());
         assert_eq!(is_job, service["profiles"] == serde_json::json!(["demo"]), "{name}");
         if !is_job {

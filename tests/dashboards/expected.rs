@@ -1,17 +1,17 @@
-//! What each panel has to show of the counters of [`filled`](crate::filled).
+//! The expected content of each panel after [`filled`](crate::filled) has written its counters.
 
-/// The name of a series that nobody can foresee.
+/// Stands for a series whose name can't be predicted.
 pub(crate) const ANY: &str = "an address";
 
-/// What a series of a panel has to be.
+/// The expected value of a series.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Expect {
-    /// Its last value.
+    /// Its last value is this number.
     Is(f64),
-    /// A rate or difference that comes to so much between the two rounds of reports, and from the start at most so much:
-    /// what of the first round came first is not known.
+    /// It is a rate or a difference. Between the two rounds of reports it amounts to at least the first number, and
+    /// from the start to at most the second: Prometheus may have scraped before or after parts of the first round.
     Grew(f64, f64),
-    /// Its last value is so much or more.
+    /// Its last value is at least this number.
     AtLeast(f64),
 }
 
@@ -21,14 +21,14 @@ impl Expect {
     pub(crate) fn holds(self, last: f64, grown: f64) -> bool {
         match self {
             Is(value) => (last - value).abs() < 1e-6,
-            // Prometheus extrapolates to the ends of the window, by half a scrape or so each.
+            // Prometheus extrapolates to the ends of the window, by about half a scrape interval at each end.
             Grew(minimum, maximum) => (minimum * 0.999..=maximum * 1.25).contains(&grown),
             AtLeast(minimum) => last >= minimum,
         }
     }
 }
 
-/// For each series of the panel its name, in any order. The allowance for late reports is 0, the top are 1.
+/// The expected series of a panel by name, in any order. The variable `allowance` is 0 and `top` is 1.
 pub(crate) fn of_panel(dashboard: &str, title: &str) -> Option<Vec<(&'static str, Expect)>> {
     let (kind, source) = dashboard.rsplit_once('-')?;
     let influxdb = source == "influxdb";
@@ -47,19 +47,19 @@ pub(crate) fn of_panel(dashboard: &str, title: &str) -> Option<Vec<(&'static str
 
         ("duplicate-audit", "Sent") => vec![("sent", Is(3000.0))],
         ("duplicate-audit", "Processed") => vec![("processed", Is(3100.0))],
-        // Of InfluxDB, what the panels are made from is read back.
+        // With InfluxDB the test reads the data behind the panel, not the panel's result.
         ("duplicate-audit", "Not processed yet") => vec![("not processed yet", Is(if influxdb { 100.0 } else { 0.0 }))],
         ("duplicate-audit", "Duplicates, at least") => vec![("duplicates", Is(100.0))],
-        ("duplicate-audit", "Sent against processed") => vec![("sent", Is(3000.0)), ("processed", Is(3100.0))],
+        ("duplicate-audit", "Sent and processed") => vec![("sent", Is(3000.0)), ("processed", Is(3100.0))],
         ("duplicate-audit", "Delta") => {
             vec![("delta", Is(100.0)), ("explained by late reports", Is(if influxdb { 3000.0 } else { 0.0 }))]
         }
         ("duplicate-audit", "Throughput") => vec![("sent", Grew(2000.0, 3000.0)), ("processed", Grew(2100.0, 3100.0))],
-        ("duplicate-audit", "Instances that came and went") => {
-            // The aggregator's own run may have been counted before anyone looked.
+        ("duplicate-audit", "Instances that joined, left or became silent") => {
+            // The aggregator's own run may have been counted before the first scrape.
             vec![("joined", Grew(0.0, 4.0)), ("left", Grew(1.0, 1.0)), ("silent", Grew(0.0, 0.0))]
         }
-        // Two live runs and the aggregator's own; of the two one sends and one processes.
+        // Two live runs and the aggregator's own. Of the two, one sends and one processes.
         ("duplicate-audit", "Live instances") if influxdb => {
             vec![("count sent", Is(1.0)), ("count processed", Is(1.0))]
         }
@@ -77,17 +77,17 @@ fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
         "Ready" | "Bad records" => vec![("", Is(1.0))],
         "Source lag" => vec![("", Is(0.0))],
         "Rows" => vec![("", Is(4.0))],
-        // How many the aggregator has of its own depends on what it counted so far.
+        // The number of the aggregator's own series depends on what it has counted so far.
         "Series" => vec![("", AtLeast(10.0))],
         "Live runs" => vec![("", Is(3.0))],
         "Source lag over time" => vec![(ANY, Is(0.0))],
         "Age of the totals" => vec![("limit", Is(10.0)), (ANY, Is(0.0))],
-        // Six reports, and the aggregator's own.
+        // Six reports, and those of the aggregator itself.
         "Records by outcome" => vec![("applied", Grew(6.0, 600.0))],
         "Bad records by reason" => vec![
             ("invalid_json", Is(1.0)),
             ("copied to the dead-letter topic", Is(1.0)),
-            ("copies that Kafka refused", Is(0.0)),
+            ("copies that Kafka rejected", Is(0.0)),
         ],
         "Rows, series and live runs" => vec![("rows", Is(4.0)), ("series", AtLeast(10.0)), ("live runs", Is(3.0))],
         "Commit latency" => ["quantile 0.5", "quantile 0.99", "mean", "longest step, quantile 0.99"]

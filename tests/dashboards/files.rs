@@ -6,27 +6,27 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A dashboard as it stands in its file.
+/// A dashboard as it is in its file.
 pub(crate) struct Dashboard {
-    /// The file's name, without its end.
+    /// The file's name without its extension.
     pub(crate) name: String,
     pub(crate) path: PathBuf,
     pub(crate) json: Value,
 }
 
 impl Dashboard {
-    /// Of which kind its data source is.
+    /// The kind of its data source.
     pub(crate) fn source(&self) -> &str {
         self.name.rsplit_once('-').unwrap().1
     }
 
-    /// The panels that are no headings.
+    /// The panels without the row headings.
     pub(crate) fn panels(&self) -> impl Iterator<Item = &Value> {
         self.json["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
     }
 }
 
-/// A file of the repository.
+/// The path of a file of the repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -1,4 +1,4 @@
-//! Every server that a dashboard asks, filled by a real Kafka, a real aggregator and its sinks.
+//! The servers that the dashboards query, filled by a real Kafka broker, a real aggregator and its sinks.
 
 use quipu_testkit::configured::Aggregator;
 use quipu_testkit::http::{encode, request};
@@ -18,7 +18,8 @@ pub(crate) struct Filled {
     kafka: Kafka,
 }
 
-/// What the instances have counted, first and last. Only the last report of `app-2` is its final one.
+/// What the instances have counted in the first and in the second round. Only the last report of `app-2` is a final
+/// one.
 const SENT: [u64; 2] = [1000, 3000];
 const APP_1_AUTH: [u64; 2] = [400, 1400];
 const APP_2_AUTH: [u64; 2] = [300, 1300];
@@ -42,7 +43,7 @@ impl Filled {
         let aggregator = Aggregator::start(QUIPU, kafka.bootstrap(), "instance_timeout = '1h'", &sinks);
         let prometheus = Server::start("prometheus", &[&aggregator.address])?;
         let filled = Self { prometheus, influxdb, carbon, _aggregator: aggregator, kafka };
-        // What is counted from now on, Prometheus sees grow.
+        // Counts are reported only now, so that Prometheus sees them grow.
         let others = r#"sum(quipu_run_events_total{job="quipu", event="joined"})"#;
         filled.eventually("Prometheus to see the aggregator's own run", |it| it.prometheus(others) == Some(1.0));
         for round in 0..2 {
@@ -76,7 +77,7 @@ impl Filled {
         producer.flush(DEADLINE).unwrap();
     }
 
-    /// Waits until every server has the last total of this round, and what the aggregator counts of itself.
+    /// Waits until every server has the totals of this round and the aggregator's own series.
     fn arrived(&self, round: usize) {
         let total = [APP_1_AUTH, APP_2_AUTH, APP_2_MAIL].iter().map(|counts| counts[round]).sum::<u64>();
         #[expect(clippy::cast_precision_loss, reason = "they are small")]

@@ -1,11 +1,11 @@
-// Checks the Flux of dashboards, types and builtin functions included: node flux.mjs TOOLS FILE.json…
+// Checks the Flux queries of dashboards, including types and built-in functions: node flux.mjs TOOLS FILE.json…
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 const [tools, ...files] = process.argv.slice(2);
 const flux = await load(join(tools, 'node_modules/@influxdata/flux-lsp-browser'));
 
-// What Grafana would put in.
+// The values that Grafana would substitute.
 const VARIABLES = {
   '${bucket}': 'quipu',
   '${metric}': 'records_processed',
@@ -35,7 +35,7 @@ function check(file, where, query) {
   checked += 1;
   let script = query;
   for (const [name, value] of Object.entries(VARIABLES)) script = script.replaceAll(name, value);
-  const problem = script.includes('${') ? 'a variable that is not known' : valid(script) ? '' : 'not valid Flux';
+  const problem = script.includes('${') ? 'an unknown variable' : valid(script) ? '' : 'not valid Flux';
   if (problem) {
     failed += 1;
     console.error(`${basename(file)}: ${where}: ${problem}:\n${script}`);
@@ -47,7 +47,7 @@ function valid(script) {
   return new flux.Flux(imports + RANGE + script.slice(imports.length)).is_valid();
 }
 
-// The package is made for bundlers, which know how to import WebAssembly; node does not, so it is put together here.
+// The package is made for bundlers, which import WebAssembly; node can't, so this function loads and links it.
 async function load(folder) {
   let glue;
   const imports = new Proxy({}, { get: (_, name) => (...values) => glue[name](...values) });

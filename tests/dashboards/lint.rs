@@ -1,4 +1,4 @@
-//! What good dashboards have, beyond the types of their JSON.
+//! Rules for the dashboards beyond the types of their JSON.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
             problems.push(format!("{}: {what}", dashboard.name));
         }
     };
-    must(json["uid"] == format!("quipu-{}", dashboard.name), "the uid is not that of the file".to_owned());
+    must(json["uid"] == format!("quipu-{}", dashboard.name), "the uid does not match the file's name".to_owned());
     for key in ["title", "description", "refresh"] {
         must(has_text(&json[key]), format!("no {key}"));
     }
@@ -51,7 +51,7 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
     let chosen = json!({"type": dashboard.source(), "uid": "${datasource}"});
     let panels = json["panels"].as_array().unwrap();
     let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
-    must(ids.len() == panels.len() && !ids.contains(&None), "ids that are missing or not unique".to_owned());
+    must(ids.len() == panels.len() && !ids.contains(&None), "ids are missing or not unique".to_owned());
     for (index, panel) in panels.iter().enumerate() {
         let title = &panel["title"];
         must(has_text(title), format!("the panel {} has no title", panel["id"]));
@@ -72,19 +72,19 @@ fn problems(dashboard: &Dashboard) -> Vec<String> {
             must(with_source["datasource"] == chosen, format!("{title} does not use the data source variable"));
         }
         for target in targets {
-            must(has_good_ranges(target), format!("{title}: a range but $__rate_interval"));
+            must(has_good_ranges(target), format!("{title}: a range other than $__rate_interval"));
         }
     }
     for annotation in json["annotations"]["list"].as_array().unwrap() {
         let name = &annotation["name"];
         must(annotation["datasource"] == chosen, format!("{name} does not use the data source variable"));
-        must(has_good_ranges(annotation), format!("{name}: a range but $__rate_interval"));
+        must(has_good_ranges(annotation), format!("{name}: a range other than $__rate_interval"));
     }
     problems
 }
 
-/// Whether a query in PromQL looks back for as long as the scrapes ask for, which nothing else is sure to: with less than
-/// two scrapes there is no rate.
+/// Whether the range of a PromQL query is `$__rate_interval`, which Grafana derives from the scrape interval. A shorter
+/// range could contain fewer than two scrapes, and then there is no rate.
 fn has_good_ranges(query: &Value) -> bool {
     let expression = query["expr"].as_str().unwrap_or_default();
     let is_rate = ["rate(", "increase("].iter().any(|function| expression.contains(function));

@@ -1,7 +1,8 @@
-//! The dashboards and alert rules, checked where no Grafana is: the files are as generated and well made, Grafana's types
-//! hold, Flux is valid, rules fire when they should, and each panel's query gives the expected numbers of a real server.
+//! The dashboards and alert rules, checked without Grafana: the files are as generated and complete, they match
+//! Grafana's types, Flux is valid, rules fire when they should, and each panel's query returns the expected numbers
+//! from a real server.
 //!
-//! A tool or server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a tool or server is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 mod expected;
 mod files;

@@ -1,4 +1,4 @@
-//! Each panel's queries, with the variables as a person would choose them, against the servers that they are for.
+//! Each panel's queries, with values for the variables, run on the servers that they are for.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,9 +54,9 @@ fn annotation_target(annotation: &Value) -> Value {
     serde_json::json!({"expr": annotation["expr"], "legendFormat": annotation["titleFormat"]})
 }
 
-/// Asks again, for a while, if it is not as expected: the aggregator's own report, every ten seconds, is under way for a
-/// moment.
-#[expect(clippy::disallowed_methods, reason = "a server that is asked wakes nobody when its answer changes")]
+/// Repeats the query for a while until the result is as expected, because the aggregator's own report comes only every
+/// ten seconds.
+#[expect(clippy::disallowed_methods, reason = "a server can only be polled for a changed result")]
 fn check(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Value], problems: &mut Vec<String>) {
     let deadline = Instant::now() + PATIENCE;
     let mut problem = problem_of(filled, dashboard, title, targets);
@@ -79,7 +79,7 @@ fn problem_of(filled: &Filled, dashboard: &Dashboard, title: &str, targets: &[Va
         asked.push(query);
     }
     let Some(expected) = of_panel(&dashboard.name, title) else {
-        return Some(format!("{}: {title}: nobody said what to expect; it gives {found:?}", dashboard.name));
+        return Some(format!("{}: {title}: no expectation is listed; the query returns {found:?}", dashboard.name));
     };
     let is_named = |found: &Found, name: &str| found.name == name || name == ANY;
     let holds = found.len() == expected.len()
@@ -113,7 +113,7 @@ fn ask(filled: &Filled, dashboard: &Dashboard, target: &Value) -> (String, Resul
     }
 }
 
-/// The query with what was chosen for the variables.
+/// The query with the values of the variables.
 pub(crate) fn chosen(dashboard: &Dashboard, query: &str) -> String {
     let mut query = query.replace("${value:regex}", value_of(dashboard, "value"));
     for (name, _) in VARIABLES {
@@ -123,13 +123,13 @@ pub(crate) fn chosen(dashboard: &Dashboard, query: &str) -> String {
     query
 }
 
-/// What was chosen for a variable.
+/// The value of a variable.
 pub(crate) fn value_of(dashboard: &Dashboard, name: &str) -> &'static str {
     match (name, dashboard.source()) {
-        // The aggregator's own job is the only one of its health.
+        // On the health dashboard the job is that of the aggregator's own /metrics.
         ("job", _) if dashboard.name.starts_with("aggregator-health") => "quipu",
         ("metric", "prometheus") => "records_processed_total",
         ("value", "graphite") => "*",
-        _ => VARIABLES.iter().find(|(known, _)| *known == name).unwrap().1,
+        _ => VARIABLES.iter().find(|(variable, _)| *variable == name).unwrap().1,
     }
 }

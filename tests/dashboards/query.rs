@@ -1,4 +1,4 @@
-//! Asks the servers what a panel asks.
+//! Runs a panel's queries on the servers.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use quipu_testkit::Server;
 use quipu_testkit::http::{encode, get_json, request};
 use serde_json::Value;
 
-/// The window that stands for `$__rate_interval`, in seconds; all that the tests count falls into it.
+/// The value of `$__rate_interval`, in seconds; everything that the tests count is within it.
 pub(crate) const WINDOW: u32 = 300;
 
-/// A series that a query gives.
+/// A series in the result of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
-    /// As the panel's legend says.
+    /// The name in the panel's legend.
     pub(crate) name: String,
     pub(crate) last: f64,
-    /// If it is a rate or a difference: how much was counted.
+    /// For a rate or a difference: how much was counted.
     pub(crate) grown: f64,
 }
 
-/// An instant query.
+/// Runs an instant query.
 pub(crate) fn prometheus(server: &Server, expression: &str, legend: &str) -> Result<Vec<Found>, String> {
     let path = format!("/api/v1/query?query={}", encode(expression));
     let (status, body) = request("GET", server.address(), &path, "").map_err(|error| error.to_string())?;
@@ -42,7 +42,7 @@ fn legend_of(legend: &str, metric: &Value) -> String {
     parts.flatten().fold(first, |text, (name, rest)| text + &label(name) + rest)
 }
 
-/// Of the last ten minutes, at the resolution of the data: a second.
+/// Renders the last ten minutes, at the resolution of the data, which is one second.
 pub(crate) fn graphite(server: &Server, target: &str) -> Result<Vec<Found>, String> {
     let path = format!("/render?format=json&from=-10min&target={}", encode(target));
     let (status, body) = request("GET", server.second_address(), &path, "").map_err(|error| error.to_string())?;
@@ -58,7 +58,7 @@ pub(crate) fn graphite(server: &Server, target: &str) -> Result<Vec<Found>, Stri
     Ok(answer.as_array().unwrap().iter().filter_map(found).collect())
 }
 
-/// What a Flux query reads, in the words of InfluxQL.
+/// The data that a Flux query reads, in the terms of InfluxQL.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) measurement: String,
@@ -66,7 +66,7 @@ pub(crate) struct Source {
     pub(crate) conditions: Vec<String>,
 }
 
-/// The tags and the values of each series, by InfluxQL.
+/// The tags and the values of each series, read with InfluxQL.
 pub(crate) fn influxql(server: &Server, source: &Source) -> Vec<(Value, Found)> {
     let Source { measurement, field, conditions } = source;
     let condition = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
@@ -82,8 +82,8 @@ pub(crate) fn influxql(server: &Server, source: &Source) -> Vec<(Value, Found)> 
     series.into_iter().filter_map(found).collect()
 }
 
-/// Reads the data of a Flux query back: what its filters let through, summed by what it groups by. The server that we
-/// can have does not speak Flux.
+/// Reads the data behind a Flux query with InfluxQL: what its filters select, summed by what it groups by. The InfluxDB
+/// of the tests does not support Flux.
 pub(crate) fn flux(server: &Server, query: &str) -> Result<Vec<Found>, String> {
     let source = source(query)?;
     let mut groups: BTreeMap<String, Found> = BTreeMap::new();
@@ -109,13 +109,13 @@ pub(crate) fn flux(server: &Server, query: &str) -> Result<Vec<Found>, String> {
     Ok(found)
 }
 
-/// What the query calls its column.
+/// The name of the column that the query makes.
 fn named(query: &str) -> String {
     let column = query.split_once("({_time: r._time, ").and_then(|(_, rest)| rest.split_once(':'));
     column.map_or_else(String::new, |(name, _)| name.trim_matches('"').to_owned())
 }
 
-/// The first filter of a query.
+/// Parses the first filter of a query.
 fn source(query: &str) -> Result<Source, String> {
     let filter = query.split_once("filter(fn: (r) => ").and_then(|(_, rest)| rest.split_once(")\n"));
     let (filter, _) = filter.ok_or_else(|| format!("no filter: {query}"))?;

@@ -1,4 +1,4 @@
-// Checks what the variables' regular expressions, which are JavaScript's, make of values that a server offers:
+// Checks which of a server's values the variables' regular expressions keep; they are JavaScript's regular expressions:
 // node regexes.mjs FILE.json…
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ for (const file of process.argv.slice(2)) {
   for (const { name, regex } of JSON.parse(readFileSync(file, 'utf8')).templating.list.filter(({ regex }) => regex)) {
     const { offered, kept } = EXAMPLES[name];
     const [, pattern] = regex.match(/^\/(.*)\/$/);
-    // Grafana takes what the first group caught, or else all of it.
+    // Grafana uses the first group, or the whole match if there is no group.
     const found = offered.map((text) => text.match(new RegExp(pattern))).filter(Boolean);
     assert.deepEqual(found.map(([all, group]) => group ?? all), kept, `${basename(file)}: ${name}: ${regex}`);
     checked += 1;

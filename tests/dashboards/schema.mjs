@@ -6,7 +6,8 @@ import { basename, join } from 'node:path';
 const [tools, ...files] = process.argv.slice(2);
 const ts = createRequire(join(tools, 'package.json'))('typescript');
 
-// As literals, because the types of an imported JSON file are too wide. They stand beside the packages, but not on disk.
+// The dashboards become literals in TypeScript, because the types of an imported JSON file are too wide. These files
+// exist only in memory, beside the packages.
 const sources = new Map([[join(tools, 'schema.ts'), readFileSync(new URL('schema.ts', import.meta.url), 'utf8')]]);
 for (const file of files) {
   const text = `import type { Dashboard } from './schema';\nexport const dashboard: Dashboard = ${readFileSync(file, 'utf8')};\n`;

@@ -1,11 +1,11 @@
-// What a file of ours may hold: Grafana's own types, with those of each panel where theirs say `unknown`.
+// The types of a dashboard: Grafana's own types, with the types of each panel where Grafana's have `unknown`.
 import type * as grafana from '@grafana/schema';
 import type * as barGauge from '@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen.d.ts';
 import type * as stat from '@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.d.ts';
 import type * as table from '@grafana/schema/dist/types/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen.d.ts';
 import type * as timeSeries from '@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.d.ts';
 
-// JSON has the values of enumerations, not their names.
+// JSON contains the values of enumerations, not their names.
 type Json<T> = T extends string
   ? `${T}`
   : T extends (infer Item)[]
@@ -47,7 +47,7 @@ type Panel =
   | PanelOf<'table', table.Options, Omit<table.FieldConfig, 'cellOptions'>>
   | grafana.RowPanel;
 
-// What the Prometheus data source reads of an annotation besides.
+// Additional fields of an annotation that the Prometheus data source reads.
 type Annotation = grafana.AnnotationQuery & { expr: string; step: string; titleFormat: string; textFormat: string };
 
 export type Dashboard = Json<

@@ -1,4 +1,4 @@
-//! The checks of node packages: Grafana's types, and the parser of Flux.
+//! Checks with node packages: Grafana's types, and the parser of Flux.
 
 use std::process::{Command, Output};
 
@@ -6,21 +6,21 @@ use quipu_testkit::{Missing, require};
 
 use crate::files::{dashboards, repository};
 
-/// The exit status of `tools` when they can't be had on this machine.
+/// The exit status of `tools` when the packages are not available on this machine.
 const UNAVAILABLE: i32 = 3;
 
 /// The folder of the packages.
 fn packages() -> Result<String, Missing> {
     let found = Command::new(repository("tests/dashboards/tools")).output().unwrap();
-    let said = String::from_utf8_lossy(&found.stderr).trim().to_owned();
+    let error = String::from_utf8_lossy(&found.stderr).trim().to_owned();
     if found.status.code() == Some(UNAVAILABLE) {
-        return Err(Missing(said));
+        return Err(Missing(error));
     }
-    assert!(found.status.success(), "{said}");
+    assert!(found.status.success(), "{error}");
     Ok(String::from_utf8(found.stdout).unwrap().trim().to_owned())
 }
 
-/// Runs a script of this folder over the dashboards of which the name ends so.
+/// Runs a script of this folder on the dashboards whose name ends with `end`.
 fn run(script: &str, packages: Option<&str>, end: &str) -> Output {
     let files = dashboards().into_iter().filter(|dashboard| dashboard.name.ends_with(end));
     let mut command = Command::new("node");
@@ -43,7 +43,7 @@ fn the_flux_is_valid() {
 }
 
 #[test]
-fn the_variables_offer_what_they_should_of_what_a_server_has() {
+fn the_variables_keep_the_right_values_of_a_server() {
     let Some(_) = require(packages()) else { return };
     let checked = run("regexes.mjs", None, "");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));

@@ -1,4 +1,4 @@
-//! The choices that a dashboard's variables offer. Those of Flux are only checked as Flux.
+//! The values that a dashboard's variables offer. Flux variables are only checked for validity.
 
 use quipu_testkit::http::{encode, get_json};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::filled::Filled;
 use crate::panels::{chosen, value_of};
 use crate::query::prometheus;
 
-/// Adds a line for each variable that does not offer what the panels are asked with.
+/// Adds a problem for each variable that does not offer the value which the tests choose.
 pub(crate) fn check(filled: &Filled, dashboard: &Dashboard, problems: &mut Vec<String>) {
     let variables = dashboard.json["templating"]["list"].as_array().unwrap();
     for variable in variables.iter().filter(|variable| variable["type"] == "query") {
@@ -26,7 +26,7 @@ pub(crate) fn check(filled: &Filled, dashboard: &Dashboard, problems: &mut Vec<S
     }
 }
 
-/// Grafana's functions for variables.
+/// Evaluates Grafana's variable functions for Prometheus.
 fn of_prometheus(filled: &Filled, definition: &str) -> Vec<String> {
     let (function, arguments) = definition.strip_suffix(')').unwrap().split_once('(').unwrap();
     let (expression, label) = match function {

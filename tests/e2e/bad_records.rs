@@ -1,4 +1,4 @@
-//! Bad records end in the dead-letter topic, and nothing else happens.
+//! Bad records are copied to the dead-letter topic and change nothing else.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::QUIPU;
 
 const MEGABYTES: usize = 1_000_000;
-/// Beyond this a dead letter is cut.
+/// A longer value is cut in its dead letter.
 const COPIED: usize = 512 * 1024;
 
 #[test]
-fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
+fn bad_records_become_dead_letters_while_good_ones_are_counted() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -23,7 +23,7 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
     let mut outsider = pipeline.outsider();
     let bad = hostile();
 
-    // A good record before and after each bad one; the last four bad ones are on keys that have a row.
+    // A good record is sent before and after each bad one; the last four bad records have keys that have a row.
     pipeline.send([report("app-1", &run(1), 1, &[("done", 100)])]);
     pipeline.send([("live", plain("done", 7))]);
     for (index, (key, value, _)) in bad.iter().enumerate() {
@@ -32,7 +32,7 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
     }
     outsider.until(&[("good", bad.len() as i128), ("done", 107)]);
 
-    // They are there before the totals that were true after them.
+    // The dead letters are readable before the totals that follow the bad records.
     let letters = pipeline.cluster.read_to_end(&pipeline.dead_letters);
     let reasons: Vec<_> = letters.iter().map(|letter| headers(letter)["quipu.reason"].clone()).collect();
     assert_eq!(reasons, bad.iter().map(|(_, _, reason)| *reason).collect::<Vec<_>>(), "{}", aggregator.log());
@@ -46,7 +46,7 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
         assert_eq!(whole_size, (value.len() > COPIED).then(|| value.len().to_string()), "{reason}");
     }
 
-    // The rows that bad records fell on go on from where they were.
+    // The rows whose keys had bad records continue from their last good record.
     pipeline.send([report("app-1", &run(1), 2, &[("done", 101)])]);
     pipeline.send([("live", plain("done", 8))]);
     outsider.until(&[("done", 109)]);
@@ -57,7 +57,7 @@ fn bad_records_end_in_the_dead_letters_while_good_ones_flow() {
     aggregator.stop();
 }
 
-/// A key, a value, and the reason why they are bad.
+/// A key, a value, and the reason why the record is bad.
 type Hostile = (Option<Vec<u8>>, Vec<u8>, &'static str);
 
 fn hostile() -> Vec<Hostile> {
@@ -101,7 +101,7 @@ fn headers(message: &OwnedMessage) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn hostile_names_arrive_as_they_are_and_are_harmless_in_the_log() {
+fn hostile_names_are_published_unchanged_and_escaped_in_the_log() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The topics as `kcat` writes and reads them.
+//! The topics, written and read with `kcat`.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::QUIPU;
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/record/examples/records.txt");
 
 #[test]
-fn what_kcat_writes_is_summed_and_kcat_shows_the_sums() {
+fn kcat_writes_counts_and_reads_totals() {
     let (Some(kafka), Some(kcat)) = (require(Kafka::shared()), require(Kcat::find())) else {
         return;
     };
@@ -42,7 +42,7 @@ app-1:processed	{"type":"COUNTER","name":"processed","count":250100,"timestamp":
 }
 
 #[test]
-fn the_examples_are_sent_with_the_command_that_they_begin_with() {
+fn the_examples_work_with_the_command_at_their_beginning() {
     let (Some(kafka), Some(_)) = (require(Kafka::shared()), require(Kcat::find())) else {
         return;
     };
@@ -67,7 +67,7 @@ fn the_examples_are_sent_with_the_command_that_they_begin_with() {
     let mut outsider = pipeline.outsider();
     outsider.until(&[
         ("errors", 3),
-        // The row of 250,000 was removed by the tombstone; a backup counted one.
+        // The tombstone removed the row of 250,000, and a backup job counted one.
         ("records_processed", 1),
         (r#"records_processed{topic="auth"}"#, 500_000),
         (r#"records_failed{topic="auth"}"#, 7),

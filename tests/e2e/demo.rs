@@ -1,4 +1,4 @@
-//! The experiment, as someone runs it in a pipe.
+//! The experiment with its output in a pipe.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use crate::QUIPU;
 const RECORDS: u64 = 20_000;
 
 #[test]
-fn the_experiment_ends_well_on_the_embedded_broker() {
+fn the_experiment_works_on_the_embedded_broker() {
     check(&[]);
 }
 
 #[test]
-fn the_experiment_ends_well_on_a_real_cluster_and_leaves_nothing_behind() {
-    // A broker of its own, so that what is left there is not another test's.
+fn the_experiment_works_on_a_real_broker_and_deletes_its_topics() {
+    // This broker is not shared, so that all its topics come from this test.
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };
@@ -25,7 +25,7 @@ fn the_experiment_ends_well_on_a_real_cluster_and_leaves_nothing_behind() {
     assert!(left.iter().all(|topic| topic.starts_with("__")), "{left:?}");
 }
 
-/// Runs the experiment with these arguments besides, which must find duplicates and count them right.
+/// Runs the experiment with additional arguments; it must find duplicates and count them correctly.
 #[track_caller]
 fn check(arguments: &[&str]) {
     let records = RECORDS.to_string();
@@ -45,7 +45,7 @@ fn check(arguments: &[&str]) {
     assert!(result["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{last}");
     assert_eq!(result.as_object().unwrap().len(), 7, "{last}");
 
-    // In a pipe, progress is lines on standard error, and nothing moves the cursor.
+    // In a pipe, progress is printed as lines on standard error, without control sequences.
     assert!(finished.stderr.lines().filter(|line| line.contains("delta")).count() > 1, "{}", finished.stderr);
     assert!(!finished.stderr.contains(['\u{1b}', '\r']) && !finished.stdout.contains('\u{1b}'), "{finished:?}");
 }

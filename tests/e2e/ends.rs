@@ -1,4 +1,4 @@
-//! How an aggregator ends, and what its successor finds.
+//! How an aggregator ends, and where its successor continues.
 
 use std::thread;
 
@@ -6,21 +6,21 @@ use quipu_testkit::{Aggregator, Kafka, Pipeline, Stop, eventually, plain, requir
 
 use crate::QUIPU;
 
-/// Nothing is committed meanwhile, unless something else makes it.
-const NEVER: [&str; 2] = ["--set", "commit_interval=1m"];
-/// Has the aggregator's own first report in it.
+/// A commit interval so long that only other reasons cause a commit.
+const RARE_COMMITS: [&str; 2] = ["--set", "commit_interval=1m"];
+/// This counter includes the aggregator's own first report.
 const APPLIED: &str = r#"quipu_records_total{outcome="applied"}"#;
 
-/// What one instance counted before all others.
+/// What an instance counted before all others start.
 const EARLIER: u64 = 1_000_000;
 
 #[test]
-fn what_was_read_before_sigterm_is_published() {
+fn records_read_before_sigterm_are_published() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    let aggregator = pipeline.start_ready(&NEVER);
+    let aggregator = pipeline.start_ready(&RARE_COMMITS);
     pipeline.send((1..=500).map(|count| ("app-1:done", plain("done", count))));
     aggregator.until_measured(APPLIED, 501);
     let mut outsider = pipeline.outsider();
@@ -32,15 +32,15 @@ fn what_was_read_before_sigterm_is_published() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_aggregator_at_once() {
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    let aggregator = pipeline.start_ready(&NEVER);
+    let aggregator = pipeline.start_ready(&RARE_COMMITS);
     pipeline.send([("app-1:done", plain("done", 1))]);
     aggregator.until_measured(APPLIED, 2);
-    // It can't commit without a broker, so it can't end in order either.
+    // Without a broker it can't commit, so it can't end cleanly either.
     kafka.kill();
     aggregator.signal("TERM");
     aggregator.until_logged(&["a second signal"]);
@@ -55,17 +55,17 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_killed_aggregator_goes_on_where_an_outsider_saw_it_last() {
+fn a_killed_aggregator_continues_from_the_last_published_totals() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    // Under a name within the group, so that it need not wait for the group to take its predecessor for dead.
-    let options = ["--set", "commit_interval=20ms", "--set", "group_instance_id=the-one"];
+    // With a group_instance_id a restart need not wait for the session timeout of the killed process.
+    let options = ["--set", "commit_interval=20ms", "--set", "group_instance_id=one"];
     let start = || pipeline.start_ready(&options);
     let first = start();
     let mut outsider = pipeline.outsider();
-    // Said once, and long ago when the last one starts.
+    // This record comes once, long before the last aggregator starts.
     pipeline.send([("app-0:done", plain("done", EARLIER))]);
     let stop = Stop::default();
 
@@ -73,7 +73,7 @@ fn a_killed_aggregator_goes_on_where_an_outsider_saw_it_last() {
         let guard = stop.guard();
         let sender = scope.spawn(|| {
             let mut sent = 0;
-            while !stop.is_told() {
+            while !stop.is_set() {
                 sent += 1;
                 let instances = ["app-1:done", "app-2:done", "app-3:done"];
                 pipeline.send(instances.map(|instance| (instance, plain("done", sent))));
@@ -100,7 +100,7 @@ fn a_killed_aggregator_goes_on_where_an_outsider_saw_it_last() {
 }
 
 #[test]
-fn of_two_aggregators_one_waits_and_takes_over() {
+fn of_two_aggregators_one_is_a_standby_and_takes_over() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -113,30 +113,31 @@ fn of_two_aggregators_one_waits_and_takes_over() {
     second.until_logged(&["joining the group"]);
     pipeline.send([("app-1:done", plain("done", 11))]);
     outsider.until(&[("done", 11)]);
-    // The group may have given the partition to the one who came last.
+    // The group may have assigned the partition to the second one.
     let ready = |aggregator: &Aggregator| aggregator.get("/readyz").map(|(status, _)| status == 200);
-    let first_works = eventually("one to work and the other one to wait", || match (ready(&first)?, ready(&second)?) {
-        (first, second) if first != second => Some(first),
-        _ => None,
-    });
-    let (working, waiting) = if first_works { (first, second) } else { (second, first) };
+    let first_is_active =
+        eventually("one to be active and the other one to be a standby", || match (ready(&first)?, ready(&second)?) {
+            (first, second) if first != second => Some(first),
+            _ => None,
+        });
+    let (active, standby) = if first_is_active { (first, second) } else { (second, first) };
 
-    working.signal("KILL");
-    working.finish();
+    active.signal("KILL");
+    active.finish();
     pipeline.send([("app-2:done", plain("done", 100))]);
-    waiting.until_ready();
+    standby.until_ready();
     outsider.until(&[("done", 111)]);
-    waiting.stop();
+    standby.stop();
     assert_eq!(outsider.went_back(), [""; 0]);
 }
 
 #[test]
-fn of_two_with_one_group_instance_id_the_first_ends_and_says_why() {
+fn of_two_with_one_group_instance_id_the_first_ends_with_an_error() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    // With transactions it may also be the producer that learns of it.
+    // With transactions the producer might detect it first, and end with another error.
     let same = ["--set", "group_instance_id=one", "--set", "processing_guarantee=at_least_once"];
     let first = pipeline.start_ready(&same);
     let elsewhere = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the aggregator says of itself.
+//! The aggregator's own metrics and health.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use quipu_testkit::{Kafka, Pipeline, plain, require};
 use crate::QUIPU;
 
 #[test]
-fn it_serves_its_health_and_counts_itself() {
+fn the_aggregator_serves_its_health_and_counts_its_own_work() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -30,7 +30,7 @@ fn it_serves_its_health_and_counts_itself() {
         assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
     }
 
-    // The same by the road that all counters take.
+    // The aggregator also publishes these counters as totals.
     outsider.until(&[(r#"quipu_bad_records_total{reason="invalid_json"}"#, 1)]);
     outsider.until_beyond(r#"quipu_records_total{outcome="applied"}"#, 2);
     aggregator.stop();

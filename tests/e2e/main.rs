@@ -1,6 +1,6 @@
-//! End to end: the binary `quipu` and foreign clients around real servers.
+//! End to end: the binary `quipu` and independent clients with real servers.
 //!
-//! A server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a server is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 mod bad_records;
 mod contract;

@@ -1,4 +1,4 @@
-//! The reporter and the aggregator when a broker crashes under them.
+//! The reporter and the aggregator during a crash of the broker.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::QUIPU;
 const THREADS: u64 = 4;
 
 #[test]
-fn a_crash_of_the_broker_costs_no_count() {
+fn a_crash_of_the_broker_loses_no_count() {
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };
@@ -34,7 +34,7 @@ fn a_crash_of_the_broker_costs_no_count() {
                 let (stop, recorder) = (&stop, &recorder);
                 let count = move || {
                     let mut counted = 0;
-                    while !stop.is_told() {
+                    while !stop.is_set() {
                         counter!("shared").increment(3);
                         counter!("own", "thread" => number.to_string()).increment(1);
                         counted += 1;
@@ -50,7 +50,7 @@ fn a_crash_of_the_broker_costs_no_count() {
         let error = reporter.flush(Duration::from_secs(2)).unwrap_err();
         assert!(matches!(error, quipu_reporter::Error::Timeout { .. }), "{error:?}");
         kafka.restart();
-        // It goes on by itself, while they count.
+        // The reporter recovers without a call, while the threads keep counting.
         outsider.until_beyond("shared", before);
         reporter.flush(DEADLINE).unwrap();
         drop(guard);

@@ -1,11 +1,11 @@
-//! The servers and clients that the other tests rely on do what they are relied on for.
+//! Checks the servers and clients that the other tests rely on.
 
 use quipu_testkit::{Cluster, DEADLINE, Kafka, Kcat, eventually, require};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer};
 
 #[test]
-fn what_kcat_writes_is_read_to_the_end() {
+fn records_written_by_kcat_are_read_to_the_end() {
     let (Some(kafka), Some(kcat)) = (require(Kafka::shared()), require(Kcat::find())) else {
         return;
     };
@@ -50,7 +50,7 @@ fn an_aborted_transaction_is_not_read() {
 }
 
 #[test]
-fn a_killed_broker_comes_back_with_its_records() {
+fn a_killed_broker_has_its_records_after_a_restart() {
     let Some(kafka) = require(Kafka::start()) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Calls that never return: the process notices, says so, and lets another one go on.
+//! Calls that never return: the process detects them, logs them, and lets a standby take over.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use quipu_testkit::{Aggregator, Frozen, Kafka, Pipeline, eventually, plain, requ
 
 use crate::QUIPU;
 
-/// The exit code of a process that ended because something in it or below it did not answer.
+/// The exit code of a process that ended because a call did not return.
 const STALLED: Option<i32> = Some(75);
 
 #[test]
-fn a_producer_that_hangs_is_replaced_and_the_totals_go_on() {
+fn a_producer_that_hangs_is_replaced_and_the_totals_continue() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -21,7 +21,8 @@ fn a_producer_that_hangs_is_replaced_and_the_totals_go_on() {
     let mut outsider = pipeline.outsider();
     pipeline.send([("app-1:done", plain("done", 10))]);
     outsider.until(&[("done", 10)]);
-    // The producer of the totals is made last, at the assignment. Its heartbeats are another client's, and go on.
+    // The producer of the totals is the newest client, made at the assignment. Heartbeats are sent by another client,
+    // which keeps running.
     let Some(_frozen) = require(Frozen::newest_client(aggregator.id())) else {
         return;
     };
@@ -72,7 +73,7 @@ fn a_disk_that_hangs_ends_the_process() {
     let folder = format!("state.dir={}", disk.path().display());
     let settings = ["--set", "state.store=rocksdb", "--set", &folder, "--set", "watchdog=30s"];
     pipeline.start_ready(&settings).stop();
-    // Whoever opens it waits for a writer, as for a disk that does not answer.
+    // Opening the pipe blocks until there is a writer, like a disk that does not answer.
     replace_by_pipe(&disk.path().join(&pipeline.application_id).join("CURRENT"));
     let aggregator = pipeline.start(&settings);
     aggregator.until_logged(&["ERROR", "the task makes no step", "loading the store"]);
@@ -87,7 +88,7 @@ fn replace_by_pipe(file: &Path) {
     assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
 }
 
-/// The group may have given the partition to the one that came last.
+/// Returns the active aggregator and the standby: the group may have assigned the partition to the second one.
 fn active_and_standby(first: Aggregator, second: Aggregator) -> (Aggregator, Aggregator) {
     second.until_logged(&["joining the group"]);
     let is_ready = |aggregator: &Aggregator| aggregator.get("/readyz").map(|(status, _)| status == 200);

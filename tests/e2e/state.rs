@@ -1,4 +1,4 @@
-//! The state on disk, and who may write: a full disk, a folder for two, a process that was taken for dead.
+//! The state on disk: a full disk, a folder used by two processes, and fenced processes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use rdkafka::producer::Producer as _;
 
 use crate::QUIPU;
 
-/// The options of an aggregator that keeps its rows in this folder.
+/// The settings of an aggregator that keeps its store in this folder.
 fn on(folder: &Path) -> [String; 2] {
     ["state.store=rocksdb".to_owned(), format!("state.dir={}", folder.display())]
 }
@@ -18,7 +18,7 @@ fn set(settings: &[String; 2]) -> [&str; 4] {
 }
 
 #[test]
-fn a_full_disk_ends_it_in_order_and_costs_nothing() {
+fn a_full_disk_ends_the_aggregator_cleanly_and_loses_nothing() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -32,7 +32,7 @@ fn a_full_disk_ends_it_in_order_and_costs_nothing() {
     assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
     assert!(finished.stderr.contains("the disk is full: make room and start again"), "{}", finished.stderr);
 
-    // With room it goes on, from its own disk.
+    // With room on the disk it continues from its own store.
     let aggregator = pipeline.start_ready(&set(&settings));
     assert!(!aggregator.log().contains("moved"), "nothing is damaged: {}", aggregator.log());
     pipeline.outsider().until(&[("done", 7 * i128::from(rows))]);
@@ -69,7 +69,7 @@ fn a_damaged_store_is_moved_aside_and_read_again_from_the_changelog() {
 }
 
 #[test]
-fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
+fn a_process_that_lost_its_partition_publishes_nothing() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -82,7 +82,7 @@ fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
     outsider.until(&[("done", 10)]);
     first.signal("STOP");
 
-    // The one who takes over on the same folder finds it in use.
+    // A process that uses the same folder is refused.
     let finished = pipeline.start(&set(&settings[0])).finish();
     assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
     assert!(finished.stderr.contains("another process uses this folder: give each its own"), "{}", finished.stderr);
@@ -94,7 +94,7 @@ fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
     first.until_logged(&["the partition was revoked"]);
     pipeline.send([("app-2:done", plain("done", 100))]);
     outsider.until(&[("done", 111)]);
-    // Whoever has the partition now goes on.
+    // The active aggregator continues after the other one has ended.
     first.stop();
     pipeline.send([("app-2:done", plain("done", 101))]);
     outsider.until(&[("done", 112)]);
@@ -104,7 +104,7 @@ fn a_process_that_was_taken_for_dead_says_nothing_that_counts() {
 }
 
 #[test]
-fn a_fenced_process_ends_and_what_it_had_not_committed_is_not_seen() {
+fn a_fenced_process_ends_and_its_uncommitted_totals_are_not_seen() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -113,7 +113,7 @@ fn a_fenced_process_ends_and_what_it_had_not_committed_is_not_seen() {
     pipeline.send([("app-1:done", plain("done", 10))]);
     let mut outsider = pipeline.outsider();
     outsider.until(&[("done", 10)]);
-    // Somebody else begins to commit as this application.
+    // Another producer uses the aggregator's transactional id, which fences the aggregator.
     let transactional_id = format!("{}-0", pipeline.application_id);
     let other = pipeline.cluster.producer(&[("transactional.id", &transactional_id)]);
     other.init_transactions(DEADLINE).unwrap();

@@ -1,4 +1,4 @@
-//! The topics: as they have to be, and what is said where they are not.
+//! The topics' settings, and what happens if a topic is missing or wrong.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use quipu_testkit::{Kafka, Pipeline, plain, require};
 use crate::QUIPU;
 
 #[test]
-fn absent_topics_are_created_as_they_should_be() {
+fn missing_topics_are_created_with_their_settings() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -54,7 +54,7 @@ fn more_than_one_partition_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn a_topic_that_is_created_anew_is_read_anew() {
+fn a_topic_that_is_created_again_is_read_from_its_beginning() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -75,7 +75,7 @@ fn a_topic_that_is_created_anew_is_read_anew() {
 }
 
 #[test]
-fn an_absent_topic_that_may_not_be_created_is_waited_for() {
+fn a_missing_topic_that_may_not_be_created_is_waited_for() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
@@ -94,8 +94,8 @@ fn an_absent_topic_that_may_not_be_created_is_waited_for() {
 }
 
 #[test]
-fn without_a_broker_it_says_so_and_can_be_stopped() {
-    // A port of our own, at which nobody answers.
+fn without_a_broker_the_aggregator_logs_it_and_can_be_stopped() {
+    // A port of this machine at which nobody listens.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let pipeline = Pipeline::new(QUIPU, &nobody);
     let aggregator = pipeline.start(&[]);

@@ -1,4 +1,4 @@
-//! What the origin got wrong: restarts, several metrics of one instance, and tombstones.
+//! Cases that the original system got wrong: restarts, several metrics of one instance, and tombstones.
 
 use quipu_testkit::{Kafka, Pipeline, plain, report, require, run};
 
@@ -10,7 +10,7 @@ fn a_restarted_instance_never_lowers_a_total() {
         return;
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    // Nobody falls silent, however slow the machine is.
+    // With this timeout no run becomes silent, however slow the machine is.
     let aggregator = pipeline.start_ready(&["--set", "instance_timeout=1h"]);
     let mut outsider = pipeline.outsider();
 
@@ -18,10 +18,10 @@ fn a_restarted_instance_never_lowers_a_total() {
     outsider.until(&[("done", 150)]);
     pipeline.send([report("app-1", &run(2), 1, &[("done", 1)])]);
     outsider.until(&[("done", 151)]);
-    // The same of a program that has no runs, which begins at zero again.
+    // A program without the reporter also begins at zero again, under the same plain key.
     pipeline.send([("app-2:done", plain("done", 40)), ("app-2:done", plain("done", 2))]);
     outsider.until(&[("done", 193)]);
-    // A report that is late: the run's row is newer.
+    // A late report is stale: the run's row is newer.
     pipeline.send([report("app-1", &run(1), 1, &[("done", 100)]), report("app-1", &run(2), 2, &[("done", 5)])]);
     outsider.until(&[("done", 197)]);
     assert_eq!(outsider.latest()["done"].instances, 3);
@@ -63,7 +63,7 @@ fn a_tombstone_subtracts_what_its_row_contributed() {
     pipeline.cluster.produce(&pipeline.metrics, [(Some(&key), None::<&str>), (Some(&"nobody".to_owned()), None)]);
     outsider.until(&[("done", 20), ("failed", 0)]);
     aggregator.stop();
-    // One row counts once, whoever is asked again.
+    // After a restart of the aggregator, the row that is left still counts once.
     let aggregator = pipeline.start_ready(&[]);
     pipeline.send([report("app-2", &run(2), 2, &[("done", 21)])]);
     outsider.until(&[("done", 21), ("failed", 0)]);

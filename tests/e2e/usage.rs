@@ -1,4 +1,4 @@
-//! What the binary says to a wrong command line.
+//! The answer to a wrong command line.
 
 use crate::QUIPU;
 

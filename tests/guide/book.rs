@@ -1,16 +1,16 @@
-//! The files of Markdown, taken apart.
+//! Reads the guide's Markdown files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file of the guide.
 pub(crate) struct Page {
-    /// Relative to the root of the repository.
+    /// The path relative to the root of the repository.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
-/// What stands in a fence.
+/// A fenced block.
 pub(crate) struct Block {
     pub(crate) language: String,
     pub(crate) text: String,
@@ -30,7 +30,7 @@ pub(crate) fn chapter(name: &str) -> Page {
     Page { text: read(&path), path }
 }
 
-/// All chapters, and the files beside them that link to each other.
+/// All chapters, and the other documents of the repository.
 pub(crate) fn pages() -> Vec<Page> {
     let mut paths: Vec<String> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
@@ -59,7 +59,7 @@ impl Page {
         self.blocks().into_iter().filter(|block| block.language == language).map(|block| block.text).collect()
     }
 
-    /// The text without what stands in fences.
+    /// The text without the fenced blocks.
     pub(crate) fn prose(&self) -> String {
         let mut inside = false;
         let is_prose = |line: &&str| {
@@ -70,7 +70,7 @@ impl Page {
         self.text.lines().filter(is_prose).collect::<Vec<_>>().join("\n")
     }
 
-    /// The rows of the tables, each as its cells; without heads and rulers.
+    /// The rows of the tables, as cells, without the table heads.
     pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         let prose = self.prose();
         let lines: Vec<_> = prose.lines().collect();
@@ -87,12 +87,12 @@ impl Page {
     }
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 pub(crate) fn code(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The sources of a crate or a folder, without tests.
+/// The sources in a folder, without unit tests.
 pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];

@@ -1,4 +1,4 @@
-//! What there is to type: command lines that the binary takes, configurations that it accepts.
+//! Command lines and configurations of the guide, checked with the binary.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use quipu_testkit::Process;
 use crate::book::{code, pages};
 
 #[test]
-fn the_binary_takes_every_command_line() {
+fn the_binary_accepts_every_command_line() {
     let mut checked = 0;
     for page in pages() {
         let in_blocks = page
@@ -24,7 +24,7 @@ fn the_binary_takes_every_command_line() {
                 }
                 let arguments: Vec<_> = words.take_while(|word| ![">", "2>", "&&", "&"].contains(word)).collect();
                 let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
-                // Everything before it is judged first.
+                // With --help the binary checks the arguments but does not run the command.
                 command.args(&arguments).arg("--help");
                 let finished = Process::spawn(command, "").finish();
                 assert!(finished.status.success(), "{}: {line}\n{}", page.path, finished.stderr);
@@ -43,7 +43,7 @@ fn the_binary_accepts_every_configuration() {
     let mut checked = 0;
     for page in pages() {
         for block in page.blocks_of("toml").into_iter().filter(|block| !block.starts_with("# Cargo.toml")) {
-            // The files with secrets are not on this machine.
+            // The secret files of the example are not on this machine.
             let here: String = block
                 .lines()
                 .map(|line| match line.split_once("\"/run/secrets/") {
@@ -62,7 +62,7 @@ fn the_binary_accepts_every_configuration() {
 }
 
 #[test]
-fn every_command_of_the_shell_is_shell() {
+fn every_shell_block_is_valid_shell() {
     for page in pages() {
         for block in page.blocks_of("sh") {
             let checked = Command::new("sh").args(["-n", "-c", &block]).output().unwrap();

@@ -1,4 +1,4 @@
-//! What is sent to a broker is sent to a real one, as it is printed.
+//! The guide's examples run with a real broker, exactly as they are printed.
 
 use std::process::Command;
 use std::{env, path::Path};
@@ -27,7 +27,7 @@ fn kcat_and_python_report_as_printed() {
     let kcat = page.blocks_of("sh").into_iter().find(|block| block.contains("kcat -P")).unwrap();
     succeed(shell(&here(&kcat)));
     let block = page.blocks_of("python").remove(0);
-    assert!(block.lines().count() <= 10, "ten lines were promised");
+    assert!(block.lines().count() <= 10, "the guide promises ten lines");
     python.args(["-c", &here(&block)]);
     succeed(python);
     let block = page.blocks_of("json").remove(0).replace(",\n ", ",").replace('\n', "");
@@ -35,14 +35,14 @@ fn kcat_and_python_report_as_printed() {
     let sent = Process::spawn(shell(&full), &format!("app-1/01920000-0000-7000-8000-000000000001\t{block}\n")).finish();
     assert!(sent.status.success(), "{sent:?}");
 
-    // Python's three and the run's 250,000.
+    // 3 from Python and 250,000 from the run.
     pipeline.outsider().until(&[("records_processed", 250_000), (r#"records_processed{topic="auth"}"#, 250_003)]);
     let log = aggregator.stop();
     assert!(!log.contains("bad record"), "{log}");
 }
 
 #[test]
-fn the_start_goes_as_printed() {
+fn the_first_steps_work_as_printed() {
     let (Some(kafka), Some(_)) = (require(Kafka::start()), require(Kcat::find())) else { return };
     let page = chapter("start");
     let blocks: Vec<_> = page.blocks_of("sh").into_iter().filter(|block| block.contains("localhost:9092")).collect();
@@ -50,7 +50,7 @@ fn the_start_goes_as_printed() {
     let here = |block: &str| block.replace("localhost:9092", kafka.bootstrap());
     let folder = tempfile::tempdir().unwrap();
 
-    // As it is printed, but for ports and folders that are others' on this machine.
+    // The command runs as printed, except for the port and the folder, which other programs of this machine may use.
     let mut command = shell(&format!("exec {}", here(aggregate).trim()));
     command.env("QUIPU_HTTP_LISTEN", "127.0.0.1:0").current_dir(folder.path());
     let aggregator = Process::spawn(command, "");
@@ -63,17 +63,17 @@ fn the_start_goes_as_printed() {
     });
     succeed(shell(&here(report)));
     Outsider::new(&cluster, topic).until(&[("records_processed", 400_000)]);
-    // The aggregator counts itself, too, so the last second may not be told yet.
-    eventually("the totals to be told", || {
+    // The aggregator also counts its own work, so the last second may not be published yet.
+    eventually("the totals to be published", || {
         let looked = Process::spawn(shell(&here(look)), "").finish();
-        let told = looked.stdout.contains("\"count\":400000") && looked.stdout.contains("400,000");
-        (looked.status.success() && told).then_some(())
+        let published = looked.stdout.contains("\"count\":400000") && looked.stdout.contains("400,000");
+        (looked.status.success() && published).then_some(())
     });
     aggregator.signal("TERM");
     assert_eq!(aggregator.finish().status.code(), Some(0));
 }
 
-/// A shell that finds the binary and fails with the first command that does.
+/// A shell that finds the binary, and exits when a command fails.
 fn shell(script: &str) -> Command {
     let binaries = Path::new(env!("CARGO_BIN_EXE_quipu")).parent().unwrap().to_str().unwrap();
     let mut command = Command::new("sh");

@@ -1,4 +1,4 @@
-//! Links lead somewhere. (Those to other sites are not followed.)
+//! Links within the repository have a target. (Links to other sites are not checked.)
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::book::{Page, pages, root};
 
 #[test]
-fn every_link_within_the_repository_leads_somewhere() {
+fn every_link_within_the_repository_has_a_target() {
     let pages = pages();
     let mut wrong = Vec::new();
     for page in &pages {
@@ -40,17 +40,17 @@ fn the_index_has_every_chapter() {
 }
 
 #[test]
-fn an_anchor_is_made_of_a_heading_as_forges_do() {
+fn an_anchor_is_derived_from_a_heading_as_on_github() {
     let page =
         Page { path: String::new(), text: "# A b\n## `GET /api/v1/x`\n## A b\n### What's *so*, _then_?\n".to_owned() };
     let expected = ["a-b", "a-b-1", "get-apiv1x", "whats-so-_then_"].map(str::to_owned);
     assert_eq!(anchors(&page), BTreeSet::from(expected));
 }
 
-/// What the page links to, pictures too.
+/// The targets of the page's links and pictures.
 fn targets(page: &Page) -> Vec<String> {
     let prose = page.prose();
-    // What stands between backticks is no link.
+    // Text between backticks contains no links.
     let prose: String = prose.split('`').step_by(2).collect::<Vec<_>>().join("code");
     prose.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().to_owned()).collect()
 }
@@ -68,7 +68,7 @@ fn anchors(page: &Page) -> BTreeSet<String> {
     anchors
 }
 
-/// The path without `..`.
+/// Removes `..` from the path.
 fn normal(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut path, component| {
         match component {

@@ -1,6 +1,6 @@
-//! The guide in docs/: what it says of the code is compared with the code, and what it says to type is typed.
+//! The guide in docs/ is compared with the code, and its commands are run.
 //!
-//! A program that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a program is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 mod book;
 mod commands;

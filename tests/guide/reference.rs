@@ -1,4 +1,4 @@
-//! Tables that list what the code has list all of it, and nothing else.
+//! The guide's tables list everything that is in the code, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ fn every_key_is_in_the_chapter_on_configuration_with_its_default() {
         let line = line.trim_start_matches("# ");
         if let Some(name) = line.strip_prefix('[') {
             section = name.trim_matches(['[', ']']).to_owned();
-            // What stands in them is librdkafka's.
+            // The keys of these sections are librdkafka's.
             if let "kafka.properties" | "kafka.secret_files" = section.as_str() {
                 in_code.insert(section.clone(), None);
             }
@@ -57,7 +57,7 @@ fn every_key_is_in_the_chapter_on_configuration_with_its_default() {
             in_code.entry(path).or_insert((!is_list).then(|| value.to_owned()));
         }
     }
-    // The example does not have all keys of all kinds of sinks.
+    // The example does not contain all keys of all kinds of sinks.
     for field in fields(&read("config/src/sink.rs"), "Sink") {
         in_code.insert(format!("sink.{}", if field == "kind" { "type" } else { &field }), None);
     }
@@ -122,7 +122,7 @@ fn every_message_that_troubleshooting_quotes_is_in_the_code() {
         let message = row[0].trim_matches('`');
         let parts: Vec<_> = message.split('…').map(str::trim).filter(|part| !part.is_empty()).collect();
         let is_there = literals.iter().any(|line| parts.iter().all(|part| line.contains(part)));
-        assert!(is_there, "nobody says {message:?}");
+        assert!(is_there, "no source contains {message:?}");
     }
 }
 

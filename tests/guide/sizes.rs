@@ -1,4 +1,4 @@
-//! The table of sizes is made of real records.
+//! The guide's table of sizes is compared with real records.
 
 use quipu_record::{
     Aggregate, AggregateType, CounterPrefix, ReportHeader, ReportWriter, RunKey, Series, StateRow, StateRowHeader,
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::book::chapter;
 
 const DAY_S: u64 = 86_400;
-/// What Kafka adds to a record that is a batch of its own, and to one among others.
+/// What Kafka adds to a record that is alone in its batch, and to a record among others.
 const BATCH_BYTES: u64 = 61 + 12;
 const RECORD_BYTES: u64 = 12;
 /// The default commit interval.
@@ -20,14 +20,14 @@ const INSTANCE: &str = "app-123";
 const COUNT: u64 = 9_876_543_210;
 
 #[test]
-fn the_table_of_sizes_is_what_records_take() {
+fn the_table_of_sizes_matches_the_records() {
     let rows = chapter("production").rows().into_iter().filter(|row| row.len() == 6);
     let rows: Vec<_> = rows.map(|row| row.join(" | ")).collect();
     let measured: Vec<_> = rows.iter().map(|row| measured(row)).collect();
-    assert!(rows.len() >= 5 && rows == measured, "what records take:\n{}", measured.join("\n"));
+    assert!(rows.len() >= 5 && rows == measured, "the table must be:\n{}", measured.join("\n"));
 }
 
-/// The row with the same first three cells, and what is measured.
+/// The row with the same first three cells and the measured sizes.
 fn measured(row: &str) -> String {
     let cells: Vec<_> = row.split(" | ").take(3).collect();
     let [series, instances, interval] =
@@ -36,7 +36,7 @@ fn measured(row: &str) -> String {
     let bytes = [
         reports * (report_bytes(series) + BATCH_BYTES),
         reports * (row_bytes(series) + RECORD_BYTES),
-        // Of many instances one reports in each second.
+        // With many instances there are reports, and so a commit, in every second.
         COMMITS_A_DAY.min(reports) * series * (total_bytes() + RECORD_BYTES),
     ];
     format!("{} | {}", cells.join(" | "), bytes.map(rounded).join(" | "))
@@ -78,7 +78,7 @@ fn total_bytes() -> u64 {
     (key + total.to_json().len()) as u64
 }
 
-/// As people say it.
+/// Formats a size with two digits.
 #[expect(clippy::cast_precision_loss, reason = "it is rounded to two digits")]
 fn rounded(bytes: u64) -> String {
     let bytes = bytes as f64;

@@ -1,21 +1,22 @@
-# What the scripts of the sinks' targets share; they source it. Each starts a server of a Debian package on free ports of
-# 127.0.0.1 and a temporary directory:
+# Shared by the scripts of the sinks' targets, which source it. Each script starts a server of a Debian package on free
+# ports of 127.0.0.1, in a temporary directory:
 #
 #   tests/servers/NAME run      starts it, prints "ready ADDRESS…", and serves until its standard input ends
-#   tests/servers/NAME check    says whether it can be had here
+#   tests/servers/NAME check    checks whether the server is installed
 #
-# While `run` serves, it takes a line at a time from standard input and answers each with a line:
-#   kill      ends the server with SIGKILL, as a crash would               -> "killed"
-#   start     starts it again on the same data and the same addresses      -> "ready ADDRESS…"
-#   hang      stops its process, so that it takes connections and is dumb  -> "hung"
-#   resume    lets it go on                                                -> "resumed"
-# Whoever holds the other end of standard input owns the server: when that process is gone, in whatever way, so are the
-# server and its directory. At a terminal, Ctrl-D or Ctrl-C ends it.
+# While `run` serves, it reads commands from standard input, one per line, and answers each with a line:
+#   kill      kills the server with SIGKILL                                -> "killed"
+#   start     starts it again with the same data and addresses             -> "ready ADDRESS…"
+#   hang      stops its process: it accepts connections and never answers  -> "hung"
+#   resume    resumes its process                                          -> "resumed"
+# The server and its directory live as long as the process at the other end of standard input, however that process
+# ends.
+# At a terminal, Ctrl-D or Ctrl-C ends them.
 #
-# Exit status: 3 when the server cannot be had here (stderr says why), 1 when it fails.
+# Exit status: 3 if the server is not installed (stderr has the reason), 1 if it fails.
 #
-# A script sets `name`, `package` and `program`, and defines `settings`, which writes files to $dir and sets `addresses`,
-# of which the first is asked until it answers, and `launch`, which replaces the shell by the server.
+# A script sets `name`, `package` and `program`, and defines two functions: `settings` writes files to $dir and sets
+# `addresses`, the first of which must answer when the server is ready; `launch` replaces the shell by the server.
 
 readonly start_timeout=30
 server_pid='' dir='' addresses=()
@@ -64,8 +65,8 @@ run() {
   done
 }
 
-# Prints the first of so many ports in a row that are free. Ports above 32767 are handed out to clients, so a restarted
-# server could find its own taken.
+# Prints the first of $1 free consecutive ports. Ports above 32767 are not used, because they are given to clients, and
+# a restarted server could find its port taken.
 free_ports() {
   local candidate port
   while :; do
@@ -83,8 +84,8 @@ answers() {
 }
 
 start_server() {
-  [[ -z $server_pid ]] || fail "it runs already"
-  # The kernel kills the server if this script is killed and can't do it itself.
+  [[ -z $server_pid ]] || fail "it is running already"
+  # With --pdeathsig the kernel kills the server if this script is killed.
   (launch) </dev/null >>"$dir/log" 2>&1 &
   server_pid=$!
   local deadline=$((SECONDS + start_timeout))
@@ -96,7 +97,7 @@ start_server() {
   echo "ready ${addresses[*]}"
 }
 
-# Replaces the calling subshell by a server that does not outlive the script.
+# Replaces the calling subshell by a server that ends with the script.
 with_parent() {
   if command -v setpriv >/dev/null; then
     exec setpriv --pdeathsig KILL "$@"
@@ -104,10 +105,10 @@ with_parent() {
   exec "$@"
 }
 
-# Its data is thrown away, so it need not shut down in order.
+# The data is deleted afterwards, so the server need not shut down cleanly.
 end_server() {
   [[ -n $server_pid ]] || return 0
-  kill -KILL "$server_pid" 2>/dev/null || explain "it ended by itself"
+  kill -KILL "$server_pid" 2>/dev/null || explain "it ended unexpectedly"
   wait "$server_pid" 2>/dev/null || true
   server_pid=
 }

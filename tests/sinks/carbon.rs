@@ -1,4 +1,4 @@
-//! Carbon, directly and behind a relay, read back by graphite-web.
+//! Carbon, directly and behind a relay; graphite-web reads the data back.
 
 use quipu_record::Series;
 use quipu_testkit::http::{encode, request};
@@ -11,13 +11,13 @@ pub(crate) fn sink(address: &str, more: &str) -> String {
     format!("type = 'graphite'\naddress = '{address}'\nsettle = '2s'\ntimeout = '1s'\n{more}")
 }
 
-/// Everything of the last two hours that has a value, by graphite-web's render API.
+/// All points of the last two hours, read with graphite-web's render API.
 pub(crate) fn read(server: &Server, target: &str, series: impl Fn(&str) -> Series) -> Points {
     let path = format!("/render?format=json&noNullPoints=true&from=-2h&target={}", encode(target));
     let (status, body) = request("GET", server.second_address(), &path, "").unwrap();
     let mut points = Points::new();
     if status == 500 {
-        // It can't read a file that Carbon is just making.
+        // graphite-web fails on a file that Carbon is creating at that moment.
         return points;
     }
     let answer: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
@@ -38,7 +38,7 @@ pub(crate) fn read_records(server: &Server) -> Points {
     })
 }
 
-/// The series of a name with tags.
+/// Parses the series from a name with tags.
 pub(crate) fn tagged(target: &str) -> Option<Series> {
     let mut parts = target.strip_prefix("quipu.")?.split(';');
     let name = restore(parts.next()?);
@@ -79,7 +79,7 @@ fn totals_arrive_as_tags() {
 }
 
 #[test]
-fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
+fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let Some(mut carbon) = require(Server::start("carbon", &[])) else { return };
     carbon.kill();
     let mut stream = Stream::new();
@@ -89,14 +89,14 @@ fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
     carbon.restart();
     stream.expect(&sink, || read_records(&carbon));
 
-    // What Carbon has not written yet is gone with it; the sink has not committed it either.
+    // What Carbon has not written to disk is lost with it. The sink has not committed it, so it writes it again.
     stream.publish_seconds(5..10);
     carbon.kill();
     stream.publish_seconds(10..15);
     carbon.restart();
     stream.expect(&sink, || read_records(&carbon));
 
-    // The kernel goes on taking lines for it, for longer than any settle time.
+    // The kernel keeps accepting lines for Carbon, longer than the settle time.
     carbon.hang();
     stream.publish_seconds(15..20);
     sink.expect_log("the peer did not read all that was written");
@@ -112,7 +112,7 @@ fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
 }
 
 #[test]
-fn nothing_is_lost_to_a_relay_that_is_killed_or_hangs() {
+fn nothing_is_lost_if_a_relay_is_killed_or_hangs() {
     let Some(carbon) = require(Server::start("carbon", &[])) else { return };
     let Some(mut relay) = require(Server::start("carbon-c-relay", &[carbon.address()])) else { return };
     let mut stream = Stream::new();

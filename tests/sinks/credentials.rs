@@ -1,4 +1,4 @@
-//! What InfluxDB is asked: where, by whom, and how much at a time.
+//! The requests to InfluxDB: the address, the credentials, and the number of lines.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use crate::faults::{APIS, expect, sink};
 use crate::scripted::{Reply, Scripted};
 use crate::stream::Stream;
 
-/// The first request of a sink that compresses.
+/// The first request of a sink that compresses its requests.
 fn first_request(sink: &str, variables: &[(&str, &str)]) -> String {
     let server = Scripted::start(|_| Reply::Refuse(204, "", ""));
     let mut stream = Stream::new();
@@ -34,14 +34,14 @@ fn check(head: &str, path: &str, parameters: &[&str], authorization: &str) {
 }
 
 #[test]
-fn the_v2_api_is_told_organization_bucket_and_a_token_of_the_environment() {
+fn the_v2_api_gets_organization_bucket_and_a_token_from_the_environment() {
     let sink = "org = 'my org'\nbucket = 'b&c'\nsecret_variable = 'INFLUX_TOKEN'";
     let head = first_request(sink, &[("INFLUX_TOKEN", "hunter2")]);
     check(&head, "/api/v2/write", &["bucket=b%26c", "org=my+org", "precision=ms"], "Token hunter2");
 }
 
 #[test]
-fn the_v1_api_is_told_database_and_a_user_with_a_password_of_a_file() {
+fn the_v1_api_gets_database_user_and_a_password_from_a_file() {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(b"hunter2\n").unwrap();
     let sink = format!(
@@ -53,7 +53,7 @@ fn the_v1_api_is_told_database_and_a_user_with_a_password_of_a_file() {
 }
 
 #[test]
-fn a_body_has_so_many_lines_at_most() {
+fn a_body_has_at_most_as_many_lines_as_configured() {
     for (api, more, most) in [(APIS[0], "", 64), (APIS[1], "", 64), (APIS[0], "\nbatch = 5000", 5000)] {
         let server = Scripted::start(|_| Reply::Accept);
         let mut stream = Stream::new();

@@ -1,4 +1,4 @@
-//! Every way in which a server can fail: nothing is lost to any of them.
+//! The faults that a server can have; none of them loses a total.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use quipu_testkit::eventually;
 use crate::scripted::{Reply, Scripted};
 use crate::stream::{Points, Sink, Stream};
 
-/// Both of InfluxDB's APIs, uncompressed so that the server can look at the lines.
+/// The two APIs of InfluxDB. The requests are not compressed, so that the scripted server can parse the lines.
 pub(crate) const APIS: [&str; 2] = ["bucket = 'b'\norg = 'o'", "database = 'd'"];
 
 pub(crate) fn sink(server: &Scripted, api: &str) -> String {
     format!("type = 'influxdb'\nurl = 'http://{}'\n{api}\ngzip = false\ntimeout = '2s'\nbatch = 64", server.address)
 }
 
-/// Waits until the server has exactly what was published last.
+/// Waits until the server has exactly the totals that were published last.
 #[track_caller]
 pub(crate) fn expect(stream: &Stream, sink: &Sink, server: &Scripted) {
     stream.expect(sink, || {
@@ -29,7 +29,7 @@ pub(crate) fn expect(stream: &Stream, sink: &Sink, server: &Scripted) {
     });
 }
 
-/// Streams through a server whose second request, and some after it, fail.
+/// Publishes through a server that fails for some requests from the second one on.
 fn fails(start: impl Fn() -> Scripted) {
     for api in APIS {
         let server = start();
@@ -44,7 +44,7 @@ fn fails(start: impl Fn() -> Scripted) {
 }
 
 #[test]
-fn nothing_is_lost_to_an_unavailable_server() {
+fn nothing_is_lost_if_a_server_is_unavailable() {
     fails(|| {
         let mut requests = 0;
         Scripted::start(move |_| {
@@ -55,12 +55,12 @@ fn nothing_is_lost_to_an_unavailable_server() {
 }
 
 #[test]
-fn nothing_is_lost_to_a_reset_in_the_middle_of_a_body() {
+fn nothing_is_lost_if_a_connection_is_reset_in_the_middle_of_a_body() {
     fails(|| Scripted::start_with_resets(2..4, |_| Reply::Accept));
 }
 
 #[test]
-fn a_server_that_asks_for_patience_is_left_alone_for_that_long() {
+fn retry_after_is_respected() {
     for api in APIS {
         let mut until = None;
         let server = Scripted::start(move |_| {
@@ -72,16 +72,17 @@ fn a_server_that_asks_for_patience_is_left_alone_for_that_long() {
         let sink = stream.start_sink(&sink(&server, api));
         expect(&stream, &sink, &server);
         let seen = server.seen();
-        let first = seen.iter().find(|seen| seen.taken).unwrap().at;
+        let first = seen.iter().find(|seen| seen.accepted).unwrap().at;
         assert!(first - seen[0].at >= Duration::from_secs(2), "{seen:?}");
-        // A write of nothing may ask how long; lines are not sent meanwhile.
-        let early = seen[1..].iter().filter(|seen| !seen.taken && seen.bytes > 0).count();
+        // The sink may send an empty request to find out whether the server accepts again, but no lines before the time
+        // is over.
+        let early = seen[1..].iter().filter(|seen| !seen.accepted && seen.bytes > 0).count();
         assert_eq!(early, 0, "{seen:?}");
     }
 }
 
 #[test]
-fn of_a_partial_write_the_bad_line_is_found_and_told() {
+fn the_bad_line_of_a_partial_write_is_found_and_logged() {
     for api in APIS {
         let server =
             Scripted::start(|body| if body.contains("poison") { Reply::Partial("poison") } else { Reply::Accept });
@@ -112,12 +113,12 @@ fn a_body_that_is_too_large_is_halved() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
+fn a_request_without_an_answer_times_out() {
     for api in APIS {
         let mut requests = 0;
         let server = Scripted::start(move |_| {
             requests += 1;
-            if requests == 2 { Reply::Silence } else { Reply::Accept }
+            if requests == 2 { Reply::NoAnswer } else { Reply::Accept }
         });
         let mut stream = Stream::new();
         stream.publish_seconds(0..3);
@@ -128,7 +129,7 @@ fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn a_wrong_configuration_and_a_proxy_in_the_way_cost_nothing() {
+fn nothing_is_lost_to_a_wrong_configuration_or_a_proxy() {
     for (status, text) in [
         (401, r#"{"code":"unauthorized"}"#),
         (400, r#"{"code":"invalid","message":"Please provide either orgID or org"}"#),
@@ -153,8 +154,8 @@ fn a_wrong_configuration_and_a_proxy_in_the_way_cost_nothing() {
 }
 
 #[test]
-fn a_peer_that_takes_bytes_and_never_reads_them_is_asked_less_and_less() {
-    // The kernel takes connections for it.
+fn a_peer_that_never_reads_is_retried_less_and_less_often() {
+    // The kernel accepts connections for this listener.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = mute.local_addr().unwrap();
     let mut stream = Stream::new();
@@ -165,12 +166,12 @@ fn a_peer_that_takes_bytes_and_never_reads_them_is_asked_less_and_less() {
         let waits = log.split("wait_ms=").skip(1);
         waits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
     };
-    // The first wait is 250 ms at most.
-    eventually("longer waits", || waits(sink.said()).iter().any(|wait| *wait > 1000).then_some(()));
+    // The first wait is at most 250 ms.
+    eventually("longer waits", || waits(sink.log()).iter().any(|wait| *wait > 1000).then_some(()));
 }
 
 #[test]
-fn a_sink_that_is_started_again_goes_on_where_the_server_had_accepted() {
+fn a_restarted_sink_continues_after_the_accepted_totals() {
     let server = Scripted::start(|_| Reply::Accept);
     let mut stream = Stream::new();
     stream.publish_seconds(0..2);
@@ -183,6 +184,6 @@ fn a_sink_that_is_started_again_goes_on_where_the_server_had_accepted() {
     expect(&stream, &second, &server);
     let bytes: usize = server.seen()[before..].iter().map(|seen| seen.bytes).sum();
     let one_second = "records,number=10 total=3021i,instances=2i 1718900012345\n".len() * 40;
-    // Two seconds, of which corrections in one batch are left out: less than all four would be.
-    assert!(bytes < one_second * 5, "{bytes} bytes: it began from the beginning");
+    // The batches leave out corrected totals, so two seconds take fewer bytes than all four would.
+    assert!(bytes < one_second * 5, "{bytes} bytes: the sink started from the beginning");
 }

@@ -1,4 +1,4 @@
-//! Random hostile series through the encoders into the genuine parsers, and back.
+//! Random hostile series are encoded by the sinks, parsed by the real servers, and read back.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -13,13 +13,14 @@ fn series() -> impl Strategy<Value = Series> {
     let text = "\\PC{1,12}|[a-z_xA20#,= \\\\\"'\n\r\t\0;.{}|~!^$*()]{1,16}|[\\\\,= \"]{1,6}|#?[a-z]{1,3}|time|total|\
                 instances|name|_field|_measurement|__name__|true|nan|1i|[\u{80}-\u{a0}\u{2028}\u{feff}]{1,3}";
     let labels = prop::collection::vec((text, text), 0..5);
-    (text, labels).prop_filter_map("a label stands twice", |(name, labels)| Series::new(name, labels).ok())
+    (text, labels).prop_filter_map("a label occurs twice", |(name, labels)| Series::new(name, labels).ok())
 }
 
-/// InfluxQL answers with a column for each tag of each series: this many make some megabytes.
+/// The number of series for InfluxDB. Its response has a column for each tag of each series: some megabytes for this
+/// many.
 const SERIES: usize = 800;
 
-/// Each is a file of Carbon's.
+/// The number of series for Carbon, which creates a file for each.
 const FILES: usize = 150;
 
 fn hostile_stream(many: usize, totals: std::ops::Range<i128>) -> Stream {

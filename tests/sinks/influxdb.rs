@@ -1,4 +1,4 @@
-//! InfluxDB 1.x, the genuine one.
+//! A real InfluxDB 1.x.
 
 use quipu_record::Series;
 use quipu_testkit::http::{encode, get_json, request};
@@ -24,12 +24,12 @@ pub(crate) fn sink(server: &Server) -> String {
     format!("type = 'influxdb'\nurl = 'http://{}'\ndatabase = '{DATABASE}'\ntimeout = '1s'", server.address())
 }
 
-/// Everything in these measurements, by InfluxQL.
+/// All points of these measurements, read with InfluxQL.
 pub(crate) fn read(server: &Server, measurements: &str) -> Points {
     read_at(server.address(), measurements)
 }
 
-/// Likewise, of the server at this address.
+/// All points of these measurements in the server at this address.
 pub(crate) fn read_at(address: &str, measurements: &str) -> Points {
     let query = encode(&format!("SELECT total, instances FROM {measurements} GROUP BY *"));
     let answer = get_json(address, &format!("/query?db={DATABASE}&epoch=ms&q={query}"));
@@ -40,7 +40,7 @@ pub(crate) fn read_at(address: &str, measurements: &str) -> Points {
         let labels = tags.map(|(name, value)| (restore(name), restore(value.as_str().unwrap())));
         let key = Series::new(restore(series["name"].as_str().unwrap()), labels).unwrap();
         for value in series["values"].as_array().unwrap() {
-            // A query may see one field of a point before the other.
+            // A query may return one field of a new point without the other.
             if let [Some(timestamp), Some(total), Some(2)] = [0, 1, 2].map(|at| value[at].as_i64()) {
                 points.insert((key.clone(), timestamp), total.into());
             }
@@ -60,7 +60,7 @@ fn totals_arrive_exactly_with_their_times() {
 }
 
 #[test]
-fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
+fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let Some(mut server) = require(start()) else { return };
     server.kill();
     let mut stream = Stream::new();
@@ -84,7 +84,7 @@ fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_waited_for() {
+fn a_missing_database_is_waited_for() {
     let Some(server) = require(Server::start("influxdb", &[])) else { return };
     let mut stream = Stream::new();
     stream.publish_seconds(0..2);
@@ -95,13 +95,13 @@ fn a_database_that_is_not_there_is_waited_for() {
 }
 
 #[test]
-fn of_a_rejected_batch_the_good_lines_stay_and_the_bad_one_is_told() {
+fn the_good_lines_of_a_rejected_batch_are_kept_and_the_bad_one_is_logged() {
     let Some(server) = require(start()) else { return };
     let mut stream = Stream::new();
     stream.publish_seconds(0..2);
     let expected = stream.points.clone();
-    // A field of another type, as somebody else's program may have written it: at the same time, because a field has its
-    // type for the week of a shard.
+    // A field of another type makes the sink's line invalid. It has the same time, because a field has one type per
+    // shard, which covers a week.
     let (_, millis) = expected.keys().next().unwrap();
     let (path, line) = (format!("/write?db={DATABASE}&precision=ms"), format!("poisoned total=\"text\" {millis}\n"));
     let (status, answer) = request("POST", server.address(), &path, &line).unwrap();

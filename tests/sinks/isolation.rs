@@ -1,4 +1,4 @@
-//! Each sink is on its own: a group, a position and metrics.
+//! Each sink has its own group, position and metrics.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::QUIPU;
 use crate::scripted::{Reply, Scripted};
 
-/// What a group has committed on the topic of the totals.
+/// The position that a group has committed on the topic of the totals.
 fn position(brokers: &str, group: &str) -> Option<i64> {
     let mut config = ClientConfig::new();
     let consumer: BaseConsumer = config.set("bootstrap.servers", brokers).set("group.id", group).create().unwrap();
@@ -29,7 +29,7 @@ fn position(brokers: &str, group: &str) -> Option<i64> {
 fn a_target_that_hangs_delays_neither_another_nor_the_aggregation() {
     let broker = broker();
     let brokers = broker.bootstrap_servers();
-    // The kernel takes connections for it, and nobody ever answers.
+    // The kernel accepts connections for this listener, and nobody answers.
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();
     let hung = hung.local_addr().unwrap();
     let fine = Scripted::start(|_| Reply::Accept);
@@ -72,6 +72,6 @@ fn a_target_that_hangs_delays_neither_another_nor_the_aggregation() {
         }
     }
     assert!(metrics.contains("quipu_sink_points_total{sink=\"hung\"} 0\n"), "{metrics}");
-    // Its own counters come back to it as totals.
+    // The aggregator also publishes its own counters as totals.
     aggregator.expect_some(r#"quipu_sink_points_total{sink="fine"}"#);
 }

@@ -1,7 +1,7 @@
-//! The sinks around real servers and around one that fails in every way: the binary reads totals from a broker, and the
-//! servers say in their own query languages what they have.
+//! The sinks with real servers and with a scripted one that fails: the binary reads totals from a broker, and the tests
+//! read them back with the servers' own query languages.
 //!
-//! A server that is not to be had skips the test and says why, except under `CI=true`, where it fails it.
+//! If a server is not available, its test is skipped and logs the reason. With `CI=true` it fails instead.
 
 mod carbon;
 mod credentials;

@@ -1,4 +1,4 @@
-//! The whole way on a real Kafka: counters, the aggregator with its transactions, its sinks, and three databases.
+//! The whole path with a real Kafka broker: counters, the aggregator with transactions, its sinks, and three databases.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{carbon, influxdb, victoria_metrics};
 /// The last total of each topic.
 fn latest(points: Points) -> BTreeMap<String, i128> {
     let mut latest = BTreeMap::new();
-    // In the order of their times.
+    // The points are ordered by time.
     for ((series, _), total) in points {
         if series.name() == "records_processed" {
             latest.insert(series.label("topic").unwrap_or_default().to_owned(), total);
@@ -60,7 +60,7 @@ fn totals_of_a_real_kafka_reach_every_database() {
         });
         (latest(read) == expected).then_some(())
     });
-    // The one that can't be reached has kept nobody waiting, and shows it.
+    // The sink whose target is unreachable has not delayed the others, and its status shows the error.
     let status = get(&aggregator.address, "/api/v1/status");
     assert!(status.contains("127.0.0.1:1: Connection refused"), "{status}");
 }

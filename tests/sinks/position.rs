@@ -1,4 +1,4 @@
-//! A sink's position: where a new one begins, and that it moves only after acceptance, whoever is killed.
+//! A sink's position: a new sink starts at the beginning, and the position moves only after the target accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::scripted::{Reply, Scripted};
 use crate::stream::Stream;
 use crate::{carbon, influxdb};
 
-/// A server that says 503 for as long as it is told to.
+/// A server that answers 503 until it is opened.
 fn gate() -> (Arc<AtomicBool>, Scripted) {
     let closed = Arc::new(AtomicBool::new(true));
     let is_closed = Arc::clone(&closed);
@@ -26,7 +26,7 @@ fn gate() -> (Arc<AtomicBool>, Scripted) {
 }
 
 #[test]
-fn what_was_not_accepted_is_written_by_the_next_process() {
+fn totals_that_were_not_accepted_are_written_by_the_next_process() {
     for api in APIS {
         let (closed, server) = gate();
         let mut stream = Stream::new();
@@ -44,7 +44,7 @@ fn what_was_not_accepted_is_written_by_the_next_process() {
 }
 
 #[test]
-fn what_carbon_holds_unread_is_written_by_the_next_process() {
+fn totals_that_carbon_did_not_read_are_written_by_the_next_process() {
     let Some(mut server) = require(Server::start("carbon", &[])) else { return };
     let mut stream = Stream::new();
     server.hang();
@@ -60,7 +60,7 @@ fn what_carbon_holds_unread_is_written_by_the_next_process() {
 }
 
 #[test]
-fn a_group_that_is_shared_anew_in_an_outage_loses_nothing() {
+fn a_rebalance_during_an_outage_loses_nothing() {
     let (closed, server) = gate();
     let mut stream = Stream::new();
     let number = |number: i64| Series::new("records", [("number", number.to_string())]).unwrap();
@@ -69,7 +69,7 @@ fn a_group_that_is_shared_anew_in_an_outage_loses_nothing() {
     first.expect_log("HTTP 503: closed");
     for _ in 0..2 {
         let other = stream.start_sink(&sink(&server, APIS[0]));
-        // The group is shared when both members have been given theirs.
+        // Both members have their partitions after the second one got its own.
         other.expect_log("the sink's group gave us partitions");
         other.stop();
     }
@@ -88,18 +88,18 @@ fn a_sink_that_has_written_everything_has_no_lag_behind_transactions() {
         aggregator.count(&[("a", "records_processed", "{}", count)]);
         aggregator.expect_total("records_processed", count);
     }
-    // It is told while the target does not accept, too: three totals and their transactions' markers.
+    // The lag is also reported while the target does not accept: three totals and the markers of their transactions.
     eventually("a lag", || lag().filter(|lag| *lag >= 6));
     closed.store(false, Ordering::Relaxed);
     eventually("no lag", || lag().filter(|lag| *lag == 0));
 }
 
 #[test]
-fn a_new_sink_begins_with_the_compacted_past() {
+fn a_new_sink_begins_with_the_compacted_topic() {
     let Some(kafka) = require(Kafka::start()) else { return };
     let Some(server) = require(influxdb::start()) else { return };
     let cluster = Cluster::new(kafka.bootstrap());
-    // Segments end at once, and what is older than the last one is compacted as soon as the broker looks.
+    // Segments end quickly, and the broker compacts all but the last one as soon as it checks.
     let settings = [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.001")];
     let topic = cluster.create_topic("aggregates", 1, &settings);
     let mut stream = Stream::on(kafka.bootstrap(), &topic);
@@ -108,7 +108,7 @@ fn a_new_sink_begins_with_the_compacted_past() {
     stream.publish(9, (0..40_i64).map(|at| (Series::new("records", [("number", at.to_string())]).unwrap(), 9000)));
     let last = stream.points.clone();
     eventually("compaction", || {
-        // A segment ends when something is written after its time.
+        // A segment ends when a record is written after its time.
         stream.publish(10, [(Series::new("tick", [("k", "v")]).unwrap(), 1)]);
         let read = cluster.read_to_end(&topic);
         let records = read.iter().filter(|record| record.key().is_some_and(|key| key.starts_with(b"records")));

@@ -1,4 +1,4 @@
-//! The totals of a running aggregator, to Prometheus.
+//! Prometheus scrapes the totals of a running aggregator.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ pub(crate) const COUNTERS: [(&str, &str, &str, u64); 5] = [
 ];
 
 #[test]
-fn prometheus_scrapes_the_totals_and_promtool_has_nothing_to_say() {
+fn prometheus_scrapes_the_totals_and_promtool_reports_no_problem() {
     let Some(()) = require(promtool()) else { return };
     let broker = broker();
     let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
@@ -44,12 +44,12 @@ fn prometheus_scrapes_the_totals_and_promtool_has_nothing_to_say() {
         });
     }
 
-    // The names above are not what Prometheus' guide recommends, but that is their authors' business.
+    // promtool would report the hostile names, which users chose and Quipu keeps.
     let text = get(&aggregator.address, "/metrics/totals");
     check(&(text.lines().filter(|line| !line.contains("hostile")).collect::<Vec<_>>().join("\n") + "\n"));
 }
 
-/// That promtool has nothing to say.
+/// Expects that promtool reports no problem.
 #[track_caller]
 fn check(text: &str) {
     let mut check = Command::new("promtool");
@@ -57,12 +57,12 @@ fn check(text: &str) {
     let mut check = check.spawn().unwrap();
     check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let checked = check.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.success() && said.trim().is_empty(), "{said}\n{text}");
+    let problems = String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && problems.trim().is_empty(), "{problems}\n{text}");
 }
 
 #[test]
-fn promtool_has_nothing_to_say_to_the_processes_own_metrics() {
+fn promtool_reports_no_problem_of_the_aggregators_own_metrics() {
     let Some(()) = require(promtool()) else { return };
     let broker = broker();
     let sinks = "[[sink]]\nname = 'lines'\ntype = 'stdout'\n[[sink]]\nname = 'nobody'\ntype = 'graphite'\n\
@@ -78,7 +78,7 @@ fn promtool_has_nothing_to_say_to_the_processes_own_metrics() {
 }
 
 #[test]
-fn the_first_scrape_has_everything() {
+fn the_first_scrape_has_all_totals() {
     const KEYS: usize = 20_000;
     let broker = broker();
     let keys: Vec<_> = (0..KEYS).map(|key| key.to_string()).collect();

@@ -8,7 +8,7 @@ use crate::QUIPU;
 use crate::prometheus::COUNTERS;
 
 #[test]
-fn the_query_api_tells_totals_instances_audits_and_status() {
+fn the_query_api_returns_totals_instances_audits_and_status() {
     let broker = broker();
     let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
     aggregator.count(&COUNTERS);
@@ -36,7 +36,7 @@ fn the_query_api_tells_totals_instances_audits_and_status() {
 }
 
 #[test]
-fn questions_are_bounded_and_change_nothing() {
+fn requests_are_bounded_and_change_nothing() {
     let broker = broker();
     let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
     aggregator.count(&COUNTERS);
@@ -68,8 +68,8 @@ fn questions_are_bounded_and_change_nothing() {
 }
 
 #[test]
-fn nothing_is_told_before_everything_is_there() {
-    // Nobody is there, so the log can't be read.
+fn nothing_is_served_before_all_totals_are_available() {
+    // Nobody listens at this address, so the log can't be read.
     let aggregator = Aggregator::start(QUIPU, "127.0.0.1:1", EMBEDDED, "");
     for (path, expected) in [
         ("/metrics/totals", 503),
@@ -87,14 +87,14 @@ fn nothing_is_told_before_everything_is_there() {
 }
 
 #[test]
-fn a_token_guards_totals_and_api_but_not_health() {
+fn a_token_protects_totals_and_api_but_not_health() {
     let broker = broker();
     let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "[http]\ntoken_file = 'TOKEN'");
-    for (path, guarded) in
+    for (path, protected) in
         [("/healthz", false), ("/metrics", false), ("/metrics/totals", true), ("/api/v1/status", true)]
     {
         let (status, _) = request("GET", &aggregator.address, path, "").unwrap();
-        assert_eq!(status == 401, guarded, "{path}: {status}");
+        assert_eq!(status == 401, protected, "{path}: {status}");
     }
     let header = |token: &str| format!("Authorization: Bearer {token}\r\n");
     let ask = |token| request_with("GET", &aggregator.address, "/api/v1/status", &header(token), "").unwrap().0;

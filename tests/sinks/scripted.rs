@@ -1,4 +1,4 @@
-//! A server of our own that takes lines as InfluxDB does, or fails as it is told.
+//! A scripted server that accepts lines as InfluxDB does, or fails.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -8,54 +8,54 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-/// What to do with a request.
+/// The reply to a request.
 pub(crate) enum Reply {
-    /// Take all lines.
+    /// Accept all lines.
     Accept,
-    /// Take the lines without this word and say that the others are bad.
+    /// Accept the lines without this word, and answer that the others are bad.
     Partial(&'static str),
-    /// Take nothing; status, further headers, body.
+    /// Accept nothing; the status, further headers, and the body.
     Refuse(u16, &'static str, &'static str),
-    /// Take nothing and say nothing, until whoever asked is gone.
-    Silence,
+    /// Accept nothing and send no answer until the client closes the connection.
+    NoAnswer,
 }
 
-/// A request that came.
+/// A request that the server got.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) at: Instant,
-    /// The line of the request and the headers.
+    /// The request line and the headers.
     pub(crate) head: String,
     pub(crate) bytes: usize,
     pub(crate) lines: usize,
-    /// Whether its lines were taken.
-    pub(crate) taken: bool,
+    /// Whether its lines were accepted.
+    pub(crate) accepted: bool,
 }
 
 type Script = dyn FnMut(&str) -> Reply + Send;
 
 #[derive(Default)]
 struct State {
-    /// The fields by what identifies a point.
+    /// The fields of each point, by measurement with tags and time.
     points: BTreeMap<(String, String), String>,
     seen: Vec<Seen>,
     /// The numbers of the requests whose connection is closed in the middle of the body.
     resets: Range<usize>,
 }
 
-/// It listens for as long as the process lives.
+/// A server that listens until the process ends.
 pub(crate) struct Scripted {
     pub(crate) address: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Scripted {
-    /// Asks `script` what to do with each request, of which it is given the body.
+    /// Starts a server that calls `script` with the body of each request to get the reply.
     pub(crate) fn start(script: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         Self::start_with_resets(0..0, script)
     }
 
-    /// Likewise, except for the requests of these numbers, whose connection is closed in the middle of the body.
+    /// Like [`Self::start`], but closes the connection in the middle of the body for the requests with these numbers.
     pub(crate) fn start_with_resets(resets: Range<usize>, script: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -71,7 +71,7 @@ impl Scripted {
         Self { address, state }
     }
 
-    /// The lines that were taken: measurement and tags, time, and fields.
+    /// The accepted points: measurement with tags, time, and fields.
     pub(crate) fn points(&self) -> BTreeMap<(String, String), String> {
         self.state.lock().unwrap().points.clone()
     }
@@ -81,7 +81,7 @@ impl Scripted {
     }
 }
 
-/// Serves one request; whether there may be another on the connection.
+/// Serves one request; returns whether another one may follow on the connection.
 fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) -> io::Result<bool> {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -103,7 +103,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) 
     let at = Instant::now();
     {
         let mut state = state.lock().unwrap();
-        state.seen.push(Seen { at, head, bytes: length, lines: 0, taken: false });
+        state.seen.push(Seen { at, head, bytes: length, lines: 0, accepted: false });
         if state.resets.contains(&state.seen.len()) {
             return Ok(false);
         }
@@ -116,12 +116,12 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, script: &Mutex<Box<Script>>) 
         Reply::Accept => (204, "", "", Some("\n")),
         Reply::Partial(bad) => (400, "", r#"{"error":"partial write: a bad line dropped=1"}"#, Some(bad)),
         Reply::Refuse(status, headers, text) => (status, headers, text, None),
-        Reply::Silence => return reader.read(&mut [0]).map(|_| false),
+        Reply::NoAnswer => return reader.read(&mut [0]).map(|_| false),
     };
     let mut state_now = state.lock().unwrap();
     if let Some(seen) = state_now.seen.iter_mut().find(|seen| seen.at == at) {
         seen.lines = String::from_utf8_lossy(&body).lines().count();
-        seen.taken = bad.is_some();
+        seen.accepted = bad.is_some();
     }
     drop(state_now);
     if let Some(bad) = bad {

@@ -1,4 +1,4 @@
-//! Standard output.
+//! The sink that writes to standard output.
 
 use quipu_record::Aggregate;
 

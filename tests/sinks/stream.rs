@@ -1,4 +1,4 @@
-//! Totals on a broker, a sink that reads them, and what must have arrived in the end.
+//! Publishes totals on a broker, starts a sink that reads them, and compares what arrived.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,16 +14,16 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-/// What a target has, or must have: for each series and time in ms, the total.
+/// The points that a target has or must have: for each series and time in ms, the total.
 pub(crate) type Points = BTreeMap<(Series, i64), i128>;
 
-/// A broker with totals on it.
+/// A topic with totals.
 pub(crate) struct Stream {
     _broker: Option<EmbeddedBroker>,
     brokers: String,
     topic: String,
     producer: BaseProducer,
-    /// For each series and time, the total that was published last.
+    /// The total that was published last for each series and time.
     pub(crate) points: Points,
     started: i64,
 }
@@ -38,17 +38,17 @@ impl Stream {
         Self { _broker: Some(broker), ..Self::on(&brokers, "metrics-agg") }
     }
 
-    /// Totals on a topic of somebody else's broker.
+    /// Publishes on a topic of another broker.
     pub(crate) fn on(brokers: &str, topic: &str) -> Self {
         let producer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        // Whole seconds of the last hour, so that every target keeps them, whatever its resolution.
+        // Whole seconds of the last hour: every target keeps them, whatever its resolution.
         let started = (i64::try_from(now).unwrap() / 1000 - 3600) * 1000;
         let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
         Self { _broker: None, brokers, topic, producer, points: Points::new(), started }
     }
 
-    /// Publishes totals of these series at the second `second`.
+    /// Publishes totals of these series with the time `second`.
     pub(crate) fn publish(&mut self, second: i64, totals: impl IntoIterator<Item = (Series, i128)>) {
         for (series, count) in totals {
             let timestamp = self.started + second * 1000;
@@ -65,7 +65,7 @@ impl Stream {
         self.producer.flush(DEADLINE).unwrap();
     }
 
-    /// Publishes the seconds, each with totals of 40 series; the later ones correct what was said of the same second.
+    /// Publishes totals of 40 series for each second, twice: the later ones correct the first ones.
     pub(crate) fn publish_seconds(&mut self, seconds: std::ops::Range<i64>) {
         for second in seconds {
             for correction in 0..2 {
@@ -78,12 +78,12 @@ impl Stream {
         }
     }
 
-    /// Starts the binary with this sink, named `test`.
+    /// Starts the binary with this sink, whose name is `test`.
     pub(crate) fn start_sink(&self, sink: &str) -> Sink {
         self.start_sink_with(sink, &[])
     }
 
-    /// Likewise, with variables in its environment.
+    /// Starts the binary with this sink and additional environment variables.
     pub(crate) fn start_sink_with(&self, sink: &str, variables: &[(&str, &str)]) -> Sink {
         let [mut config, stdout, stderr] = [(); 3].map(|()| NamedTempFile::new().unwrap());
         write!(config, "topics.aggregates = '{}'\n[[sink]]\nname = 'test'\n{sink}\n", self.topic).unwrap();
@@ -99,7 +99,7 @@ impl Stream {
         Sink { child, stdout, stderr, _config: config }
     }
 
-    /// Waits until the target has exactly what was published last.
+    /// Waits until the target has exactly the totals that were published last.
     #[track_caller]
     pub(crate) fn expect(&self, sink: &Sink, mut read: impl FnMut() -> Points) {
         let mut have = Points::new();
@@ -112,17 +112,17 @@ impl Stream {
         if arrived.is_err() {
             let missing: Vec<_> =
                 self.points.iter().filter(|(key, value)| have.get(key) != Some(value)).take(5).collect();
-            let unknown: Vec<_> =
+            let unexpected: Vec<_> =
                 have.iter().filter(|(key, value)| self.points.get(key) != Some(value)).take(5).collect();
-            let (published, read, said) = (self.points.len(), have.len(), sink.said());
+            let (published, read, log) = (self.points.len(), have.len(), sink.log());
             panic!(
-                "{read} points instead of {published};\nmissing {missing:#?}\nunexpected {unknown:#?}\nthe sink said:\n{said}"
+                "{read} points instead of {published};\nmissing {missing:#?}\nunexpected {unexpected:#?}\nthe sink's log:\n{log}"
             );
         }
     }
 }
 
-/// A running `quipu sink`; dropping it kills it.
+/// A running `quipu sink`; dropping it kills the process.
 pub(crate) struct Sink {
     child: Child,
     stdout: NamedTempFile,
@@ -131,54 +131,54 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// What it has printed so far.
+    /// The standard output so far.
     pub(crate) fn printed(&self) -> String {
         std::fs::read_to_string(&self.stdout).unwrap()
     }
 
-    /// Waits until its log has these words.
+    /// Waits until the log contains this text.
     #[track_caller]
     pub(crate) fn expect_log(&self, words: &str) {
         let logged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            eventually(words, || self.said().contains(words).then_some(()));
+            eventually(words, || self.log().contains(words).then_some(()));
         }));
-        assert!(logged.is_ok(), "the sink did not say {words:?} but:\n{}", self.said());
+        assert!(logged.is_ok(), "the sink did not log {words:?} but:\n{}", self.log());
     }
 
-    /// Ends it in order.
+    /// Sends SIGTERM and expects exit code 0.
     #[track_caller]
     pub(crate) fn stop(mut self) {
         let terminated = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(terminated.success());
         let status = eventually("the sink to end", || self.child.try_wait().unwrap());
-        assert_eq!(status.code(), Some(0), "{}", self.said());
+        assert_eq!(status.code(), Some(0), "{}", self.log());
     }
 
-    /// Waits until what it tells of itself is so.
+    /// Waits until the sink's status fulfils the condition.
     #[track_caller]
-    pub(crate) fn expect_status(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
+    pub(crate) fn expect_status(&self, what: &str, holds: impl Fn(&Value) -> bool) {
         let address = eventually("the HTTP address", || {
-            let said = self.said();
-            let line = said.lines().find(|line| line.contains("serving /metrics"))?;
+            let log = self.log();
+            let line = log.lines().find(|line| line.contains("serving /metrics"))?;
             Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
         });
         let mut status = Value::Null;
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let fulfilled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             eventually(what, || {
                 status = get_json(&address, "/api/v1/status")["sinks"].get(0)?.clone();
-                is_so(&status).then_some(())
+                holds(&status).then_some(())
             });
         }));
-        assert!(told.is_ok(), "not {what}: {status}; the sink said:\n{}", self.said());
+        assert!(fulfilled.is_ok(), "not {what}: {status}; the sink's log:\n{}", self.log());
     }
 
-    /// Waits until the target has taken so many points.
+    /// Waits until the target has accepted this number of points.
     #[track_caller]
     pub(crate) fn expect_points(&self, points: usize) {
-        self.expect_status("the points taken", |status| status["points"].as_u64() >= Some(points as u64));
+        self.expect_status("the points accepted", |status| status["points"].as_u64() >= Some(points as u64));
     }
 
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.stderr).unwrap()
     }
 }
@@ -190,7 +190,7 @@ impl Drop for Sink {
     }
 }
 
-/// Undoes the sinks' rule for what a target can't hold.
+/// Reverses the rule by which sinks replace characters that a target can't hold.
 pub(crate) fn restore(cleaned: &str) -> String {
     let bytes = cleaned.as_bytes();
     let (mut restored, mut at) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! Servers that speak TLS with certificates of a private CA.
+//! Servers that use TLS with certificates of a private CA.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -58,7 +58,7 @@ fn port(server: &Server) -> &str {
 }
 
 #[test]
-fn an_untrusted_certificate_costs_nothing_and_its_remedy_is_told() {
+fn an_untrusted_certificate_loses_nothing_and_its_remedy_is_logged() {
     let Some(certificates) = require(Certificates::make()) else { return };
     let Some(server) = require(certificates.start("influxdb")) else { return };
     let address = format!("https://{}", server.address());
@@ -95,13 +95,13 @@ fn the_v2_api_is_reached_over_tls_too() {
     let untrusting = stream.start_sink(&url);
     untrusting.expect_log("UnknownIssuer; give the certificate of its CA as ca_file of the sink");
     untrusting.stop();
-    // The store of the system can be another, as everywhere.
+    // SSL_CERT_FILE replaces the system's certificates, as for other programs.
     let trusting = stream.start_sink_with(&url, &[("SSL_CERT_FILE", &certificates.path("ca.pem"))]);
     stream.expect(&trusting, || victoria_metrics::read_at(&format!("https://{}", server.address())));
 }
 
 #[test]
-fn a_server_that_does_not_speak_tls_is_told_from_one_that_is_away() {
+fn a_server_without_tls_is_distinguished_from_one_that_is_down() {
     let Some(server) = require(influxdb::start()) else { return };
     let mut stream = Stream::new();
     stream.publish_seconds(0..1);

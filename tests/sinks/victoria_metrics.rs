@@ -1,4 +1,4 @@
-//! VictoriaMetrics, by InfluxDB's v2 API.
+//! VictoriaMetrics, through InfluxDB's APIs.
 
 use quipu_record::Series;
 use quipu_testkit::http::get;
@@ -11,12 +11,12 @@ pub(crate) fn sink(server: &Server) -> String {
     format!("type = 'influxdb'\nurl = 'http://{}'\norg = 'any'\nbucket = 'any'\ntimeout = '2s'", server.address())
 }
 
-/// Every total of the database, by its export.
+/// All totals of the database, read with its export API.
 pub(crate) fn read(server: &Server) -> Points {
     read_at(server.address())
 }
 
-/// Likewise, of the server at this address.
+/// All totals of the server at this address.
 pub(crate) fn read_at(address: &str) -> Points {
     get(address, "/internal/force_flush");
     let body = get(address, "/api/v1/export?match[]=%7B__name__!=%22%22%7D");
@@ -26,7 +26,7 @@ pub(crate) fn read_at(address: &str) -> Points {
         let metric = line["metric"].as_object().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let Some(name) = text(&metric["__name__"]).strip_suffix("_total").map(restore) else { continue };
-        // VictoriaMetrics notes the bucket under this label.
+        // VictoriaMetrics stores the bucket's name in this label.
         let labels = metric.iter().filter(|(name, _)| *name != "__name__" && *name != "db");
         let series = Series::new(name, labels.map(|(name, value)| (restore(name), restore(&text(value))))).unwrap();
         for (value, timestamp) in line["values"].as_array().unwrap().iter().zip(line["timestamps"].as_array().unwrap())
@@ -57,7 +57,7 @@ fn totals_arrive_through_the_v1_api() {
 }
 
 #[test]
-fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
+fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let Some(mut server) = require(Server::start("victoria-metrics", &[])) else { return };
     server.kill();
     let mut stream = Stream::new();
@@ -67,8 +67,8 @@ fn nothing_is_lost_to_a_server_that_is_absent_or_killed_or_hangs() {
     server.restart();
     stream.expect(&sink, || read(&server));
 
-    // What it took a moment before, it holds in memory only, and of two totals of one time it may keep either when they
-    // came far apart: so only what it took after the crash is asked for, once for each time.
+    // VictoriaMetrics holds the latest points in memory only, and of two points of one time it may keep either if they
+    // came far apart. So the test compares only what was published after the crash, with one point for each time.
     server.kill();
     stream.points.clear();
     for second in 6..9 {

@@ -1,4 +1,4 @@
-//! `quipu verify` and `quipu forget` as scripts run them, beside an aggregator on the embedded broker.
+//! `quipu verify` and `quipu forget` as scripts run them, with an aggregator and the embedded broker.
 
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,41 +14,40 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The binary of this build.
 const QUIPU: Quipu = Quipu::new(env!("CARGO_BIN_EXE_quipu"));
 
-/// What a script would do to a fleet.
+/// What a script does with a fleet.
 trait Scripted {
-    fn lives(&self);
-    fn quipu(&self, arguments: &[&str]) -> Said;
+    fn reports(&self);
+    fn quipu(&self, arguments: &[&str]) -> Finished;
     fn verified(&self, config: &str, totals: u64) -> (Option<i32>, Value);
 }
 
 impl Scripted for Fleet {
-    /// One instance that was restarted and left, one that goes on reporting, and a plain counter; the audit's series come
-    /// with them.
-    fn lives(&self) {
+    /// Reports of one instance that was restarted and has left, of one that is still live, and of a plain counter.
+    fn reports(&self) {
         self.count("app-9:sent", "sent", 100);
         self.report("app-1", RUN, 0, true, r#"{"name":"done","value":40},{"name":"seen","value":4}"#);
         self.report("app-1", RESTARTED, 0, true, r#"{"name":"done","value":7}"#);
         self.report("app-2", RUN, 0, false, r#"{"name":"done","value":50}"#);
     }
 
-    /// `quipu` with these arguments on its broker, without a terminal.
-    fn quipu(&self, arguments: &[&str]) -> Said {
+    /// Runs `quipu` with these arguments and the fleet's broker, without a terminal.
+    fn quipu(&self, arguments: &[&str]) -> Finished {
         let mut command = QUIPU.command();
         command.args(arguments).args(["--brokers", &self.broker.bootstrap_servers()]).stdin(Stdio::null());
         let Output { status, stdout, stderr } = command.output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        Finished { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// What `quipu verify` finds, as soon as it finds so many totals or something wrong.
+    /// The result of `quipu verify`, as soon as it confirms this number of totals or finds a difference.
     fn verified(&self, config: &str, totals: u64) -> (Option<i32>, Value) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let said = self.quipu(&["verify", "--config", config, "--output", "json"]);
-            assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
-            let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
-            if said.code != Some(0) || report["by_log"].as_u64() >= Some(totals) {
-                return (said.code, report);
+            let finished = self.quipu(&["verify", "--config", config, "--output", "json"]);
+            assert_eq!(finished.stdout.lines().count(), 1, "{finished:?}");
+            let report: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+            if finished.code != Some(0) || report["by_log"].as_u64() >= Some(totals) {
+                return (finished.code, report);
             }
             assert!(Instant::now() < deadline, "{report}");
         }
@@ -56,13 +55,13 @@ impl Scripted for Fleet {
 }
 
 #[derive(Debug)]
-struct Said {
+struct Finished {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-/// A file with the audit that [`Fleet::audited`] has.
+/// A configuration file with the audit of [`Fleet::audited`].
 fn audited() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(&file, AUDIT).expect("written");
@@ -77,8 +76,8 @@ fn path(file: &tempfile::NamedTempFile) -> &str {
 fn verify_has_an_exit_code_and_a_line_for_each_difference() {
     let (fleet, file) = (Fleet::start(), audited());
     let aggregator = start(config(&fleet.audited()));
-    fleet.lives();
-    // sent, done, seen, and the audit's three
+    fleet.reports();
+    // sent, done, seen, and the three series of the audit
     let (code, report) = fleet.verified(path(&file), 6);
     assert_eq!(
         (code, &report["differences"], &report["unanswered"]),
@@ -107,13 +106,13 @@ fn verify_has_an_exit_code_and_a_line_for_each_difference() {
 }
 
 #[test]
-fn what_verify_can_not_tell_is_exit_code_2() {
+fn totals_that_can_not_be_checked_are_exit_code_2() {
     let fleet = Fleet::start();
     let nowhere = fleet.quipu(&["verify", "--set", "topics.metrics=nowhere"]);
     assert_eq!((nowhere.code, nowhere.stdout.as_str()), (Some(2), ""), "{nowhere:?}");
     assert!(nowhere.stderr.starts_with("error: there is no topic nowhere: check --brokers"), "{nowhere:?}");
 
-    // There is a total, and nothing to hold it against.
+    // There is a total, but no audit that would give the expected one.
     let (series, kind) = (r#"quipu_audit_sent{audit="x"}"#, AggregateType::Counter);
     let parsed = series.parse().expect("a series");
     let total = Aggregate { series: parsed, kind, count: 1, timestamp: 1, offset: 0, instances: 1 };
@@ -128,13 +127,13 @@ fn what_verify_can_not_tell_is_exit_code_2() {
 }
 
 #[test]
-fn forget_shows_asks_and_refuses_before_it_subtracts() {
+fn forget_shows_asks_and_checks_before_it_subtracts() {
     let (fleet, file) = (Fleet::start(), audited());
     let aggregator = start(config(&fleet.audited()));
-    fleet.lives();
+    fleet.reports();
     fleet.verified(path(&file), 6);
 
-    // Who still reports is refused, however sure the user is.
+    // An instance that still reports is refused, even with --yes.
     for sure in ["--yes", "--dry-run"] {
         let refused = fleet.quipu(&["forget", "app-2", sure]);
         assert_eq!(refused.code, Some(2), "{refused:?}");
@@ -151,7 +150,7 @@ fn forget_shows_asks_and_refuses_before_it_subtracts() {
     let shown = fleet.quipu(&["forget", "app-1", "--dry-run"]);
     assert_eq!((shown.code, shown.stdout.as_str(), shown.stderr.as_str()), (Some(0), plan, ""));
 
-    // Nothing of that changed anything, or the plan would be another.
+    // None of these commands changed anything; otherwise the plan would differ.
     let forgotten = fleet.quipu(&["forget", "app-1", "--yes"]);
     assert_eq!((forgotten.code, forgotten.stderr.as_str()), (Some(0), ""), "{forgotten:?}");
     let rest = forgotten.stdout.strip_prefix(plan).expect("the plan first");
@@ -166,10 +165,13 @@ fn forget_shows_asks_and_refuses_before_it_subtracts() {
 }
 
 #[test]
-fn forget_says_when_no_aggregator_subtracts() {
+fn forget_fails_if_no_aggregator_subtracts() {
     let fleet = Fleet::start();
-    fleet.lives();
+    fleet.reports();
     let alone = fleet.quipu(&["forget", "app-1", "--yes", "--wait", "0"]);
     assert_eq!(alone.code, Some(2), "{alone:?}");
-    assert!(alone.stderr.contains("after 0 s done does not show it: is the aggregator running?"), "{alone:?}");
+    assert!(
+        alone.stderr.contains("the total of done was not published within 0 s: check that the aggregator runs"),
+        "{alone:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Verifying and forgetting beside a real aggregator, on the embedded broker.
+//! Verifying and forgetting with a real aggregator and the embedded broker.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,8 +12,8 @@ use crate::{config, start};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Two instances, one of which was restarted, plain counters, and what is bad, stale and gone.
-fn lives(fleet: &Fleet) {
+/// Reports of two instances, one of them restarted, plain counters, and bad, stale and removed records.
+fn write_reports(fleet: &Fleet) {
     fleet.count("app-9:sent", "sent", 100);
     fleet.report("app-1", RUN, 0, false, r#"{"name":"done","value":10}"#);
     fleet.report("app-1", RUN, 2, true, r#"{"name":"done","value":40},{"name":"seen","value":4}"#);
@@ -26,13 +26,13 @@ fn lives(fleet: &Fleet) {
     fleet.send("metrics", Some("app-8:gone"), None);
 }
 
-/// Verifies until the totals are there.
+/// Verifies until this number of totals is published.
 #[track_caller]
 fn verified(config: &Config, series: usize) -> Report {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let report = verify(config, &mut |_| {}).expect("an answer");
-        // The aggregator's own counters come with its first report, and move all the time.
+        // The aggregator's own counters come with its first report and change all the time.
         if !report.is_ok() || report.aggregates >= series && report.offset >= Some(9) {
             return report;
         }
@@ -50,15 +50,15 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     let fleet = Fleet::start();
     let config = config(&fleet.audited());
     let aggregator = start(config.clone());
-    lives(&fleet);
-    // sent, done, done by topic, seen, gone, and the audit's three
+    write_reports(&fleet);
+    // sent, done, done by topic, seen, gone, and the three series of the audit
     let report = verified(&config, 8);
     assert_eq!(report.differences, []);
     assert_eq!((report.by_log, report.with_changelog, report.unanswered.len()), (report.aggregates, 0, 0));
     aggregator.stop().expect("a clean stop");
     let report = verified(&config, 8);
     assert_eq!(report.differences, []);
-    // app-1 twice, app-2, app-9 and the aggregator itself
+    // two runs of app-1, app-2, app-9 and the aggregator itself
     assert_eq!(report.rows, 5, "{report:#?}");
 
     let series = "done".parse().expect("a series");
@@ -73,15 +73,15 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
 }
 
 #[test]
-fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
+fn a_forgotten_instance_is_subtracted_unless_it_still_reports() {
     let fleet = Fleet::start();
     let config = config(&fleet.audited());
     let aggregator = start(config.clone());
-    lives(&fleet);
+    write_reports(&fleet);
     verified(&config, 8);
     let find = |target| Forgetting::find(&config, target, &mut |_| {}).expect("the log");
 
-    // The plain counter and the instance that did not leave are alive now, and gone in a minute.
+    // The plain counter and the instance that did not leave are live now, and would be silent in a minute.
     for target in [Target::Instance("app-2".to_owned()), Target::Key("app-9:sent".to_owned())] {
         let found = find(target);
         assert!(matches!(found.liveness(now()), Liveness::Reporting { silent_after_ms: 30_000, .. }));
@@ -108,20 +108,20 @@ fn what_is_forgotten_is_subtracted_unless_it_still_reports() {
 }
 
 #[test]
-fn without_an_aggregator_forgetting_says_that_nothing_shows_it() {
+fn without_an_aggregator_forgetting_fails() {
     let fleet = Fleet::start();
-    lives(&fleet);
+    write_reports(&fleet);
     let config = config(&fleet.audited());
     let found = Forgetting::find(&config, Target::Instance("app-1".to_owned()), &mut |_| {}).expect("the log");
-    let error = found.forget(Duration::from_millis(200), &mut |_| {}).expect_err("nobody subtracts");
-    assert!(error.to_string().contains("is the aggregator running?"), "{error}");
-    // Nobody said a total either, and nobody promised one.
+    let error = found.forget(Duration::from_millis(200), &mut |_| {}).expect_err("no aggregator subtracts");
+    assert!(error.to_string().contains("check that the aggregator runs"), "{error}");
+    // No total was published, and none was committed.
     let report = verify(&config, &mut |_| {}).expect("an answer");
     assert!(report.is_ok() && report.aggregates == 0, "{report:#?}");
 }
 
 #[test]
-fn a_topic_that_is_not_there_is_named() {
+fn the_error_names_a_missing_topic() {
     let broker = EmbeddedBroker::start().expect("a broker");
     let mut config = Config::default();
     config.kafka.brokers = broker.bootstrap_servers();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quipu_record::AggregateType;
-use quipu_testkit::fold::{Logged, Oracle, OracleRow, SERIES, Said, plain_key, run_key};
+use quipu_testkit::fold::{LogRecord, Logged, Oracle, OracleRow, SERIES, plain_key, run_key};
 use quipu_topology::{Audit, Settings, SourceRecord, Topology};
 
 const TIMEOUT_MS: i64 = 30_000;
@@ -100,7 +100,7 @@ fn topology() -> Topology {
 
 /// Applies the record at `offset`; says whether it was bad.
 fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) -> bool {
-    let (key, value) = (logged.said.key(), logged.said.value());
+    let (key, value) = (logged.record.key(), logged.record.value());
     let record = SourceRecord {
         offset: i64::try_from(offset).expect("a small offset"),
         timestamp: Some(logged.timestamp),
@@ -126,24 +126,24 @@ enum Step {
 }
 
 impl Step {
-    fn said(&self, step: u64) -> Option<Said> {
+    fn said(&self, step: u64) -> Option<LogRecord> {
         let any_key = |run: bool, key: usize| if run { run_key(key, 0) } else { plain_key(key) };
         Some(match self {
-            Self::Report { run, part, seq_slack, is_final, series, slack } => Said::Report {
+            Self::Report { run, part, seq_slack, is_final, series, slack } => LogRecord::Report {
                 run: *run,
                 part: *part,
                 seq: step + seq_slack,
                 is_final: *is_final,
                 counters: series.iter().zip(slack).map(|(series, slack)| (*series, step * 2 + slack)).collect(),
             },
-            Self::Plain { key, moves, count, timestamp } => Said::Plain {
+            Self::Plain { key, moves, count, timestamp } => LogRecord::Plain {
                 key: *key,
                 series: if *moves { key + 1 } else { *key },
                 count: *count,
                 timestamp: *timestamp,
             },
-            Self::Tombstone { run, key } => Said::Tombstone { key: any_key(*run, *key) },
-            Self::Bad { run, key, value } => Said::Bad { key: any_key(*run, *key), value },
+            Self::Tombstone { run, key } => LogRecord::Tombstone { key: any_key(*run, *key) },
+            Self::Bad { run, key, value } => LogRecord::Bad { key: any_key(*run, *key), value },
             _ => return None,
         })
     }
@@ -182,7 +182,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn compact(log: &mut [Option<Logged>]) {
     let mut seen = BTreeSet::new();
     for slot in log.iter_mut().rev() {
-        if slot.as_ref().is_some_and(|logged| !seen.insert(logged.said.key())) {
+        if slot.as_ref().is_some_and(|logged| !seen.insert(logged.record.key())) {
             *slot = None;
         }
     }
@@ -205,8 +205,8 @@ proptest! {
             if let Some(said) = step.said(number) {
                 // Records come a little out of the order of their time.
                 let timestamp = now - i64::try_from(number % 3).expect("small") * 700;
-                may_fall |= matches!(said, Said::Tombstone { .. });
-                let logged = Logged { timestamp, said };
+                may_fall |= matches!(said, LogRecord::Tombstone { .. });
+                let logged = Logged { timestamp, record: said };
                 bad += usize::from(process(&mut topology, log.len(), &logged, now));
                 log.push(Some(logged.clone()));
                 all.push(logged);
@@ -267,8 +267,8 @@ proptest! {
         let mut log: Vec<Option<Logged>> = Vec::new();
         for (number, (run, part, slack)) in (0..).zip(reports) {
             let counters = [(part, number * 5 + slack)].into();
-            let said = Said::Report { run, part, seq: number, is_final: false, counters };
-            log.push(Some(Logged { timestamp: 0, said }));
+            let said = LogRecord::Report { run, part, seq: number, is_final: false, counters };
+            log.push(Some(Logged { timestamp: 0, record: said }));
         }
         let whole = totals(&log.iter().flatten().collect::<Oracle>().rows, 0);
         let behind = at.index(log.len() + 1);

@@ -1,4 +1,4 @@
-//! What the series of an audit should say.
+//! The expected values of an audit's series.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Audits {
         Self(audits.collect())
     }
 
-    /// The derived series that should be there, as far as their sides have rows.
+    /// The derived series that should exist, as far as their sides have rows.
     pub(crate) fn series(&self, fold: &Fold) -> Vec<(Series, Sum)> {
         let names = self.0.iter().flat_map(|(audit, ..)| {
             [SENT, PROCESSED, DELTA].into_iter().filter_map(|name| Series::new(name, [("audit", audit.as_str())]).ok())
@@ -36,7 +36,7 @@ impl Audits {
         names.filter_map(|series| Some((self.sum(&series, fold)?, series))).map(|(sum, series)| (series, sum)).collect()
     }
 
-    /// What a derived series should say; nothing if its audit is not configured.
+    /// The expected value of a derived series; `None` if its audit is not configured.
     pub(crate) fn sum(&self, series: &Series, fold: &Fold) -> Option<Sum> {
         let [(label, audit)] = series.labels() else { return None };
         let (_, sent, processed) = self.0.iter().find(|(name, ..)| label == "audit" && name == audit)?;
@@ -45,22 +45,22 @@ impl Audits {
             matching.fold(Sum::default(), |total, (_, sum)| Sum {
                 count: total.count + sum.count,
                 rows: total.rows + sum.rows,
-                helped: total.helped + sum.helped,
+                from_changelog: total.from_changelog + sum.from_changelog,
             })
         };
         let (sent, processed) = (total(sent), total(processed));
-        let (rows, helped) = (sent.rows + processed.rows, sent.helped + processed.helped);
+        let (rows, from_changelog) = (sent.rows + processed.rows, sent.from_changelog + processed.from_changelog);
         let count = match series.name() {
             SENT => sent.count,
             PROCESSED => processed.count,
             DELTA => processed.count - sent.count,
             _ => return None,
         };
-        Some(Sum { count, rows, helped })
+        Some(Sum { count, rows, from_changelog })
     }
 }
 
-/// What the delta should be by the two other series of its audit, if all three were said together.
+/// The delta that follows from the two other series of its audit, if all three were published at the same offset.
 pub(crate) fn delta(aggregate: &Aggregate, all: &BTreeMap<Series, Aggregate>) -> Option<i128> {
     let other = |name: &str| {
         let labels = aggregate.series.labels().iter().map(|(label, value)| (label.as_ref(), value.as_ref()));

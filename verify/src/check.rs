@@ -1,4 +1,4 @@
-//! Compares every total with the table at the offset that it carries, in one pass over the log.
+//! Compares every total with the table at the offset that the total carries, in one pass over the log.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,31 @@ use crate::report::{Difference, Problem, Report, Unanswered};
 use crate::row::Row;
 use crate::snapshot::Snapshot;
 
-const OLDER: &str = "older than what the log can answer: records expired or were compacted, and there is no changelog";
+const OLDER: &str = "can't be checked: older records expired or were compacted, and there is no changelog";
 const NOT_CONFIGURED: &str = "no such audit is configured";
 
-/// A comparison that is under way.
+/// A running comparison.
 #[derive(Debug)]
 pub(crate) struct Check {
     fold: Fold,
     audits: Audits,
     limits: Limits,
     aggregates: BTreeMap<Series, Aggregate>,
-    /// All that changed up to this offset was said: the newest that was committed when the totals were read.
-    said: Option<i64>,
-    /// Whether there are rows that help where the log is not whole.
-    helped: bool,
-    /// The newest last.
-    questions: Vec<Question>,
+    /// Every change up to this offset was published: it is the newest offset that was committed when the totals were
+    /// read.
+    published_to: Option<i64>,
+    /// Whether the changelog has rows, which replace what is missing from the log.
+    has_changelog: bool,
+    /// The comparisons still to make, the newest first.
+    comparisons: Vec<Comparison>,
     verdicts: BTreeMap<Series, Verdict>,
     report: Report,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Question {
+struct Comparison {
     offset: i64,
-    /// The total that is meant; all that are not there, if none.
+    /// The series to check; `None` stands for all series that have no total.
     series: Option<Series>,
 }
 
@@ -46,15 +47,15 @@ enum Verdict {
     Differs,
 }
 
-/// What `metrics-agg` says: the latest record of each series, and what is none.
+/// The content of `metrics-agg`: the latest aggregate of each series, and the records that are not aggregates.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct Published {
     pub(crate) aggregates: BTreeMap<Series, Aggregate>,
     pub(crate) unreadable: BTreeMap<Vec<u8>, String>,
 }
 
-impl Said {
-    /// One record of `metrics-agg`.
+impl Published {
+    /// Applies one record of `metrics-agg`.
     pub(crate) fn see(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
         let key = key.unwrap_or_default();
         self.unreadable.remove(key);
@@ -78,68 +79,68 @@ impl Said {
 }
 
 impl Check {
-    /// `committed` is the offset up to which everything was committed, as far as it is known, after the changelog was
-    /// read and before the totals were.
+    /// `committed` is the offset up to which everything was committed, if the changelog names it. It must be read after
+    /// the changelog and before the totals.
     pub(crate) fn new(
         names: Names,
         snapshot: Snapshot,
         committed: Option<i64>,
-        said: Said,
+        published: Published,
         Config { audits, limits, .. }: &Config,
     ) -> Self {
-        // A row is committed together with its offset; but a tombstone's row names none.
+        // A row is committed together with its offset, but the row of a tombstone has no offset.
         let newest = snapshot.newest().max(committed);
-        let helped = snapshot.newest().is_some();
+        let has_changelog = snapshot.newest().is_some();
         let mut check = Self {
             fold: Fold::new(names, snapshot),
             audits: Audits::new(audits),
             limits: limits.clone(),
-            said: newest,
-            helped,
-            questions: Vec::new(),
+            published_to: newest,
+            has_changelog,
+            comparisons: Vec::new(),
             verdicts: BTreeMap::new(),
-            report: Report { aggregates: said.aggregates.len(), ..Report::default() },
-            aggregates: said.aggregates,
+            report: Report { aggregates: published.aggregates.len(), ..Report::default() },
+            aggregates: published.aggregates,
         };
-        for (key, why) in said.unreadable {
+        for (key, why) in published.unreadable {
             check.differ(Problem::Unreadable, &String::from_utf8_lossy(&key), None, None, None, Some(why));
         }
         for aggregate in check.aggregates.values() {
             let series = Some(aggregate.series.clone());
-            check.questions.push(Question { offset: aggregate.offset, series: series.clone() });
+            check.comparisons.push(Comparison { offset: aggregate.offset, series: series.clone() });
             if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset) {
-                check.questions.push(Question { offset, series });
+                check.comparisons.push(Comparison { offset, series });
             }
         }
-        check.questions.extend(newest.map(|offset| Question { offset, series: None }));
-        check.questions.sort_unstable_by(|a, b| b.cmp(a));
+        check.comparisons.extend(newest.map(|offset| Comparison { offset, series: None }));
+        check.comparisons.sort_unstable_by(|a, b| b.cmp(a));
         check
     }
 
     /// The offset of the last record that matters.
     pub(crate) fn until(&self) -> Option<i64> {
-        self.questions.first().map(|question| question.offset).max(self.said)
+        self.comparisons.first().map(|comparison| comparison.offset).max(self.published_to)
     }
 
-    /// The log's ends.
+    /// Sets where the log begins and ends.
     pub(crate) fn set_log(&mut self, start: i64, end: i64) {
         (self.report.log_start, self.report.log_end) = (start, end);
     }
 
-    /// The next record of `metrics`.
+    /// Applies the next record of `metrics`.
     pub(crate) fn record(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
-        self.answer_before(offset);
+        self.compare_before(offset);
         self.fold.apply(offset, key, value);
         self.report.records += 1;
     }
 
-    /// There are no more records that matter.
+    /// Ends the comparison, after the last record that matters.
     pub(crate) fn finish(mut self) -> Report {
         let end = self.report.log_end;
-        self.answer_before(end);
+        self.compare_before(end);
         self.fold.advance(end - 1);
-        for question in std::mem::take(&mut self.questions) {
-            let Some(aggregate) = question.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
+        for comparison in std::mem::take(&mut self.comparisons) {
+            let Some(aggregate) = comparison.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
                 continue;
             };
             if aggregate.offset >= end {
@@ -170,24 +171,25 @@ impl Check {
         self.report
     }
 
-    fn answer_before(&mut self, offset: i64) {
-        while let Some(question) = self.questions.pop_if(|question| question.offset < offset) {
-            self.fold.advance(question.offset);
-            match &question.series {
+    fn compare_before(&mut self, offset: i64) {
+        while let Some(comparison) = self.comparisons.pop_if(|comparison| comparison.offset < offset) {
+            self.fold.advance(comparison.offset);
+            match &comparison.series {
                 Some(series) => {
                     if let Some(aggregate) = self.aggregates.get(series).cloned() {
-                        self.answer(&aggregate, question.offset);
+                        self.compare(&aggregate, comparison.offset);
                     }
                 }
-                None => self.missing(question.offset),
+                None => self.missing(comparison.offset),
             }
         }
     }
 
-    fn answer(&mut self, aggregate: &Aggregate, offset: i64) {
+    fn compare(&mut self, aggregate: &Aggregate, offset: i64) {
         let series = &aggregate.series;
-        // The changelog answers where the log can't, but only from the offset on that it was committed with.
-        let lacking = self.fold.may_lack(offset) && !(self.helped && self.said.is_some_and(|said| offset >= said));
+        // If records are missing, the changelog replaces them, but only from the offset on at which it was committed.
+        let lacking = self.fold.may_lack(offset)
+            && !(self.has_changelog && self.published_to.is_some_and(|published| offset >= published));
         if lacking || self.verdicts.get(series) == Some(&Verdict::Differs) {
             return;
         }
@@ -202,12 +204,13 @@ impl Check {
         };
         self.report.offset = self.report.offset.max(Some(offset));
         let verdict = if sum.count != aggregate.count {
-            // Where the log could not tell whether it was right when it was said, it is just wrong.
+            // If the total could not be checked at the offset that it carries, the problem is a wrong total, not a
+            // stale one.
             let problem = if self.verdicts.contains_key(series) { Problem::Stale } else { Problem::Total };
-            let earlier = (offset != aggregate.offset).then(|| format!("said at offset {}", aggregate.offset));
+            let earlier = (offset != aggregate.offset).then(|| format!("published at offset {}", aggregate.offset));
             self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), earlier);
             Verdict::Differs
-        } else if sum.helped > 0 {
+        } else if sum.from_changelog > 0 {
             Verdict::WithChangelog
         } else {
             Verdict::ByLog
@@ -215,9 +218,9 @@ impl Check {
         self.verdicts.insert(series.clone(), verdict);
     }
 
-    /// Finds the series that should have been said by `offset`.
+    /// Finds the series that should have been published by `offset`.
     fn missing(&mut self, offset: i64) {
-        if self.fold.may_lack(offset) && !self.helped {
+        if self.fold.may_lack(offset) && !self.has_changelog {
             return;
         }
         let derived = self.audits.series(&self.fold);
@@ -225,7 +228,7 @@ impl Check {
         let absent = self.fold.sums().chain(derived).filter(|(series, _)| !self.aggregates.contains_key(*series));
         let absent: Vec<_> = absent.map(|(series, sum)| (series.to_string(), sum.count)).collect();
         for (series, count) in absent {
-            // What stands in its place may have been reported: it can't be read.
+            // A record under this key that can't be read may have been reported already.
             if self.report.differences.iter().any(|difference| difference.name == series) {
                 continue;
             }

@@ -1,110 +1,114 @@
 use quipu_kafka::CallError;
 use rdkafka::error::KafkaError;
 
-/// Why there is no answer.
+/// Why verifying or forgetting failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A client of Kafka can't be made from the configuration.
+    /// The configuration gives no working Kafka client.
     #[error(
         "can't make a Kafka client: {0}: check [kafka.properties]; TLS and SCRAM need a build with the feature tls"
     )]
     Client(#[source] KafkaError),
     /// Kafka did not answer.
-    #[error("can't reach kafka at {brokers}: {source}: check --brokers")]
+    #[error("can't reach Kafka at {brokers}: {source}: check --brokers")]
     Unreachable {
-        /// The brokers that were asked.
+        /// The addresses of the brokers.
         brokers: String,
-        /// What librdkafka says.
+        /// The error of librdkafka.
         #[source]
         source: CallError,
     },
     /// No thread could be started.
     #[error("no thread could be started: {0}")]
     Thread(#[source] std::io::Error),
-    /// A topic is not there.
+    /// A topic does not exist.
     #[error("there is no topic {0}: check --brokers and [topics]")]
     NoTopic(String),
     /// A topic has more than one partition.
     #[error("topic {topic} has {partitions} partitions, and this version counts from one only")]
     Partitions {
-        /// Its name.
+        /// The topic's name.
         topic: String,
-        /// How many it has.
+        /// The number of its partitions.
         partitions: usize,
     },
     /// A topic can't be read to the end.
     #[error("can't read topic {topic}: {source}")]
     Read {
-        /// Its name.
+        /// The topic's name.
         topic: String,
-        /// What librdkafka says.
+        /// The error of librdkafka.
         #[source]
         source: CallError,
     },
-    /// Nothing came for too long.
+    /// No record came for too long.
     #[error(
-        "topic {topic} was read to offset {position} of {end}, and nothing came since for {seconds} s: check that the brokers are up, and run it again"
+        "topic {topic} was read to offset {position} of {end}, and no record came for {seconds} s: check that the brokers are up, and run the command again"
     )]
     Stalled {
         /// The topic.
         topic: String,
         /// The next offset to read.
         position: i64,
-        /// Where to read to.
+        /// The offset to read to.
         end: i64,
-        /// How long was waited.
+        /// How long the call waited.
         seconds: u64,
     },
     /// Records were removed while they were read.
-    #[error("records of topic {0} expired while they were read: run it again")]
+    #[error("records of topic {0} expired while they were read: run the command again")]
     Expired(String),
     /// A transaction stays open.
-    #[error("a transaction on topic {0} is neither committed nor aborted: wait until it times out, and run it again")]
+    #[error(
+        "a transaction on topic {0} is neither committed nor aborted: wait until it times out, and run the command again"
+    )]
     OpenTransaction(String),
-    /// A record of the changelog is no row.
-    #[error("a record of {topic} at offset {offset} is no row: {why}: use the version that wrote it")]
+    /// A record of the changelog is not a row.
+    #[error("a record of {topic} at offset {offset} is not a row: {why}: use the version that wrote it")]
     Changelog {
         /// The changelog.
         topic: String,
         /// The record's offset.
         offset: i64,
-        /// What is wrong with it.
+        /// What is wrong with the record.
         why: quipu_record::StateRowError,
     },
-    /// A tombstone was not accepted.
-    #[error("kafka did not accept the tombstone of {key}: {source}: allow WRITE on the topic, and run it again")]
+    /// Kafka did not accept a tombstone.
+    #[error(
+        "Kafka did not accept the tombstone of {key}: {source}: allow WRITE on the topic, and run the command again"
+    )]
     Tombstone {
-        /// The row.
+        /// The key of the row.
         key: String,
-        /// What librdkafka says.
+        /// The error of librdkafka.
         #[source]
         source: KafkaError,
     },
-    /// The totals do not show the tombstones.
+    /// The totals do not reflect the tombstones.
     #[error(
-        "the tombstones are written up to offset {offset}, but after {seconds} s {series} does not show it: is the aggregator running? It subtracts them when it reads them; `quipu verify` checks the result"
+        "the tombstones are written up to offset {offset}, but the total of {series} was not published within {seconds} s: check that the aggregator runs. It subtracts the rows when it reads the tombstones; check the result with `quipu verify`"
     )]
     NotShown {
         /// The offset of the last tombstone.
         offset: i64,
-        /// How long was waited.
+        /// How long the call waited.
         seconds: u64,
-        /// A series that is not as expected.
+        /// The series whose total was not published.
         series: String,
     },
-    /// A total is not what the log gives after the tombstones.
+    /// A total differs from what the log gives after the tombstones.
     #[error(
-        "the tombstones are written, but {series} is {found} as of offset {offset} where the log gives {expected}: run `quipu verify`"
+        "the tombstones are written, but the total of {series} as of offset {offset} is {found}, and the log gives {expected}: run `quipu verify`"
     )]
     Wrong {
         /// The series.
         series: String,
-        /// What the log gives.
+        /// The total that the log gives.
         expected: i128,
-        /// What the total is.
+        /// The total that was published.
         found: i128,
-        /// As of which offset.
+        /// The offset that the total carries.
         offset: i64,
     },
 }

@@ -9,7 +9,7 @@ use crate::names::Names;
 use crate::row::{Row, after_plain, after_report};
 use crate::snapshot::Snapshot;
 
-/// The table at one offset, and what it sums up to.
+/// The table at one offset, and its sums.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     pub(crate) names: Names,
@@ -18,12 +18,12 @@ pub(crate) struct Fold {
     history: History,
     /// Rows of the changelog whose offset was not reached yet.
     stored: VecDeque<(Box<[u8]>, Row)>,
-    /// How many rows of the changelog are what the log says, or as near to it as can be told.
+    /// How many rows of the changelog agree with the log, as far as the log has their records.
     pub(crate) rows_agree: usize,
-    /// The rows of the changelog that are not: the key, what the log says, and what the changelog says.
+    /// The rows of the changelog that differ: the key, the log's row, and the changelog's row.
     pub(crate) rows_differ: Vec<(Box<[u8]>, Option<Row>, Row)>,
     rows: usize,
-    /// The most rows that there were at once.
+    /// The maximum number of rows so far.
     pub(crate) most_rows: usize,
 }
 
@@ -33,34 +33,34 @@ pub(crate) struct Sum {
     pub(crate) count: i128,
     /// How many rows contribute.
     pub(crate) rows: usize,
-    /// How many of them the log alone could not tell.
-    pub(crate) helped: usize,
+    /// How many of these rows come from the changelog, because the log lacks records.
+    pub(crate) from_changelog: usize,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// Its state is known: the log lacks nothing that matters for it.
-    known: bool,
-    /// Its row is, or follows from, one that only the changelog has.
-    helped: bool,
+    /// Whether the row is certain: the log lacks no record that matters for it.
+    certain: bool,
+    /// Whether the row comes from the changelog, or follows from a row that does.
+    from_changelog: bool,
     row: Option<Row>,
 }
 
 impl Fold {
-    /// An empty table, which is helped by the changelog where the log is not whole.
+    /// An empty table. Rows of the changelog replace what is missing from the log.
     pub(crate) fn new(names: Names, snapshot: Snapshot) -> Self {
         Self { names, stored: snapshot.into_rows().into(), ..Self::default() }
     }
 
     /// Applies the next record.
     pub(crate) fn apply(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
-        self.meet_stored(offset);
+        self.apply_stored(offset);
         let Some(key) = key.filter(|key| Key::decode(Some(key)).is_ok()) else {
             return self.history.see(offset, false);
         };
         self.history.see(offset, self.entries.contains_key(key));
         let whole = !self.history.may_lack(offset);
-        let entry = self.entries.entry(key.into()).or_insert(Entry { known: whole, ..Entry::default() });
+        let entry = self.entries.entry(key.into()).or_insert(Entry { certain: whole, ..Entry::default() });
         let before = entry.row.as_ref();
         let after = match decode(Some(key), value) {
             Ok(Record::Tombstone { .. }) => return self.settle(key, None, false),
@@ -73,12 +73,12 @@ impl Fold {
         }
     }
 
-    /// Takes what the changelog says as of `offset` or before. The next record is behind it.
+    /// Applies the rows of the changelog up to `offset`. The next record must be after it.
     pub(crate) fn advance(&mut self, offset: i64) {
-        self.meet_stored(offset.saturating_add(1));
+        self.apply_stored(offset.saturating_add(1));
     }
 
-    /// Whether the log lacks records that stood at or before `offset`, which is before the next record.
+    /// Whether the log may lack records at or before `offset`, which must be before the next record.
     pub(crate) fn may_lack(&self, offset: i64) -> bool {
         self.history.may_lack(offset)
     }
@@ -103,20 +103,20 @@ impl Fold {
         self.entries.iter().filter(|(_, entry)| entry.row.is_some()).map(|(key, _)| &**key)
     }
 
-    /// The rows of the changelog that are behind the end of the log.
+    /// The rows of the changelog whose offset is beyond the end of the log.
     pub(crate) fn stored_beyond(&self) -> impl Iterator<Item = (&[u8], &Row)> {
         self.stored.iter().map(|(key, row)| (&**key, row))
     }
 
-    fn meet_stored(&mut self, before: i64) {
+    fn apply_stored(&mut self, before: i64) {
         while self.stored.front().is_some_and(|(_, row)| row.offset < before) {
             let Some((key, stored)) = self.stored.pop_front() else { return };
             let whole = !self.history.may_lack(stored.offset);
-            let entry = self.entries.entry(key.clone()).or_insert(Entry { known: whole, ..Entry::default() });
+            let entry = self.entries.entry(key.clone()).or_insert(Entry { certain: whole, ..Entry::default() });
             if entry.row.as_ref() == Some(&stored) {
-                entry.known = true;
+                entry.certain = true;
                 self.rows_agree += 1;
-            } else if entry.known || entry.row.as_ref().is_some_and(|row| contradicts(row, &stored)) {
+            } else if entry.certain || entry.row.as_ref().is_some_and(|row| contradicts(row, &stored)) {
                 let found = entry.row.clone();
                 self.rows_differ.push((key, found, stored));
             } else {
@@ -126,24 +126,28 @@ impl Fold {
         }
     }
 
-    /// Replaces a row by what is known for sure, whatever the log lacks.
-    fn settle(&mut self, key: &[u8], row: Option<Row>, helped: bool) {
+    /// Replaces a row by one that is certain, whatever records the log lacks.
+    fn settle(&mut self, key: &[u8], row: Option<Row>, from_changelog: bool) {
         self.set(key, None);
         if let Some(entry) = self.entries.get_mut(key) {
-            (entry.known, entry.helped) = (true, helped);
+            (entry.certain, entry.from_changelog) = (true, from_changelog);
         }
         self.set(key, row);
     }
 
-    /// Replaces a row, and its part in the sums.
+    /// Replaces a row, and its contribution to the sums.
     fn set(&mut self, key: &[u8], row: Option<Row>) {
         let Some(entry) = self.entries.get_mut(key) else { return };
-        let helped = usize::from(entry.helped);
+        let from_changelog = usize::from(entry.from_changelog);
         if let Some(old) = entry.row.take() {
             self.rows -= 1;
             for (id, count) in old.contributions() {
                 let sum = &mut self.sums[id];
-                *sum = Sum { count: sum.count - count, rows: sum.rows - 1, helped: sum.helped - helped };
+                *sum = Sum {
+                    count: sum.count - count,
+                    rows: sum.rows - 1,
+                    from_changelog: sum.from_changelog - from_changelog,
+                };
             }
         }
         if let Some(new) = &row {
@@ -154,14 +158,19 @@ impl Fold {
                     self.sums.resize(id + 1, Sum::default());
                 }
                 let sum = &mut self.sums[id];
-                *sum = Sum { count: sum.count + count, rows: sum.rows + 1, helped: sum.helped + helped };
+                *sum = Sum {
+                    count: sum.count + count,
+                    rows: sum.rows + 1,
+                    from_changelog: sum.from_changelog + from_changelog,
+                };
             }
         }
         entry.row = row;
     }
 }
 
-/// Whether a row of the changelog is not what the very record says that it names. A base is older than that record.
+/// Whether a row of the changelog contradicts the record at its own offset. The base is not compared, because it comes
+/// from earlier records.
 fn contradicts(row: &Row, stored: &Row) -> bool {
     let without_base = |kind: StateRowKind| match kind {
         StateRowKind::Plain { timestamp, .. } => StateRowKind::Plain { base: 0, timestamp },

@@ -1,4 +1,4 @@
-//! Takes an instance out of the totals: tombstones for its rows, and a look at the totals that follow.
+//! Removes an instance from the totals: writes tombstones for its rows, and checks the totals that follow.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -21,15 +21,15 @@ use crate::names::Names;
 use crate::verify::read_changelog;
 
 const POLL: Duration = Duration::from_millis(100);
-/// Longer than a record waits for its delivery.
+/// Longer than the producer's `message.timeout.ms`.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What to take out.
+/// What to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// All runs of an instance.
     Instance(String),
-    /// The row of this key alone, such as a plain counter's.
+    /// The row of one key, such as a plain counter's.
     Key(String),
 }
 
@@ -39,44 +39,44 @@ pub struct Forgetting<'c> {
     kafka: Kafka<'c>,
     target: Target,
     fold: Fold,
-    /// When each of its keys was last heard of.
-    heard: HashMap<Box<[u8]>, Heard>,
+    /// The latest record of each of its keys.
+    latest: HashMap<Box<[u8]>, LatestRecord>,
     next: i64,
 }
 
-/// By how much a total goes down.
+/// The amount by which a total goes down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subtraction {
     /// The total's series.
     pub series: Series,
-    /// By how much.
+    /// The amount.
     pub count: i128,
-    /// What the total is before.
+    /// The total before the subtraction.
     pub total: i128,
 }
 
-/// Whether somebody would write the rows again.
+/// Whether the target still reports, so that its rows would come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Liveness {
-    /// All its runs left or fell silent.
+    /// All of the target's runs have left or are silent.
     Gone,
-    /// One of its keys had a record a moment ago, and it was not the last of a run.
+    /// One of its keys had a recent record, and that was not a final report.
     Reporting {
         /// The key.
         key: String,
-        /// How long ago, in ms.
+        /// The age of its latest record, in ms.
         ago_ms: i64,
-        /// After how long without a record it counts as silent, in ms.
+        /// The age from which on the key counts as silent, in ms.
         silent_after_ms: i64,
     },
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct LatestRecord {
     at: i64,
     left: bool,
     interval_ms: i64,
-    /// Of a run's report.
+    /// The sequence number of a run's report; otherwise 0.
     seq: u64,
 }
 
@@ -93,7 +93,7 @@ impl<'c> Forgetting<'c> {
     /// Reads the log and finds the target's rows.
     ///
     /// # Errors
-    /// What keeps it from reading.
+    /// Kafka can't be read.
     pub fn find(config: &'c Config, target: Target, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Self, Error> {
         let kafka = Kafka::new(config)?;
         for topic in [&config.topics.metrics, &config.topics.aggregates] {
@@ -105,15 +105,15 @@ impl<'c> Forgetting<'c> {
         let snapshot = read_changelog(&kafka, &config.topics.state, &mut names, progress)?;
         let fold = Fold::new(names, snapshot);
         let next = kafka.ends(&config.topics.metrics)?.begin;
-        let mut forgetting = Self { config, kafka, target, fold, heard: HashMap::new(), next };
+        let mut forgetting = Self { config, kafka, target, fold, latest: HashMap::new(), next };
         forgetting.read_on(progress)?;
         Ok(forgetting)
     }
 
-    /// Reads what came since.
+    /// Reads the records that came since.
     ///
     /// # Errors
-    /// What keeps it from reading.
+    /// Kafka can't be read.
     pub fn read_on(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
         let end = self.kafka.ends(&self.config.topics.metrics)?.end;
         self.read_until(end, progress)?;
@@ -121,13 +121,13 @@ impl<'c> Forgetting<'c> {
         Ok(())
     }
 
-    /// How many rows it has.
+    /// The number of the target's rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.keys().len()
     }
 
-    /// What would be subtracted, by series.
+    /// What would be subtracted from each series.
     #[must_use]
     pub fn subtractions(&self) -> Vec<Subtraction> {
         let mut counts = BTreeMap::<&Series, i128>::new();
@@ -143,24 +143,24 @@ impl<'c> Forgetting<'c> {
         counts.into_iter().map(subtraction).collect()
     }
 
-    /// Whether it is reporting at `now`, in ms since 1970.
+    /// Whether the target is still reporting at `now`, in ms since 1970.
     #[must_use]
     pub fn liveness(&self, now: i64) -> Liveness {
         let timeout = i64::try_from(self.config.instance_timeout.as_millis()).unwrap_or(i64::MAX);
-        let alive = self.heard.iter().filter(|(_, heard)| !heard.left).find_map(|(key, heard)| {
-            let silent_after_ms = timeout.max(heard.interval_ms.saturating_mul(3));
-            let ago_ms = now.saturating_sub(heard.at);
+        let alive = self.latest.iter().filter(|(_, latest)| !latest.left).find_map(|(key, latest)| {
+            let silent_after_ms = timeout.max(latest.interval_ms.saturating_mul(3));
+            let ago_ms = now.saturating_sub(latest.at);
             let key = String::from_utf8_lossy(key).into_owned();
             (ago_ms < silent_after_ms).then_some(Liveness::Reporting { key, ago_ms, silent_after_ms })
         });
         alive.unwrap_or(Liveness::Gone)
     }
 
-    /// Writes a tombstone for each of the rows, and waits up to `timeout` until the totals show it. Gives the totals
-    /// that follow.
+    /// Writes a tombstone for each of the rows, and waits up to `timeout` until the totals reflect them. Returns these
+    /// totals.
     ///
     /// # Errors
-    /// Kafka does not accept a tombstone, or the totals do not show them.
+    /// Kafka does not accept a tombstone, or the totals do not reflect them in time.
     pub fn forget(
         mut self,
         timeout: Duration,
@@ -171,10 +171,10 @@ impl<'c> Forgetting<'c> {
         let topic = &self.config.topics.aggregates;
         let from = self.kafka.ends(topic)?.end;
         let reader = self.kafka.reader(topic, Offset::Offset(from))?;
-        let Some(written) = bury(self.config, &self.keys())? else { return Ok(Vec::new()) };
+        let Some(written) = write_tombstones(self.config, &self.keys())? else { return Ok(Vec::new()) };
         let deadline = Instant::now() + timeout;
-        let mut said = BTreeMap::new();
-        while let Some(missing) = affected.iter().find(|series| !said.contains_key(*series)) {
+        let mut published = BTreeMap::new();
+        while let Some(missing) = affected.iter().find(|series| !published.contains_key(*series)) {
             if Instant::now() > deadline {
                 let (offset, seconds, series) = (written, timeout.as_secs(), missing.to_string());
                 return Err(Error::NotShown { offset, seconds, series });
@@ -184,12 +184,12 @@ impl<'c> Forgetting<'c> {
                 && aggregate.offset >= written
                 && affected.contains(&aggregate.series)
             {
-                said.insert(aggregate.series.clone(), aggregate);
+                published.insert(aggregate.series.clone(), aggregate);
             }
         }
-        let mut said: Vec<_> = said.into_values().collect();
-        said.sort_by_key(|aggregate| aggregate.offset);
-        for aggregate in &said {
+        let mut published: Vec<_> = published.into_values().collect();
+        published.sort_by_key(|aggregate| aggregate.offset);
+        for aggregate in &published {
             self.read_until(aggregate.offset + 1, progress)?;
             self.fold.advance(aggregate.offset);
             let expected = self.fold.sum(&aggregate.series).count;
@@ -198,8 +198,8 @@ impl<'c> Forgetting<'c> {
                 return Err(Error::Wrong { series, expected, found, offset });
             }
         }
-        said.sort_by(|a, b| a.series.cmp(&b.series));
-        Ok(said)
+        published.sort_by(|a, b| a.series.cmp(&b.series));
+        Ok(published)
     }
 
     fn keys(&self) -> Vec<Box<[u8]>> {
@@ -211,38 +211,38 @@ impl<'c> Forgetting<'c> {
             return Ok(());
         }
         let topic = &self.config.topics.metrics;
-        let Self { kafka, fold, heard, target, next, .. } = self;
+        let Self { kafka, fold, latest, target, next, .. } = self;
         kafka.read(topic, Ends { begin: *next, end }, progress, |message| {
             *next = message.offset() + 1;
             fold.apply(message.offset(), message.key(), message.payload());
             if let Some(key) = message.key().filter(|key| target.is(key)) {
-                let before = heard.get(key).copied();
-                heard.insert(key.into(), hear(message, before));
+                let before = latest.get(key).copied();
+                latest.insert(key.into(), latest_record(message, before));
             }
             Ok(())
         })
     }
 }
 
-/// What a record says of the life of whoever wrote it. A bad one is a sign of life, too; a stale one is not.
-fn hear(message: &BorrowedMessage<'_>, before: Option<Heard>) -> Heard {
+/// The liveness of a key after a record. A bad record counts as a sign of life; a stale one does not.
+fn latest_record(message: &BorrowedMessage<'_>, before: Option<LatestRecord>) -> LatestRecord {
     let at = message.timestamp().to_millis().unwrap_or(0);
-    let alive = Heard { at, left: false, interval_ms: 0, seq: before.map_or(0, |before| before.seq) };
+    let alive = LatestRecord { at, left: false, interval_ms: 0, seq: before.map_or(0, |before| before.seq) };
     match decode(message.key(), message.payload()) {
-        Ok(Record::Tombstone { .. }) => Heard { left: true, seq: 0, ..alive },
+        Ok(Record::Tombstone { .. }) => LatestRecord { left: true, seq: 0, ..alive },
         Ok(Record::Report { report, .. }) => match before {
             Some(before) if report.seq < before.seq => before,
             _ => {
                 let interval_ms = i64::try_from(report.interval_ms).unwrap_or(i64::MAX);
-                Heard { left: report.is_final, interval_ms, seq: report.seq, ..alive }
+                LatestRecord { left: report.is_final, interval_ms, seq: report.seq, ..alive }
             }
         },
         Ok(Record::Plain { .. }) | Err(_) => alive,
     }
 }
 
-/// Writes tombstones and gives the offset of the last.
-fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
+/// Writes the tombstones and returns the offset of the last one.
+fn write_tombstones(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
     let mut client = client_config(config.client_properties());
     client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
     let producer: BaseProducer<Deliveries> =
@@ -261,7 +261,7 @@ fn bury(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
             record = again;
         }
     }
-    // Longer than a record waits for its delivery, so that every one of them was reported when it ends.
+    // The flush waits longer than the producer retries, so every delivery has succeeded or failed when it returns.
     let flushed = producer.flush(FLUSH_TIMEOUT);
     let mut delivered = producer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((key, error)) = delivered.refused.take() {

@@ -1,29 +1,29 @@
-//! Which keys may have had records that the log has no more.
+//! Finds out which keys may have had records that the log no longer has.
 
-/// Finds out, record by record, whether something is missing from the log.
+/// Decides, record by record, whether records may be missing from the log.
 ///
-/// Compaction leaves of each key at most one record in the part that it cleaned, and removes only records that came
-/// before that one. So a key's missing records are older than its first one that is still there; and from the first
-/// offset on where some key appears a second time, nothing was cleaned. Offsets that are missing there are the marks of
-/// transactions, as are aborted records.
+/// In the part that it cleaned, compaction keeps at most one record of each key, and removes only records before that
+/// one. So a key's missing records are older than its first record in the log. And after the first offset at which a
+/// key appears a second time, nothing was cleaned. Offsets that are missing after it belong to transaction markers and
+/// aborted records.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     next: i64,
-    /// Records may be missing below the record that was seen last.
+    /// Whether records may be missing before the latest record.
     gap: bool,
-    /// No key's record can be missing from here on.
+    /// Whether no record can be missing from here on.
     pristine: bool,
 }
 
 impl History {
-    /// The next record, and whether its key was seen before.
-    pub(crate) fn see(&mut self, offset: i64, known: bool) {
+    /// Notes the next record, and whether its key was seen before.
+    pub(crate) fn see(&mut self, offset: i64, repeated: bool) {
         self.gap |= self.is_gap(offset - 1);
-        self.pristine |= known;
+        self.pristine |= repeated;
         self.next = offset + 1;
     }
 
-    /// Whether records may be missing that stood at or before `offset`, which is before the next record.
+    /// Whether records at or before `offset` may be missing; `offset` must be before the next record.
     pub(crate) fn may_lack(&self, offset: i64) -> bool {
         self.gap || self.is_gap(offset)
     }
@@ -40,8 +40,8 @@ mod tests {
     #[track_caller]
     fn check(records: &[(i64, bool)], expected: bool) {
         let mut history = History::default();
-        for (offset, known) in records {
-            history.see(*offset, *known);
+        for (offset, repeated) in records {
+            history.see(*offset, *repeated);
         }
         assert_eq!(history.may_lack(records.last().map_or(0, |(offset, _)| *offset)), expected);
     }
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_expired_or_was_compacted_may_have_been_anybodys() {
+    fn expired_and_compacted_records_may_have_had_any_key() {
         check(&[(5, false)], true);
         check(&[(0, false), (2, false)], true);
         check(&[(0, false), (2, true)], true);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_key_that_stands_twice_gaps_are_marks_of_transactions() {
+    fn after_a_repeated_key_gaps_are_transaction_markers() {
         check(&[(0, false), (1, true), (3, false), (9, true)], false);
     }
 }

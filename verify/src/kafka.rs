@@ -1,4 +1,4 @@
-//! Topics read plainly: no group is joined, nothing is committed.
+//! Reads topics without joining a group and without committing offsets.
 
 use std::time::{Duration, Instant};
 
@@ -14,31 +14,31 @@ use crate::error::Error;
 
 pub(crate) const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take that was given [`TIMEOUT`].
+/// The maximum duration of a call whose own timeout is [`TIMEOUT`].
 const BOUND: Duration = Duration::from_secs(15);
-/// How long nothing may come. Longer than a transaction of the aggregator may stay open (10 s).
+/// How long a read may wait for a record. Longer than a transaction of the aggregator may stay open (10 s).
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 
-/// How far a topic was read.
+/// How far a topic has been read.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
     /// The topic.
     pub topic: &'a str,
-    /// The next offset.
+    /// The next offset to read.
     pub position: i64,
     /// The offset to read to.
     pub end: i64,
 }
 
-/// Where a log begins, and where its committed part ends.
+/// The first offset of a log, and the end of its committed part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ends {
     pub(crate) begin: i64,
     pub(crate) end: i64,
 }
 
-/// Reads topics.
+/// The clients that read topics.
 pub(crate) struct Kafka<'c> {
     config: &'c Config,
     committed: Reader,
@@ -53,7 +53,7 @@ impl<'c> Kafka<'c> {
         Ok(Self { config, committed, uncommitted })
     }
 
-    /// A reader of a topic's one partition, from `from` on.
+    /// A reader of a topic's only partition, starting at `from`.
     pub(crate) fn reader(&self, topic: &str, from: Offset) -> Result<Reader, Error> {
         let reader = reader(self.config, "read_committed")?;
         let name = topic.to_owned();
@@ -66,7 +66,7 @@ impl<'c> Kafka<'c> {
         Ok(reader)
     }
 
-    /// Whether the topic is there.
+    /// Whether the topic exists; it must have one partition.
     pub(crate) fn has(&self, topic: &str) -> Result<bool, Error> {
         let name = topic.to_owned();
         let partitions = self.committed.call("fetch_metadata", BOUND, move |reader| {
@@ -81,12 +81,12 @@ impl<'c> Kafka<'c> {
         }
     }
 
-    /// Where the topic begins and ends, as far as its transactions are decided.
+    /// Where the topic begins, and where its committed part ends.
     pub(crate) fn ends(&self, topic: &str) -> Result<Ends, Error> {
         self.watermarks(&self.committed, topic)
     }
 
-    /// Waits until every transaction is decided that has records on the topic now, then gives its ends.
+    /// Waits until all transactions that have records on the topic now have ended, then returns the topic's ends.
     pub(crate) fn settled(&self, topic: &str) -> Result<Ends, Error> {
         let now = self.watermarks(&self.uncommitted, topic)?;
         let deadline = Instant::now() + PATIENCE;
@@ -102,7 +102,7 @@ impl<'c> Kafka<'c> {
         }
     }
 
-    /// Reads what of a topic is within `ends`.
+    /// Reads the records of a topic within `ends`.
     pub(crate) fn read(
         &self,
         topic: &str,
@@ -113,7 +113,7 @@ impl<'c> Kafka<'c> {
         if ends.begin >= ends.end {
             return Ok(());
         }
-        // One that read before may still have to say that it came to the end.
+        // A reader that was used before could still have an end-of-partition event of that read in its queue.
         let reader = self.reader(topic, Offset::Offset(ends.begin))?;
         read_to(&reader, topic, ends, progress, sink)
     }
@@ -141,18 +141,18 @@ fn read_to(
     mut sink: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let Ends { begin: mut position, end } = ends;
-    let mut heard = Instant::now();
+    let mut last_record = Instant::now();
     while position < end {
         match reader.poll(POLL) {
             Some(Ok(message)) => {
-                heard = Instant::now();
+                last_record = Instant::now();
                 position = message.offset() + 1;
                 if message.offset() < end {
                     sink(&message)?;
                 }
                 progress(Progress { topic, position, end });
             }
-            // What stands before the end and was not given are marks of transactions.
+            // The offsets up to the end that were not delivered are transaction markers.
             Some(Err(KafkaError::PartitionEOF(_))) => break,
             Some(Err(source)) => match source.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
@@ -164,9 +164,9 @@ fn read_to(
                     | RDKafkaErrorCode::UnknownTopic
                     | RDKafkaErrorCode::UnknownPartition,
                 ) => return Err(Error::Read { topic: topic.to_owned(), source: source.into() }),
-                _ => warn!(topic, error = %source, "can't read, and goes on trying"),
+                _ => warn!(topic, error = %source, "can't read; retrying"),
             },
-            None if heard.elapsed() > PATIENCE => {
+            None if last_record.elapsed() > PATIENCE => {
                 let (topic, seconds) = (topic.to_owned(), PATIENCE.as_secs());
                 return Err(Error::Stalled { topic, position, end, seconds });
             }
@@ -178,7 +178,7 @@ fn read_to(
 
 fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
     let reader = client_config(config.client_properties())
-        // Never joined, but librdkafka asks for a name.
+        // No group is joined, but librdkafka requires a group id.
         .set("group.id", &config.application_id)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

@@ -1,17 +1,20 @@
-//! The totals, computed once more from the log: `quipu verify`, and `quipu forget`, which needs the same knowledge.
+//! Computes the totals a second time from the log: `quipu verify`, and `quipu forget`, which needs the same rows.
 //!
-//! Nothing here is shared with the aggregator but its configuration and the topic contract. The rules of the table and
-//! the sums are written a second time on purpose, as plainly as they can be, so that an error in one of the two shows
-//! as a difference.
+//! This crate shares only the configuration and the topic contract with the aggregator. The rules of the table and the
+//! sums are written a second time on purpose, as simply as possible, so that an error in one of the two implementations
+//! shows as a difference.
 //!
-//! # What the log can answer
+//! # What the log can prove
 //!
-//! An aggregate says up to which offset it is true. As long as `metrics` has all its records, that is a question to
-//! the log alone. Where compaction or retention removed records, a row may depend on what is gone: the base of a plain
-//! counter, a report that expired, one that a later bad record hid. For such rows the changelog's are taken, each at the
-//! offset that it names; a row whose record is still there must agree with it. Because the changelog has only the newest
-//! state of a row, the question is then asked of a later offset: that of the position, which the changelog has too. The aggregator says every total that changed, so a total that it did not say again must be true there too;
-//! that question is asked even where the log is whole, because it finds what should have been said and was not.
+//! An aggregate carries the offset up to which it is true. While `metrics` has all its records, the log alone gives the
+//! expected total. Where compaction or retention removed records, a row may depend on a missing one: the base of a
+//! plain counter, a report that expired, or a report that a later bad record replaced. Such a row is taken from the
+//! changelog, at the offset that it carries. A row whose record is still in the log must agree with that record.
+//!
+//! The changelog has only the newest state of a row, so a total is also compared at the newest committed offset, which
+//! the changelog has too. The aggregator publishes every total that changed, so a total that it did not publish again
+//! must still be true there. This comparison is made even if the log is complete, because it finds totals that should
+//! have been published and were not.
 
 mod audit;
 mod check;

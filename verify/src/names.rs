@@ -1,4 +1,4 @@
-//! A small number for every series, so that rows need not carry its text.
+//! A small number for every series, so that rows don't hold its text.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use quipu_record::{Series, SeriesRef};
 /// The number of a series in [`Names`].
 pub(crate) type SeriesId = usize;
 
-/// Every series that was met, and a number for each.
+/// All series seen so far, with a number for each.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     ids: HashMap<Series, SeriesId>,
@@ -15,7 +15,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The number of a series; `guess` may be it, which is cheaper to find out than to look it up.
+    /// Returns the number of a series. If `guess` is that number, the lookup is saved.
     pub(crate) fn id(&mut self, series: SeriesRef<'_>, guess: Option<SeriesId>) -> SeriesId {
         if let Some(id) = guess
             && self.series[id].as_ref() == series
@@ -34,7 +34,7 @@ impl Names {
         self.ids.get(series).copied()
     }
 
-    /// How many there are.
+    /// The number of series.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }

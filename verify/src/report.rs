@@ -1,90 +1,90 @@
 use serde::Serialize;
 
-/// What was found.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
     /// How many totals `metrics-agg` has.
     pub aggregates: usize,
-    /// How many of them the log alone gives.
+    /// How many of them the log alone confirms.
     pub by_log: usize,
-    /// How many of them need rows that only the changelog has.
+    /// How many of them are confirmed with rows that only the changelog has.
     pub with_changelog: usize,
     /// How many rows of the changelog agree with the log, as far as it has their records.
     pub rows: usize,
-    /// The newest offset that a total was checked at.
+    /// The newest offset at which a total was checked.
     pub offset: Option<i64>,
     /// Where the log begins.
     pub log_start: i64,
-    /// Where it ends.
+    /// Where the log ends.
     pub log_end: i64,
-    /// How many records were read of it.
+    /// How many records of the log were read.
     pub records: u64,
-    /// Whether there were more rows or series than the aggregator is configured to hold: what it refused for that, the
-    /// log can't tell.
+    /// Whether there were more rows or series than the aggregator is configured to hold. The log does not show which of
+    /// them the aggregator refused.
     pub over_limits: bool,
-    /// What is not as it should be.
+    /// The differences that were found.
     pub differences: Vec<Difference>,
-    /// The totals of which it can't be told.
+    /// The totals that could not be checked.
     pub unanswered: Vec<Unanswered>,
 }
 
-/// Something that is not as it should be.
+/// A difference between what is published and what the log gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What is wrong.
+    /// The kind of the difference.
     pub problem: Problem,
-    /// The series; the key where it is a row or can't be read.
+    /// The series; for a row or an unreadable record, its key.
     pub name: String,
     /// The total that the log gives.
     pub expected: Option<i128>,
     /// The total that was found.
     pub found: Option<i128>,
-    /// The offset on `metrics` that the question is about.
+    /// The offset on `metrics` at which the comparison was made.
     pub offset: Option<i64>,
-    /// More, in words.
+    /// Details as text.
     pub detail: Option<String>,
 }
 
-/// What is wrong.
+/// The kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Problem {
-    /// A total is not what the log gives at the offset that it carries.
+    /// A total differs from what the log gives at the offset that it carries.
     Total,
-    /// A total changed, but was not said again.
+    /// A total changed, but was not published again.
     Stale,
     /// A series has no total.
     Missing,
-    /// A record on `metrics-agg` is no aggregate, or stands under another series' key.
+    /// A record on `metrics-agg` is not an aggregate, or has the key of another series.
     Unreadable,
     /// A total or a row names an offset that the log does not have.
     BeyondLog,
-    /// A row of the changelog is not what the log gives.
+    /// A row of the changelog differs from what the log gives.
     Row,
 }
 
-/// A total of which it can't be told whether it is right.
+/// A total that could not be checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unanswered {
     /// The series.
     pub series: String,
-    /// The offset that it carries.
+    /// The offset that the total carries.
     pub offset: i64,
-    /// Why not.
+    /// Why the total could not be checked.
     pub why: &'static str,
 }
 
 impl Report {
-    /// Whether nothing is wrong, as far as it can be told.
+    /// Whether no difference was found.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.differences.is_empty()
     }
 
-    /// Whether there are totals, and not one of them could be checked.
+    /// Whether there are totals, and none of them could be checked.
     #[must_use]
-    pub fn says_nothing(&self) -> bool {
+    pub fn nothing_was_checked(&self) -> bool {
         self.is_ok() && self.by_log + self.with_changelog == 0 && !self.unanswered.is_empty()
     }
 }

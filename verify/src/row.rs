@@ -4,17 +4,17 @@ use quipu_record::{PlainCounter, Report, SeriesRef, StateRow, StateRowKind, limi
 
 use crate::names::{Names, SeriesId};
 
-/// What a key counts.
+/// The row of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// The offset of the record that it reflects.
+    /// The offset of the record that the row reflects.
     pub(crate) offset: i64,
     pub(crate) kind: StateRowKind,
     pub(crate) counters: Vec<(SeriesId, u64)>,
 }
 
 impl Row {
-    /// What it contributes to each of its series.
+    /// The row's contribution to each of its series.
     pub(crate) fn contributions(&self) -> impl Iterator<Item = (SeriesId, i128)> {
         let base = match self.kind {
             StateRowKind::Run { .. } => 0,
@@ -23,28 +23,28 @@ impl Row {
         self.counters.iter().map(move |(series, value)| (*series, base.saturating_add(i128::from(*value))))
     }
 
-    /// As the changelog has it.
+    /// Converts a row of the changelog.
     pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
         let counters = stored.counters().map(|(series, value)| (names.id(series, None), value)).collect();
         Self { offset: stored.header.offset, kind: stored.header.kind, counters }
     }
 }
 
-/// The row after a report, or nothing if the report is bad or stale.
+/// The row after a report, or `None` if the report is bad or stale.
 pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i64, names: &mut Names) -> Option<Row> {
     if let Some(Row { kind: StateRowKind::Run { seq }, .. }) = before
         && report.seq < *seq
     {
         return None;
     }
-    let known = before.map_or(&[][..], |row| &row.counters);
+    let earlier = before.map_or(&[][..], |row| &row.counters);
     if report.counters().any(|(series, _)| is_reserved(series)) {
         return None;
     }
     let counters: Vec<_> = report
         .counters()
         .enumerate()
-        .map(|(at, (series, value))| (names.id(series, known.get(at).map(|(id, _)| *id)), value))
+        .map(|(at, (series, value))| (names.id(series, earlier.get(at).map(|(id, _)| *id)), value))
         .collect();
     let mut sorted = counters.clone();
     sorted.sort_unstable();
@@ -53,13 +53,13 @@ pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i6
     }
     let value_now = |id: SeriesId| sorted.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| sorted[at].1);
     // None of the run's series may be missing, and none may be lower than before.
-    if known.iter().any(|(id, earlier)| value_now(*id).is_none_or(|now| now < *earlier)) {
+    if earlier.iter().any(|(id, value)| value_now(*id).is_none_or(|now| now < *value)) {
         return None;
     }
     Some(Row { offset, kind: StateRowKind::Run { seq: report.seq }, counters })
 }
 
-/// The row after a plain counter, or nothing if that is bad or stale.
+/// The row after a plain counter, or `None` if the counter is bad or stale.
 pub(crate) fn after_plain(
     before: Option<&Row>,
     counter: &PlainCounter<'_>,

@@ -1,18 +1,18 @@
 use quipu_config::Config;
 use rdkafka::Message as _;
 
-use crate::check::{Check, Said};
+use crate::check::{Check, Published};
 use crate::error::Error;
 use crate::kafka::{Ends, Kafka, Progress};
 use crate::names::Names;
 use crate::report::Report;
 use crate::snapshot::Snapshot;
 
-/// Compares every total on `metrics-agg` with what `metrics` gives at the offset that the total carries, and the rows
-/// of the changelog with it. An aggregator may be running.
+/// Compares every total on `metrics-agg` with what `metrics` gives at the offset that the total carries, and compares
+/// the rows of the changelog with `metrics`. An aggregator may be running.
 ///
 /// # Errors
-/// What keeps it from reading; a difference is no error.
+/// Kafka can't be read. A difference is not an error.
 pub fn verify(config: &Config, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Error> {
     let kafka = Kafka::new(config)?;
     let topics = &config.topics;
@@ -21,17 +21,18 @@ pub fn verify(config: &Config, progress: &mut dyn FnMut(Progress<'_>)) -> Result
             return Err(Error::NoTopic(topic.clone()));
         }
     }
-    // In this order: whatever the changelog has, the totals were said of; and the log has what both name.
+    // The order matters. The changelog is read first: its rows were committed together with their totals, so the totals
+    // that are read afterwards reflect them. The log is read last, so it has all records that both refer to.
     let mut names = Names::default();
     let snapshot = read_changelog(&kafka, &topics.state, &mut names, progress)?;
     let committed = snapshot.committed();
-    let mut said = Said::default();
+    let mut published = Published::default();
     let ends = kafka.settled(&topics.aggregates)?;
     kafka.read(&topics.aggregates, ends, progress, |message| {
-        said.see(message.key(), message.payload());
+        published.see(message.key(), message.payload());
         Ok(())
     })?;
-    let mut check = Check::new(names, snapshot, committed, said, config);
+    let mut check = Check::new(names, snapshot, committed, published, config);
     let log = kafka.ends(&topics.metrics)?;
     check.set_log(log.begin, log.end);
     if let Some(last) = check.until() {

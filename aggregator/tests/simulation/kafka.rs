@@ -107,7 +107,7 @@ impl World {
         let behind = usize::try_from(position.unwrap_or(0)).expect("an offset").min(self.log.len());
         let mut seen = BTreeSet::new();
         for slot in self.log[..behind].iter_mut().rev() {
-            if slot.as_ref().is_some_and(|logged| !seen.insert(logged.said.key())) {
+            if slot.as_ref().is_some_and(|logged| !seen.insert(logged.record.key())) {
                 *slot = None;
             }
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, State};
-use quipu_testkit::fold::{Logged, Oracle, SERIES, Said, plain_key, run_key};
+use quipu_testkit::fold::{LogRecord, Logged, Oracle, SERIES, plain_key, run_key};
 use quipu_topology::{Settings, SourceRecord};
 
 use crate::disk::{Disk, SimStore};
@@ -135,20 +135,28 @@ impl Schedule {
                 let mut slack = || random.next() % 4;
                 let counters = (0..most).map(|series| (series, step * 3 + slack())).collect();
                 let seq = step + slack();
-                Said::Report { run: random.below(4), part: random.below(2), seq, is_final: random.once_in(8), counters }
+                LogRecord::Report {
+                    run: random.below(4),
+                    part: random.below(2),
+                    seq,
+                    is_final: random.once_in(8),
+                    counters,
+                }
             }
             7..=9 => {
                 let timestamp = (!random.once_in(3)).then(|| i64::try_from(step).expect("small"));
-                Said::Plain { key: random.below(2), series: 1, count: random.next() % 40, timestamp }
+                LogRecord::Plain { key: random.below(2), series: 1, count: random.next() % 40, timestamp }
             }
-            10 => Said::Bad {
+            10 => LogRecord::Bad {
                 key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) },
                 value: "{",
             },
-            _ => Said::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } },
+            _ => {
+                LogRecord::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } }
+            }
         };
-        let logged = Logged { timestamp: self.world.borrow().now, said };
-        self.fell.push(matches!(logged.said, Said::Tombstone { .. }));
+        let logged = Logged { timestamp: self.world.borrow().now, record: said };
+        self.fell.push(matches!(logged.record, LogRecord::Tombstone { .. }));
         self.oracle.push(&logged);
         let mut totals = [0; SERIES.len()];
         for row in self.oracle.rows.values() {
@@ -396,7 +404,7 @@ fn read(process: &mut Process, records: usize) {
         let offset = process.log.next;
         process.log.next += 1;
         if let Some(logged) = logged {
-            let (key, value) = (logged.said.key(), logged.said.value());
+            let (key, value) = (logged.record.key(), logged.record.value());
             let record = SourceRecord {
                 offset,
                 timestamp: Some(logged.timestamp),

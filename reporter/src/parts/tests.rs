@@ -71,7 +71,7 @@ fn a_failed_part_is_sent_again_after_a_pause_even_without_a_change() {
 }
 
 #[test]
-fn a_flush_needs_no_record_where_kafka_has_the_values_already() {
+fn a_flush_needs_no_record_if_kafka_has_the_values_already() {
     let mut bench = Bench::new(400);
     bench.register();
     bench.tick();
@@ -128,7 +128,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn whatever_happens_on_the_way_the_table_gets_the_counts(steps in prop::collection::vec(step(), 1..120)) {
+    fn the_table_gets_the_counts_after_any_steps(steps in prop::collection::vec(step(), 1..120)) {
         let mut bench = Bench::new(420);
         let mut asked: Option<BTreeMap<String, u64>> = None;
         for step in steps {

@@ -1,4 +1,5 @@
-//! The way from a metrics key that was seen before to its counter: the only thing that counting may wait for.
+//! The map from a metrics key that was used before to its counter. Its locks are the only thing that counting may wait
+//! for.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -8,26 +9,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 use metrics::Key;
 use metrics::atomics::AtomicU64;
 
-/// A series' count; the application and the reporter's thread share it.
+/// The count of a series, shared by the application and the reporter's thread.
 pub(crate) type Cell = Arc<AtomicU64>;
 
-/// A power of two, well above the number of threads that count at the same moment.
+/// The number of shards: a power of two, well above the number of threads that count at the same moment.
 const SHARDS: usize = 64;
 
-/// Keys and their counters, spread over shards by the keys' hashes.
+/// The keys and their counters, spread over shards by the keys' hashes.
 pub(crate) struct Lookup {
     shards: Box<[Shard]>,
     keys: AtomicUsize,
     most_keys: usize,
 }
 
-/// Apart from its neighbours, so that threads on different shards don't share a cache line.
+/// One shard, aligned so that threads on different shards don't share a cache line.
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard(RwLock<HashMap<Key, Cell, BuildHasherDefault<KeyHash>>>);
 
 impl Lookup {
-    /// Room for this many keys.
+    /// Creates a map that holds at most this many keys.
     pub(crate) fn new(most_keys: usize) -> Self {
         Self { shards: (0..SHARDS).map(|_| Shard::default()).collect(), keys: AtomicUsize::new(0), most_keys }
     }
@@ -36,7 +37,7 @@ impl Lookup {
         self.shard(key).0.read().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)
     }
 
-    /// Remembers a key; one for which there is no room has to be found in another way.
+    /// Remembers a key if there is room; a key without room is looked up in the catalogue each time.
     pub(crate) fn insert(&self, key: &Key, cell: &Cell) {
         if self.keys.load(Ordering::Relaxed) >= self.most_keys {
             return;
@@ -48,7 +49,8 @@ impl Lookup {
         }
     }
 
-    /// The map inside a shard goes by the lowest and the highest bits of the hash, so the shard goes by others.
+    /// The map inside a shard uses the lowest and the highest bits of the hash, so the shard is chosen by the middle
+    /// bits.
     fn shard(&self, key: &Key) -> &Shard {
         let middle = usize::try_from(key.get_hash() >> 40 & 0xffff).unwrap_or_default();
         &self.shards[middle % SHARDS]
@@ -60,7 +62,7 @@ impl Lookup {
     }
 }
 
-/// A metrics key brings its hash along.
+/// A hasher that returns the hash which a metrics key already contains.
 #[derive(Default)]
 struct KeyHash(u64);
 
@@ -73,7 +75,7 @@ impl Hasher for KeyHash {
         self.0 = hash;
     }
 
-    /// Not what a key does so far; were it to, this is a hash all the same (FNV-1a).
+    /// A key does not call this today. If it did, the result would still be a valid hash (FNV-1a).
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -1,4 +1,4 @@
-//! The table that an aggregator would have, read with an ordinary consumer.
+//! The table that an aggregator would build, read with an ordinary consumer.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(crate) fn broker() -> EmbeddedBroker {
     broker
 }
 
-/// A reporter in a hurry, so that tests are fast.
+/// A builder with short intervals, so that tests are fast.
 pub(crate) fn builder(broker: &EmbeddedBroker) -> KafkaReporterBuilder {
     KafkaReporter::builder(broker.bootstrap_servers())
         .instance("app-1")
@@ -30,7 +30,7 @@ pub(crate) fn builder(broker: &EmbeddedBroker) -> KafkaReporterBuilder {
         .property("reconnect.backoff.max.ms", "100")
 }
 
-/// Waits until the reporter's statistics are as they should be.
+/// Waits until the reporter's statistics fulfil the condition.
 pub(crate) fn wait_for(reporter: &KafkaReporter, what: &str, is_true: impl Fn(&Stats) -> bool) -> Stats {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -38,7 +38,7 @@ pub(crate) fn wait_for(reporter: &KafkaReporter, what: &str, is_true: impl Fn(&S
         if is_true(&stats) {
             return stats;
         }
-        assert!(Instant::now() < deadline, "still not: {what}: {stats:#?}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}: {stats:#?}");
         #[expect(clippy::disallowed_methods, reason = "statistics have to be polled")]
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -58,7 +58,7 @@ pub(crate) struct Row {
 pub(crate) struct Table {
     consumer: BaseConsumer,
     pub(crate) rows: BTreeMap<String, Row>,
-    /// All reports, oldest first, if they are kept.
+    /// All reports, oldest first, if the history is kept.
     pub(crate) history: Vec<Row>,
     keeps_history: bool,
 }
@@ -83,12 +83,12 @@ impl Table {
         Self { keeps_history: true, ..Self::new(broker) }
     }
 
-    /// Reads until the table is as it should be.
+    /// Reads until the table fulfils the condition.
     pub(crate) fn read_until(&mut self, what: &str, is_true: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !is_true(self) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "still not: {what}: {:#?}", self.rows);
+            assert!(!left.is_zero(), "timed out waiting for {what}: {:#?}", self.rows);
             if let Some(Ok(message)) = self.consumer.poll(left.min(Duration::from_millis(100))) {
                 let message = message.detach();
                 self.take(message.key(), message.payload());
@@ -96,12 +96,12 @@ impl Table {
         }
     }
 
-    /// Checks a report as an aggregator would, and a little more.
+    /// Checks a report as an aggregator does, and that no run reports after its final report.
     fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
         let record = decode(key, value).unwrap();
         let Record::Report { key, report } = record else { panic!("not a report: {record:?}") };
         let counts: BTreeMap<_, _> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
-        assert_eq!(counts.len(), report.len(), "a series stands twice");
+        assert_eq!(counts.len(), report.len(), "a series is in the report twice");
         if let Some(before) = self.rows.get(&key.to_string()) {
             assert!(report.seq > before.seq, "sequence {} after {}", report.seq, before.seq);
             assert!(!before.is_final, "a report after the final one");
@@ -124,7 +124,7 @@ impl Table {
         self.rows.insert(key.to_string(), row);
     }
 
-    /// The counts of one run; a series is in one part only.
+    /// The counts of one run; each series may be in one part only.
     pub(crate) fn run(&self, run: &str) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for (series, value) in self.rows.values().filter(|row| row.run == run).flat_map(|row| &row.counts) {

@@ -1,4 +1,4 @@
-//! A real Apache Kafka broker, by way of `tests/servers/kafka`.
+//! A real Apache Kafka broker, started by `tests/servers/kafka`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,16 +8,16 @@ use crate::missing::Missing;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/servers/kafka");
 
-/// The script's exit status when Kafka can't be had on this machine.
+/// The script's exit status when Kafka is not available on this machine.
 const UNAVAILABLE: i32 = 3;
 
-/// A broker that lives as long as this value, and no longer than this process.
+/// A broker that runs until this value is dropped or this process ends.
 pub struct Kafka {
     bootstrap: String,
     script: Mutex<Script>,
 }
 
-/// The brokers' keeper: it ends when its standard input does.
+/// The script that keeps the brokers running; it ends when its standard input is closed.
 pub struct Script {
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -25,37 +25,38 @@ pub struct Script {
 }
 
 impl Kafka {
-    /// The broker that all tests of this binary share; each has topics of its own. The first caller waits for its start.
+    /// The broker that all tests of this binary share; each test has its own topics. The first caller waits for its
+    /// start.
     pub fn shared() -> Result<&'static Self, Missing> {
         static SHARED: OnceLock<Result<Kafka, Missing>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
     }
 
-    /// A broker of the caller's own, to do harm to.
+    /// Starts a broker for one test, which may kill it.
     pub fn start() -> Result<Self, Missing> {
         let mut script = Script::run(&[])?;
         let bootstrap = script.ready();
         Ok(Self { bootstrap, script: Mutex::new(script) })
     }
 
-    /// The address, the same after every restart.
+    /// The broker's address, which stays the same after a restart.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
-    /// Ends the broker as a crash would.
+    /// Kills the broker with SIGKILL.
     pub fn kill(&self) {
         assert_eq!(self.script.lock().unwrap().answer("kill"), "killed");
     }
 
-    /// Starts a killed broker on what it had stored.
+    /// Starts a killed broker again with its data.
     pub fn restart(&self) {
         assert_eq!(self.script.lock().unwrap().answer("start"), format!("ready {}", self.bootstrap));
     }
 }
 
 impl Script {
-    /// Starts `run` with these arguments besides.
+    /// Starts the script's command `run` with additional arguments.
     pub fn run(arguments: &[&str]) -> Result<Self, Missing> {
         let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
         if !fetched.status.success() {
@@ -69,13 +70,13 @@ impl Script {
         Ok(Self { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take().unwrap()), child })
     }
 
-    /// What it answers to a command.
+    /// Sends a command to the script and returns its answer.
     pub fn answer(&mut self, command: &str) -> String {
         writeln!(self.commands.as_mut().unwrap(), "{command}").unwrap();
         self.line()
     }
 
-    /// Waits for the start; returns the addresses.
+    /// Waits until the brokers have started; returns their addresses.
     pub fn ready(&mut self) -> String {
         let answer = self.line();
         let Some(addresses) = answer.strip_prefix("ready ") else {

@@ -1,11 +1,11 @@
-//! `kcat`, the foreign client: what it writes and shows owes nothing to our code.
+//! `kcat`, a Kafka client that shares no code with Quipu.
 
 use std::process::Command;
 
 use crate::missing::Missing;
 use crate::process::Process;
 
-/// A `kcat` that is there, under its name of today or the former one.
+/// An installed `kcat`, under its current name or its former one.
 pub struct Kcat {
     program: &'static str,
 }
@@ -19,7 +19,7 @@ impl Kcat {
             .ok_or_else(|| Missing("no kcat: install it (Debian: apt-get install kcat)".to_owned()))
     }
 
-    /// Runs it to its end, which must be a good one; returns what it printed.
+    /// Runs `kcat`, expects exit code 0, and returns what it printed.
     #[track_caller]
     pub fn run(&self, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(self.program);

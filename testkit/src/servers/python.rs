@@ -1,4 +1,4 @@
-//! The tests' Python, by way of `tests/servers/python`.
+//! The tests' Python environment, prepared by `tests/servers/python`.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,10 +7,10 @@ use crate::missing::Missing;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/servers/python");
 
-/// The script's exit status when Python can't be had on this machine.
+/// The script's exit status when Python is not available on this machine.
 const UNAVAILABLE: i32 = 3;
 
-/// A program of its virtual environment.
+/// Returns a command for a program of the virtual environment.
 pub fn python(program: &str) -> Result<Command, Missing> {
     let fetched = Command::new(SCRIPT).arg("fetch").output().unwrap();
     if !fetched.status.success() {

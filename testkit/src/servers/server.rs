@@ -1,14 +1,14 @@
-//! The real servers, by way of `tests/servers/NAME`.
+//! Real servers, each started by its script `tests/servers/NAME`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::missing::Missing;
 
-/// The script's exit status when the server can't be had on this machine.
+/// The script's exit status when the server is not available on this machine.
 const UNAVAILABLE: i32 = 3;
 
-/// A server that lives as long as this value, and no longer than this process.
+/// A server that runs until this value is dropped or this process ends.
 pub struct Server {
     addresses: Vec<String>,
     commands: Option<ChildStdin>,
@@ -38,28 +38,28 @@ impl Server {
         Ok(server)
     }
 
-    /// The same after every restart.
+    /// The server's address, which stays the same after a restart.
     pub fn address(&self) -> &str {
         &self.addresses[0]
     }
 
-    /// Where else it answers, if it has two addresses.
+    /// The server's second address, if it has two.
     pub fn second_address(&self) -> &str {
         &self.addresses[1]
     }
 
-    /// Ends it as a crash would.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         assert_eq!(self.command("kill"), "killed");
     }
 
-    /// Starts a killed server on what it had stored.
+    /// Starts a killed server again with its data.
     pub fn restart(&mut self) {
         writeln!(self.commands.as_mut().unwrap(), "start").unwrap();
         assert_eq!(self.ready(), self.addresses);
     }
 
-    /// Stops its process, which the kernel goes on taking connections for.
+    /// Stops the server's process with SIGSTOP; the kernel still accepts connections for it.
     pub fn hang(&mut self) {
         assert_eq!(self.command("hang"), "hung");
     }

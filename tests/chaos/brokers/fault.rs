@@ -1,4 +1,4 @@
-//! What happens to the brokers: one at a time is away, and the next one not before all replicas are in sync again.
+//! The faults of the brokers: one broker at a time is down, and the next one only after all replicas are in sync again.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::chance::{Random, pause};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// SIGKILL, and a new start some seconds later.
+    /// SIGKILL, and a start some seconds later.
     Kill(Role),
     /// SIGSTOP, and SIGCONT up to 20 s later.
     Hang(Role),
-    /// All brokers one after the other stopped in order and started again.
+    /// All brokers, one after the other, are shut down cleanly and started again.
     RollingRestart,
 }
 
-/// Which broker it is.
+/// The role of the broker that gets the fault.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     Any,
     GroupCoordinator,
-    /// Of the sink's group.
+    /// The coordinator of the sink's group.
     SinkCoordinator,
     TransactionCoordinator,
     LeaderOfMetrics,
@@ -33,7 +33,7 @@ pub(crate) enum Role {
 
 use Fault::{Hang, Kill, RollingRestart};
 
-/// In this order, again and again. The first ones are most likely to find something.
+/// The faults in their order, which repeats. The first ones are the most likely to find a defect.
 const FAULTS: [Fault; 13] = [
     Kill(Role::GroupCoordinator),
     Hang(Role::LeaderOfMetrics),
@@ -51,7 +51,7 @@ const FAULTS: [Fault; 13] = [
 ];
 
 impl Fault {
-    /// The faults for a guarantee: without transactions they have no coordinator.
+    /// The faults for a guarantee: without transactions there is no transaction coordinator.
     pub(crate) fn all(guarantee: &str) -> impl Iterator<Item = Self> + use<> {
         let has_transactions = guarantee == "exactly_once";
         let faults = FAULTS.into_iter().filter(move |fault| match fault {
@@ -61,8 +61,8 @@ impl Fault {
         faults.cycle()
     }
 
-    /// Does it and undoes it; returns what was done, when the cluster is whole again and its leaders are back.
-    pub(crate) fn happen(self, brokers: &Brokers, view: &View, pipeline: &Pipeline, random: &mut Random) -> String {
+    /// Runs the fault and undoes it. Returns its description, after all replicas are in sync and the leaders are back.
+    pub(crate) fn run(self, brokers: &Brokers, view: &View, pipeline: &Pipeline, random: &mut Random) -> String {
         let done = match self {
             Kill(role) => {
                 let broker = role.broker(brokers, view, pipeline, random);

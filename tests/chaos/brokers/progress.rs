@@ -1,14 +1,14 @@
-//! When totals came, and for how long none did.
+//! When totals came, and for how long none came.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// The moments at which a total came that is true at a higher offset than all before.
+/// The moments at which a total came whose offset is higher than all before.
 #[derive(Default)]
 pub(crate) struct Progress(Mutex<Vec<(Instant, i64)>>);
 
 impl Progress {
-    /// A total came that is true at this offset.
+    /// Notes that a total with this offset came.
     pub(crate) fn note(&self, offset: i64) {
         let mut moments = self.moments();
         if moments.last().is_none_or(|(_, before)| *before < offset) {
@@ -16,12 +16,12 @@ impl Progress {
         }
     }
 
-    /// Whether a total came that is true at this offset or a higher one.
+    /// Whether a total with this offset or a higher one came.
     pub(crate) fn has_reached(&self, offset: i64) -> bool {
         self.moments().last().is_some_and(|(_, reached)| *reached >= offset)
     }
 
-    /// The longest time without progress, of those that ended after this moment.
+    /// The longest time without progress that ended after this moment.
     pub(crate) fn longest_stop(&self, since: Instant) -> Duration {
         let moments = self.moments();
         let stops = moments.windows(2).filter(|pair| pair[1].0 >= since).map(|pair| pair[1].0 - pair[0].0);

@@ -1,4 +1,4 @@
-//! `quipu sink --stdout` as a process of its own, and the lines that it prints.
+//! `quipu sink --stdout` as a separate process, and the lines that it prints.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -21,7 +21,7 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Starts it with its log in the folder; calls `each` with the total of every line.
+    /// Starts the sink with its log in the folder; calls `each` with the total of every line.
     pub(crate) fn start(pipeline: &Pipeline, folder: &Path, each: impl Fn(&Aggregate) + Send + 'static) -> Self {
         let log = folder.join("sink.log");
         let topics = pipeline.topics();
@@ -59,7 +59,7 @@ impl Sink {
         std::fs::read_to_string(&self.log).expect("a log")
     }
 
-    /// Asks it to end, which it must do in order; returns all that it printed.
+    /// Sends SIGTERM, expects exit code 0, and returns all totals that were printed.
     pub(crate) fn stop(mut self) -> Vec<Aggregate> {
         let id = self.child().id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());

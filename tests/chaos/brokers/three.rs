@@ -1,13 +1,13 @@
-//! Three brokers, by way of `tests/servers/kafka`, and faults of one of them.
+//! Three brokers, started by `tests/servers/kafka`, and their faults.
 
 use std::sync::{Mutex, MutexGuard};
 
 use quipu_testkit::{Missing, Script};
 
-/// The number of a broker, from 1; its node id too.
+/// The number of a broker, from 1; it is also the broker's node id.
 pub(crate) type Number = usize;
 
-/// Brokers that live as long as this value, and no longer than this process.
+/// Brokers that run until this value is dropped or this process ends.
 pub(crate) struct Brokers {
     addresses: Vec<String>,
     script: Mutex<Script>,
@@ -20,7 +20,7 @@ impl Brokers {
         Ok(Self { addresses, script: Mutex::new(script) })
     }
 
-    /// The addresses of all.
+    /// The addresses of all brokers.
     pub(crate) fn bootstrap(&self) -> String {
         self.addresses.join(",")
     }
@@ -29,28 +29,28 @@ impl Brokers {
         1..=self.addresses.len()
     }
 
-    /// Ends a broker as a crash would.
+    /// Kills a broker with SIGKILL.
     pub(crate) fn kill(&self, broker: Number) {
         assert_eq!(self.script().answer(&format!("kill {broker}")), "killed");
     }
 
-    /// Has a broker hand over its leaderships and end.
+    /// Shuts a broker down cleanly: it hands over its leaderships first.
     pub(crate) fn stop(&self, broker: Number) {
         assert_eq!(self.script().answer(&format!("stop {broker}")), "stopped");
     }
 
-    /// Starts a broker again that was killed or stopped.
+    /// Starts a broker that was killed or stopped.
     pub(crate) fn restart(&self, broker: Number) {
         let ready = format!("ready {}", self.addresses[broker - 1]);
         assert_eq!(self.script().answer(&format!("start {broker}")), ready);
     }
 
-    /// Stops a broker's process: it takes connections and answers nobody.
+    /// Stops a broker's process with SIGSTOP: the kernel accepts connections, and nobody answers.
     pub(crate) fn hang(&self, broker: Number) {
         assert_eq!(self.script().answer(&format!("hang {broker}")), "hung");
     }
 
-    /// Lets a broker that hangs go on.
+    /// Resumes a broker that hangs.
     pub(crate) fn resume(&self, broker: Number) {
         assert_eq!(self.script().answer(&format!("resume {broker}")), "resumed");
     }

@@ -1,4 +1,4 @@
-//! Who leads what in the cluster, and whether it is whole.
+//! Which broker leads what, and whether all replicas are in sync.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use super::three::Number;
 use crate::chance::pause;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// For so long the cluster must have been whole: a broker that just came back may tell of the time before.
+/// How long the condition must hold: a broker that just started may still return metadata from before.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Looks at the cluster from outside.
+/// A client that looks at the cluster's metadata.
 pub(crate) struct View {
     client: BaseConsumer,
 }
@@ -57,7 +57,7 @@ impl View {
         self.until_settled("all replicas to be in sync", |_, replicas, in_sync| in_sync.len() == replicas.len());
     }
 
-    /// Waits until besides every partition is led by its first replica again.
+    /// Waits until all replicas are in sync and every partition is led by its first replica again.
     pub(crate) fn until_balanced(&self) {
         self.until_settled("the leaders to be back", |leader, replicas, in_sync| {
             in_sync.len() == replicas.len() && Some(&leader) == replicas.first()
@@ -81,7 +81,7 @@ impl View {
         });
     }
 
-    /// The offset of the next record of the topic's only partition.
+    /// The end offset of the topic's only partition.
     pub(crate) fn end(&self, topic: &str) -> i64 {
         eventually(&format!("the end of {topic}"), || {
             self.client.fetch_watermarks(topic, 0, TIMEOUT).ok().map(|(_, end)| end)
@@ -89,7 +89,7 @@ impl View {
     }
 }
 
-/// The partition of a coordinator's topic that the id belongs to, as Kafka computes it.
+/// The partition of a coordinator's topic that an id belongs to, computed as Kafka does.
 fn partition_of(id: &str, partitions: usize) -> usize {
     let hash = id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     usize::try_from(hash.checked_abs().unwrap_or(0)).expect("not negative") % partitions

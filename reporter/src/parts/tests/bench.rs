@@ -12,7 +12,7 @@ use crate::registry::{Cell, NewSeries};
 const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) const PACE: Pace = Pace { heartbeat: Duration::from_secs(10), retry: Duration::from_millis(500) };
 
-/// A run on a bench: its counters, its parts, a clock moved by hand, and the table that Kafka's side would have.
+/// A run under test: its counters, its parts, a clock that the test advances, and the table that Kafka would hold.
 pub(super) struct Bench {
     pub(super) parts: Parts,
     cells: Vec<Cell>,
@@ -63,7 +63,7 @@ impl Bench {
         }
     }
 
-    /// Sends what is due and says which parts.
+    /// Sends what is due and returns the indices of the parts.
     pub(super) fn report(&mut self, tick: bool, flushing: bool, is_final: bool) -> Vec<usize> {
         self.seq += 1;
         let moment = Moment { now: self.now, tick, flush: self.flush, flushing };
@@ -96,7 +96,7 @@ impl Bench {
         }
     }
 
-    /// The client gives a record up; it may have reached the topic all the same.
+    /// The record fails; it may have reached the topic all the same.
     pub(super) fn fail(&mut self, part: usize, delivered: bool) {
         if let Some(record) = self.in_flight.remove(&part) {
             if delivered {
@@ -113,14 +113,14 @@ impl Bench {
         let row = self.table.entry(record.key.clone()).or_default();
         assert!(report.seq > row.seq, "sequence {} after {}", report.seq, row.seq);
         let counts: BTreeMap<_, _> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
-        assert_eq!(counts.len(), report.len(), "a series stands twice");
+        assert_eq!(counts.len(), report.len(), "a series is in the report twice");
         for (series, before) in &row.counts {
             assert!(counts.get(series).is_some_and(|after| after >= before), "{series} went back or vanished");
         }
         *row = Row { seq: report.seq, is_final: report.is_final, counts };
     }
 
-    /// What the table says, each series in one row only.
+    /// The value of each series in the table; each may be in one row only.
     pub(super) fn totals(&self) -> BTreeMap<String, u64> {
         let mut totals = BTreeMap::new();
         for (series, value) in self.table.values().flat_map(|row| &row.counts) {

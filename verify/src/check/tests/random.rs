@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::meant::{NAMES, encode, records, totals};
+use super::records::{NAMES, encode, records, totals};
 use super::topics::{Entry, Topics, process, topology};
 use crate::fold::Fold;
 use crate::names::Names;
@@ -10,7 +10,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_fold_is_what_a_plain_minded_reading_of_the_contract_gives(records in records()) {
+    fn the_fold_equals_the_simplest_implementation_of_the_contract(records in records()) {
         let mut fold = Fold::new(Names::default(), Snapshot::default());
         for (at, record) in records.iter().enumerate() {
             let (key, value) = encode(record);
@@ -23,10 +23,10 @@ proptest! {
         }
     }
 
-    /// The aggregator's own core says what it would say, a log cleaner and retention take what they may take, and
-    /// everything that is asked still has its one right answer.
+    /// The aggregator's topology publishes the totals. Compaction and retention then remove records that they may
+    /// remove, and every total that can be checked must still be right.
     #[test]
-    fn the_aggregators_totals_agree_whatever_compaction_and_retention_took(
+    fn the_aggregators_totals_agree_after_compaction_and_retention(
         records in records(),
         commits in prop::collection::vec(any::<bool>(), 60),
         (cleaned, expired) in (0..60_i64, 0..60_i64),
@@ -51,7 +51,8 @@ proptest! {
         }
         prop_assert_eq!(topics.verify().differences, vec![]);
 
-        // The changelog was read some commits before the totals; what may go is what was committed long before.
+        // The changelog was read some commits before the totals. Only records that were committed before that may be
+        // removed.
         let (position, changelog) = changelogs.swap_remove(changelogs.len().saturating_sub(later_commits + 1));
         topics.changelog = changelog;
         topics.committed = Some(position - 1).filter(|committed| *committed >= 0);
@@ -66,7 +67,7 @@ proptest! {
         topics.log = topics.log.iter().filter(kept).cloned().collect();
         let report = topics.verify();
         prop_assert_eq!(&report.differences, &vec![]);
-        // Only a changelog without rows can't help.
+        // A total may be unanswered only if the changelog has no rows.
         prop_assert!(report.unanswered.is_empty() || topics.snapshot().1.newest().is_none(), "{:#?}", report);
 
         if !topics.aggregates.is_empty() && report.unanswered.is_empty() {

@@ -2,21 +2,21 @@ use quipu_config::{Audit, Config};
 use quipu_record::{Aggregate, AggregateType};
 use quipu_topology::{Settings, SourceRecord, Topology};
 
-use crate::check::{Check, Said};
+use crate::check::{Check, Published};
 use crate::names::Names;
 use crate::report::{Problem, Report};
 use crate::snapshot::Snapshot;
 
 pub(super) type Entry = (i64, String, Option<Vec<u8>>);
 
-/// What is on the three topics, and what verifying says of it.
+/// The content of the three topics.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Topics {
     pub(super) log: Vec<Entry>,
     pub(super) changelog: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub(super) aggregates: Vec<Aggregate>,
     pub(super) committed: Option<i64>,
-    /// Where the log ends, if not behind its last record.
+    /// The end of the log, if it is not the offset after the last record.
     pub(super) end: Option<i64>,
     pub(super) audits: Vec<Audit>,
 }
@@ -36,14 +36,14 @@ impl Topics {
         self
     }
 
-    pub(super) fn says(&mut self, series: &str, count: i128, offset: i64) -> &mut Self {
+    pub(super) fn publish(&mut self, series: &str, count: i128, offset: i64) -> &mut Self {
         let series = series.parse().expect("a series");
         let kind = AggregateType::Counter;
         self.aggregates.push(Aggregate { series, kind, count, timestamp: 1, offset, instances: 1 });
         self
     }
 
-    /// Lets the aggregator read the whole log and takes the changelog that it writes.
+    /// Adds the changelog that an aggregator writes when it reads the whole log.
     pub(super) fn with_changelog(&mut self) -> &mut Self {
         let mut topology = topology(&self.audits);
         for entry in &self.log {
@@ -68,12 +68,12 @@ impl Topics {
 
     pub(super) fn verify(&self) -> Report {
         let (names, snapshot) = self.snapshot();
-        let mut said = Said::default();
+        let mut published = Published::default();
         for aggregate in &self.aggregates {
-            said.see(Some(aggregate.series.to_string().as_bytes()), Some(&aggregate.to_json()));
+            published.see(Some(aggregate.series.to_string().as_bytes()), Some(&aggregate.to_json()));
         }
         let config = Config { audits: self.audits.clone(), ..Config::default() };
-        let mut check = Check::new(names, snapshot, self.committed, said, &config);
+        let mut check = Check::new(names, snapshot, self.committed, published, &config);
         let end = self.end.unwrap_or(self.log.last().map_or(0, |(offset, ..)| offset + 1));
         check.set_log(self.log.first().map_or(0, |(offset, ..)| *offset), end);
         let until = check.until().unwrap_or(-1);
@@ -120,6 +120,6 @@ pub(super) fn topology(audits: &[Audit]) -> Topology {
 pub(super) fn process(topology: &mut Topology, (offset, key, value): &Entry) {
     let record =
         SourceRecord { offset: *offset, timestamp: Some(1), key: Some(key.as_bytes()), value: value.as_deref() };
-    // Whether it is bad, the totals say.
+    // The totals show whether the record is bad.
     let _ = topology.process(&record, 1);
 }

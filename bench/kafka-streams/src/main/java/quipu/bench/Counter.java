@@ -1,6 +1,6 @@
 package quipu.bench;
 
-/** The origin's record: what one instance counted under one name. */
+/** A record of the original system: the count of one counter of one instance. */
 public record Counter(String type, String name, long count, String timestamp) {
     Counter plus(Counter other) {
         return new Counter(type, name, count + other.count, other.timestamp);

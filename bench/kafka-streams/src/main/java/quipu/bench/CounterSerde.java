@@ -10,7 +10,7 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** A counter as JSON, by Jackson with a reader and a writer made once. */
+/** Encodes counters as JSON with Jackson; the reader and the writer are created once. */
 final class CounterSerde implements Serde<Counter> {
     private static final ObjectReader READER =
             new ObjectMapper().readerFor(Counter.class).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
@@ -35,7 +35,7 @@ final class CounterSerde implements Serde<Counter> {
                     return null;
                 }
                 Counter counter = READER.readValue(json);
-                // Quipu's own reports stand on the topic too, one a second; they are no counters to the origin.
+                // The topic also has Quipu's own reports, one per second; the original topology can't count them.
                 return counter.name() == null ? null : counter;
             } catch (IOException error) {
                 throw new UncheckedIOException(error);

@@ -25,11 +25,12 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * The origin's topology: {@code table(metrics).groupBy(name).reduce(add, subtract).toStream().to(metrics-agg)}.
+ * The original topology: {@code table(metrics).groupBy(name).reduce(add, subtract).toStream().to(metrics-agg)}.
  *
  * <p>Arguments: brokers, guarantee, threads. Lines on standard input: {@code start APPLICATION INPUT OUTPUT FOLDER}
- * starts it and answers {@code running} once its tasks run; {@code stop} closes it and answers {@code stopped}; it can
- * be started again in the same JVM, which is then warm. The end of standard input ends the process.
+ * starts the topology and answers {@code running} when its tasks run; {@code stop} closes it and answers
+ * {@code stopped}. It can be started again in the same JVM, which is then warm. The end of standard input ends the
+ * process.
  */
 public final class Peer {
     private static KafkaStreams streams;
@@ -44,7 +45,7 @@ public final class Peer {
                 start(arguments, words[1], words[2], words[3], words[4]);
                 System.out.println("running");
             } else {
-                // Otherwise the group waits for the session of the closed one to expire, and a restart takes 45 s.
+                // Otherwise a restart waits 45 s until the session of the closed member expires.
                 streams.close(CloseOptions.groupMembershipOperation(GroupMembershipOperation.LEAVE_GROUP)
                         .withTimeout(Duration.ofSeconds(60)));
                 System.out.println("stopped");
@@ -83,14 +84,14 @@ public final class Peer {
         return builder.build(settings);
     }
 
-    /** A persistent store: RocksDB, with a cache before it, which is the default. */
+    /** The default store: RocksDB with a cache. */
     private static Materialized<String, Counter, KeyValueStore<Bytes, byte[]>> store(String name) {
         return Materialized.<String, Counter, KeyValueStore<Bytes, byte[]>>as(name)
                 .withKeySerde(Serdes.String())
                 .withValueSerde(new CounterSerde());
     }
 
-    /** What Kafka's documentation recommends for throughput: larger caches, batches and fetches, fewer commits. */
+    /** Larger caches, batches and fetches, and fewer commits: Kafka's documentation recommends them for throughput. */
     private static Properties settings(
             String brokers, String guarantee, String threads, String application, String folder) {
         var settings = new Properties();
@@ -99,10 +100,10 @@ public final class Peer {
         settings.put(StreamsConfig.STATE_DIR_CONFIG, folder);
         settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, guarantee);
         settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads);
-        // Quipu's interval; with exactly-once the default is 100 ms, which costs throughput.
+        // Quipu's interval. With exactly-once the default is 100 ms, which lowers the throughput.
         settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 1000);
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 32 << 20);
-        // The source topic serves as the changelog of its table.
+        // The source topic is also the changelog of its table.
         settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
         settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
