@@ -136,7 +136,9 @@ fn a_state_without_a_position_is_taken_over_with_the_groups_offset() {
     };
     let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
     let topics = ["metrics", "metrics-agg", "metrics-state", "metrics-dlq"];
-    topics.map(|topic| pipeline.cluster.create_topic(topic, 1, &[]));
+    for topic in topics {
+        pipeline.cluster.create_topic(topic, 1, &[]);
+    }
     // As an earlier version left it after two records: a row, and the position as the group's offset only.
     pipeline.send([("app-1:done", plain("done", 5)), ("app-1:done", "no counter".to_owned())]);
     let header =
