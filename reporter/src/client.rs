@@ -102,7 +102,7 @@ fn explain(error: &KafkaError) -> String {
     }
 }
 
-/// The error's text with its remedy, if one is known.
+/// The error's text with its remedy, if there is one.
 fn with_remedy(code: RDKafkaErrorCode, error: String) -> String {
     let remedy = match code {
         RDKafkaErrorCode::MessageTimedOut => "no broker took the report within message.timeout.ms",
