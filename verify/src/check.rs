@@ -106,8 +106,8 @@ impl Check {
         }
         for aggregate in check.aggregates.values() {
             let series = Some(aggregate.series.clone());
-            check.questions.push(Question { offset: aggregate.offset, series: series.clone() });
-            if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset) {
+            check.questions.push(Question { offset: aggregate.offset.0, series: series.clone() });
+            if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset.0) {
                 check.questions.push(Question { offset, series });
             }
         }
@@ -142,11 +142,11 @@ impl Check {
             let Some(aggregate) = question.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
                 continue;
             };
-            if aggregate.offset >= end {
+            if aggregate.offset.0 >= end {
                 let (name, found) = (aggregate.series.to_string(), Some(aggregate.count));
                 let detail = format!("the log ends at {end}");
                 self.verdicts.insert(aggregate.series, Verdict::Differs);
-                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset), Some(detail));
+                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset.0), Some(detail));
             }
         }
         self.report_rows(end);
@@ -159,7 +159,7 @@ impl Check {
                     let unknown =
                         is_derived(&aggregate.series) && self.audits.sum(&aggregate.series, &self.fold).is_none();
                     let why = if unknown { NOT_CONFIGURED } else { OLDER };
-                    let (series, offset) = (aggregate.series.to_string(), aggregate.offset);
+                    let (series, offset) = (aggregate.series.to_string(), aggregate.offset.0);
                     self.report.unanswered.push(Unanswered { series, offset, why });
                 }
             }
@@ -204,7 +204,7 @@ impl Check {
         let verdict = if sum.count != aggregate.count {
             // Where the log could not tell whether it was right when it was said, it is just wrong.
             let problem = if self.verdicts.contains_key(series) { Problem::Stale } else { Problem::Total };
-            let earlier = (offset != aggregate.offset).then(|| format!("said at offset {}", aggregate.offset));
+            let earlier = (offset != aggregate.offset.0).then(|| format!("said at offset {}", aggregate.offset));
             self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), earlier);
             Verdict::Differs
         } else if sum.helped > 0 {
