@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
@@ -116,6 +116,7 @@ impl Topics {
         let timestamp = self.clock.get();
         self.clock.set(timestamp + 5_000);
         let key = series.to_string();
+        let (timestamp, offset) = (Millis(timestamp), Offset(offset));
         let total = Aggregate { series, kind, count, timestamp, offset, instances: 1 };
         self.send("metrics-agg", &key, &total.to_json());
     }

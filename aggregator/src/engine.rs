@@ -17,7 +17,7 @@ mod ports;
 
 use std::time::Duration;
 
-use quipu_record::{BadRecord, StatePosition, StateRowError};
+use quipu_record::{BadRecord, Millis, Offset, StatePosition, StateRowError};
 use quipu_topology::{Events, Outcome, Settings, SourceRecord, Topology};
 use tracing::{error, info, warn};
 
@@ -28,7 +28,7 @@ pub use ports::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Outpu
 
 /// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
 /// (`delete.retention.ms`), and a row that one removed would come back.
-const OLDEST_STORE_MS: i64 = 12 * 60 * 60 * 1000;
+const OLDEST_STORE: Millis = Millis(12 * 60 * 60 * 1000);
 /// The most dead letters that wait for a commit.
 const DEAD_LETTERS: usize = 1000;
 /// How many restored rows are written to the store at once.
@@ -52,9 +52,9 @@ pub struct Engine<L, S> {
     /// The commit under way.
     commit: Option<Commit>,
     /// The position of the last commit.
-    committed: i64,
+    committed: Offset,
     /// The next changelog offset.
-    changelog: i64,
+    changelog: Offset,
 }
 
 /// Whether the engine may speak.
@@ -63,7 +63,7 @@ pub enum State {
     /// Another process has the partition.
     Waiting,
     /// The log is being read to this end, which it had at assignment; nothing is said yet.
-    CatchingUp(i64),
+    CatchingUp(Offset),
     /// Every commit says what changed.
     Running,
 }
@@ -82,8 +82,8 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             state: State::Waiting,
             dead_letters: Vec::new(),
             commit: None,
-            committed: 0,
-            changelog: 0,
+            committed: Offset::ZERO,
+            changelog: Offset::ZERO,
         }
     }
 
@@ -108,7 +108,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     ///
     /// # Errors
     /// What nothing mends.
-    pub fn assigned(&mut self, now: i64) -> Result<(), L::Error> {
+    pub fn assigned(&mut self, now: Millis) -> Result<(), L::Error> {
         loop {
             match self.restore(now) {
                 Ok(()) => return Ok(()),
@@ -146,16 +146,16 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.commit = None;
     }
 
-    fn restore(&mut self, now: i64) -> Result<(), Failure<L::Error>> {
+    fn restore(&mut self, now: Millis) -> Result<(), Failure<L::Error>> {
         self.forget();
         let Assigned { begin, end, changelog_end } = self.log.assigned()?;
         let checkpoint = self.restore_from_store(changelog_end, now).map_err(Failure::Fatal)?;
-        let from = checkpoint.map_or(0, |checkpoint| checkpoint.changelog);
+        let from = checkpoint.map_or(Offset::ZERO, |checkpoint| checkpoint.changelog);
         // A store that is ahead of the changelog has what the changelog lost.
         let lost = from > changelog_end;
-        let newest = self.restore_from_changelog(if lost { 0 } else { from }, changelog_end)?;
+        let newest = self.restore_from_changelog(if lost { Offset::ZERO } else { from }, changelog_end)?;
         if lost {
-            warn!(from, changelog_end, "the changelog was created anew; all rows are written to it again");
+            warn!(%from, %changelog_end, "the changelog was created anew; all rows are written to it again");
             self.topology.touch_rows();
         }
         let mut start = match newest.or(checkpoint.map(|checkpoint| checkpoint.position)) {
@@ -165,18 +165,18 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             None => begin,
         };
         if start.max(self.topology.position()) > end {
-            error!(position = start, end, "the source topic was created anew: totals begin again with what it has now");
+            error!(position = %start, %end, "the source topic was created anew: totals begin again with what it has now");
             self.topology.clear(now);
             start = begin;
         } else if start < begin {
-            error!(position = start, begin, "records expired before they were read: what only they reported is lost");
+            error!(position = %start, %begin, "records expired before they were read: what only they reported is lost");
             start = begin;
         }
         self.topology.set_position(start.max(self.topology.position()));
         self.log.seek(start)?;
         self.committed = start;
         self.changelog = changelog_end;
-        info!(rows = self.topology.rows(), position = start, end, "the partition is ours; reading to the log's end");
+        info!(rows = self.topology.rows(), position = %start, %end, "the partition is ours; reading to the log's end");
         self.state = State::CatchingUp(end);
         if start >= end {
             self.caught_up();
@@ -184,11 +184,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Ok(())
     }
 
-    fn restore_from_store(&mut self, changelog_end: i64, now: i64) -> Result<Option<Checkpoint>, L::Error> {
+    fn restore_from_store(&mut self, changelog_end: Offset, now: Millis) -> Result<Option<Checkpoint>, L::Error> {
         let topology = &mut self.topology;
         let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok())?;
         let too_old = checkpoint.is_some_and(|checkpoint| {
-            checkpoint.changelog < changelog_end && now - checkpoint.written_at > OLDEST_STORE_MS
+            checkpoint.changelog < changelog_end && now.saturating_sub(checkpoint.written_at) > OLDEST_STORE
         });
         if checkpoint.is_none() || too_old {
             self.topology = Topology::new(self.settings.clone());
@@ -199,11 +199,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 
     /// Restores rows from a part of the changelog. Returns the newest position in it.
-    fn restore_from_changelog(&mut self, from: i64, end: i64) -> Result<Option<i64>, Failure<L::Error>> {
+    fn restore_from_changelog(&mut self, from: Offset, end: Offset) -> Result<Option<Offset>, Failure<L::Error>> {
         if from >= end {
             return Ok(None);
         }
-        info!(from, end, "restoring rows from the changelog");
+        info!(%from, %end, "restoring rows from the changelog");
         let Self { log, store, topology, .. } = self;
         let mut rows = Vec::new();
         let mut position = None;
@@ -235,14 +235,14 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 
     /// Applies a record. Gives what became of it, unless a process before this one dealt with it already.
-    pub fn apply(&mut self, record: &SourceRecord<'_>, now: i64) -> Option<Result<Outcome, BadRecord>> {
+    pub fn apply(&mut self, record: &SourceRecord<'_>, now: Millis) -> Option<Result<Outcome, BadRecord>> {
         if self.state == State::Waiting {
             return None;
         }
         let result = self.topology.process(record, now);
         // The rows may be ahead of what was read again, but not all of them: a commit may have been cut short.
         if let State::CatchingUp(end) = self.state
-            && record.offset + 1 >= end
+            && record.offset.next() >= end
         {
             self.caught_up();
         }
@@ -260,7 +260,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         if matches!(self.state, State::CatchingUp(_)) {
             self.state = State::Running;
             let (position, rows, series) = (self.topology.position(), self.topology.rows(), self.topology.series());
-            info!(position, rows, series, "caught up");
+            info!(%position, rows, series, "caught up");
         }
     }
 
@@ -272,7 +272,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
 
     /// The position of the last commit, or where this process began.
     #[must_use]
-    pub fn committed(&self) -> i64 {
+    pub fn committed(&self) -> Offset {
         self.committed
     }
 
@@ -289,7 +289,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 
     /// Begins a commit of what changed, if anything did and none is under way. [`Self::advance`] makes its steps.
-    pub fn begin_commit(&mut self, now: i64) {
+    pub fn begin_commit(&mut self, now: Millis) {
         if self.commit.is_some() {
             return;
         }
@@ -346,6 +346,6 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
     }
 }
 
-fn read_position(value: Option<&[u8]>) -> Result<Option<i64>, StateRowError> {
+fn read_position(value: Option<&[u8]>) -> Result<Option<Offset>, StateRowError> {
     value.map(|value| StatePosition::decode(value).map(|read| read.position)).transpose()
 }

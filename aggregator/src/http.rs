@@ -223,20 +223,20 @@ fn error(status: StatusCode, why: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use quipu_record::{Aggregate, AggregateType};
+    use quipu_record::{Aggregate, AggregateType, Millis, Offset};
 
     use super::*;
 
     /// A counter's total, by one live instance.
     pub(super) fn total(series: &str, count: i128) -> Aggregate {
         let series = series.parse().expect("a series");
-        Aggregate { series, kind: AggregateType::Counter, count, timestamp: 1, offset: 0, instances: 1 }
+        Aggregate { series, kind: AggregateType::Counter, count, timestamp: Millis(1), offset: Offset(0), instances: 1 }
     }
 
     #[tokio::test]
     async fn no_more_than_a_few_expositions_are_in_memory() {
         let (state, _questions) = HttpState::new(&Config::default());
-        state.view.update(1, &[total("a", 1)], &[]);
+        state.view.update(Offset(1), &[total("a", 1)], &[]);
         let ask = || exposition(State(state.clone()), HeaderMap::new());
         let mut answers = Vec::new();
         for _ in 0..EXPOSITIONS {

@@ -115,7 +115,7 @@ impl Instruments {
         self.rows.set(topology.rows() as f64);
         self.live_runs.set(topology.live_runs() as f64);
         self.series.set(topology.series() as f64);
-        self.position.set(topology.position() as f64);
+        self.position.set(topology.position().0 as f64);
     }
 
     pub(crate) fn run_events(&self, Events { joined, left, silent }: Events) {

@@ -19,7 +19,7 @@ use crate::kafka;
 use crate::kafka::Source;
 use crate::shared::Shared;
 use crate::sink::Sinks;
-use crate::task::Task;
+use crate::task::{PARTITION, Task};
 
 /// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
 const OWN_INTERVAL: Duration = Duration::from_secs(10);
@@ -48,10 +48,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     let (recorder, reporter) = own_reporter(&config, &config.application_id)?;
     let mut sinks = Sinks::start(&config, &shared, &prometheus, &recorder, &statuses)?;
     let joining = config.clone();
-    let source = tokio::task::spawn_blocking(move || Source::new(&joining)).await;
+    let source = tokio::task::spawn_blocking(move || Source::new(&joining, PARTITION)).await;
     let source = Arc::new(source.map_err(|error| Error::Thread(error.to_string()))??);
     let member = Arc::downgrade(&source);
-    kafka::watch_log_end(&config, shared.clone(), freshness.clone())?;
+    kafka::watch_log_end(&config, PARTITION, shared.clone(), freshness.clone())?;
     let watchdog = config.watchdog;
     let instruments = Instruments::new(prometheus, recorder);
     let fresh = freshness.clone();

@@ -138,7 +138,7 @@ fn influxdb(_: &Sink) -> Result<Box<dyn Target + Send>, String> {
 #[cfg(test)]
 pub(crate) mod tests {
     use proptest::prelude::*;
-    use quipu_record::{Aggregate, AggregateType, Series};
+    use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 
     use super::*;
 
@@ -166,7 +166,7 @@ pub(crate) mod tests {
     pub(crate) fn aggregate(count: i64) -> Aggregate {
         let series = Series::new("records", [("topic", "auth")]).expect("a series");
         let kind = AggregateType::Counter;
-        Aggregate { series, kind, count: i128::from(count), timestamp: 0, offset: 0, instances: 1 }
+        Aggregate { series, kind, count: i128::from(count), timestamp: Millis(0), offset: Offset(0), instances: 1 }
     }
 
     /// Series of names and values that mean harm, short enough to be kept whole by every target.

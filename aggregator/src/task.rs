@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use quipu_config::Config;
-use quipu_record::BadRecord;
+use quipu_record::{BadRecord, Millis, Offset, Partition};
 use quipu_topology::{Audit, Settings, SourceRecord};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
@@ -24,6 +24,8 @@ use crate::store::AnyStore;
 const RECORDS: usize = 1000;
 /// The most records whose rows are prefetched at once.
 const BATCH: usize = 100;
+/// The partition of the source topic, the changelog and the totals that a task works on.
+pub(crate) const PARTITION: Partition = Partition(0);
 const POLL: Duration = Duration::from_millis(100);
 /// How long the task waits for a commit under way before it polls for records again.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -35,7 +37,7 @@ pub(crate) struct Task {
     freshness: Freshness,
     source: Arc<Source>,
     /// Everything before this offset was read. The markers of transactions, which are not returned, are included.
-    read_to: i64,
+    read_to: Offset,
     engine: Engine<KafkaLog, AnyStore>,
     instruments: Instruments,
     view: View,
@@ -60,13 +62,13 @@ impl Task {
         view: View,
         queries: Queries,
     ) -> Result<Self, Error> {
-        let log = KafkaLog::new(&config, shared.clone(), Arc::clone(&source))?;
+        let log = KafkaLog::new(&config, PARTITION, shared.clone(), Arc::clone(&source))?;
         let store = AnyStore::new(&config)?.watched(shared.progress.clone());
         let audits = config.audits.iter().cloned();
         let audits = audits.map(|quipu_config::Audit { name, sent, processed }| Audit { name, sent, processed });
         let settings = Settings {
-            instance_timeout_ms: millis(config.instance_timeout),
-            refresh_interval_ms: millis(config.refresh_interval),
+            instance_timeout: millis(config.instance_timeout),
+            refresh_interval: millis(config.refresh_interval),
             max_rows: config.limits.max_rows,
             max_series: config.limits.max_series,
             audits: audits.collect(),
@@ -77,7 +79,7 @@ impl Task {
             shared,
             freshness,
             source,
-            read_to: 0,
+            read_to: Offset::ZERO,
             instruments,
             view,
             queries,
@@ -118,7 +120,7 @@ impl Task {
         self.finish_commit()?;
         self.begin_commit();
         self.finish_commit()?;
-        info!(position = self.engine.topology().position(), "stopped");
+        info!(position = %self.engine.topology().position(), "stopped");
         Ok(())
     }
 
@@ -179,15 +181,15 @@ impl Task {
         let now = now();
         for message in batch {
             let record = SourceRecord {
-                offset: message.offset(),
-                timestamp: message.timestamp().to_millis(),
+                offset: Offset(message.offset()),
+                timestamp: message.timestamp().to_millis().map(Millis),
                 key: message.key(),
                 value: message.payload(),
             };
             if let Some(result) = self.engine.apply(&record, now) {
                 self.instruments.record(&result);
                 if let Err(bad) = result
-                    && let Some(not_logged) = self.bad_lines.ask(now)
+                    && let Some(not_logged) = self.bad_lines.ask(now.0)
                 {
                     log_bad(&record, &bad, not_logged);
                 }
@@ -214,7 +216,7 @@ impl Task {
     fn assigned(&mut self) -> Result<(), Error> {
         self.unpublished = true;
         self.view.clear();
-        self.read_to = 0;
+        self.read_to = Offset::ZERO;
         self.engine.assigned(now())
     }
 
@@ -229,15 +231,10 @@ impl Task {
         self.queries.answer(self.engine.topology());
         self.measure();
         if let State::CatchingUp(end) = state
-            && self.progress_lines.ask(now()).is_some()
+            && self.progress_lines.ask(now().0).is_some()
         {
             let topology = self.engine.topology();
-            info!(
-                position = topology.position(),
-                end,
-                rows = topology.rows(),
-                "restoring the table from the source topic"
-            );
+            info!(position = %topology.position(), %end, rows = topology.rows(), "restoring the table from the source topic");
         }
     }
 
@@ -247,9 +244,9 @@ impl Task {
         match self.engine.state() {
             State::Waiting => self.freshness.standby(),
             State::Running if !self.engine.is_committing() && !self.engine.has_uncommitted() => {
-                self.freshness.at(read, read);
+                self.freshness.at(read.0, read.0);
             }
-            State::Running | State::CatchingUp(_) => self.freshness.at(read, committed),
+            State::Running | State::CatchingUp(_) => self.freshness.at(read.0, committed.0),
         }
     }
 
@@ -295,7 +292,7 @@ impl Task {
             self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
             self.instruments.published.increment(aggregates);
             self.instruments.dead_letters.increment(dead_letters);
-            debug!(position, aggregates, rows, dead_letters, "committed");
+            debug!(position = position.map(|position| position.0), aggregates, rows, dead_letters, "committed");
         }
         Ok(())
     }
@@ -304,14 +301,14 @@ impl Task {
 fn log_bad(record: &SourceRecord<'_>, bad: &BadRecord, not_logged: u64) {
     let key = record.key.map(|key| key.escape_ascii().take(200).map(char::from).collect::<String>());
     let (offset, reason) = (record.offset, bad.reason());
-    warn!(offset, key, reason, not_logged, "bad record skipped: {}", bad.to_string().escape_debug());
+    warn!(%offset, key, reason, not_logged, "bad record skipped: {}", bad.to_string().escape_debug());
 }
 
-/// The wall clock, in ms since 1970.
-fn now() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis)
+/// The time by the wall clock.
+fn now() -> Millis {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(Millis(0), millis)
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+fn millis(duration: Duration) -> Millis {
+    i64::try_from(duration.as_millis()).map_or(Millis::MAX, Millis)
 }

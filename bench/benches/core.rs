@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use quipu_bench::{Record, is_whole, plain, report, topology};
-use quipu_record::decode;
+use quipu_record::{Millis, Offset, decode};
 use quipu_topology::{SourceRecord, Topology};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-const NOW: i64 = 1_718_900_000_000;
+const NOW: Millis = Millis(1_718_900_000_000);
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -112,7 +112,7 @@ impl<'a> Table<'a> {
     }
 
     fn apply(&mut self, (key, value): &Record) {
-        let offset = i64::try_from(self.offset).expect("few records");
+        let offset = Offset(i64::try_from(self.offset).expect("few records"));
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         let record = SourceRecord { offset, timestamp: Some(NOW), key, value };
         self.topology.process(&record, NOW).expect("a good record");

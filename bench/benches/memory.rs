@@ -5,10 +5,11 @@ use std::hint::black_box;
 use allocation_counter::measure;
 use metrics::{counter, with_local_recorder};
 use quipu_bench::{Record, is_whole, plain, report, topology};
+use quipu_record::{Millis, Offset};
 use quipu_reporter::KafkaReporter;
 use quipu_topology::SourceRecord;
 
-const NOW: i64 = 1_718_900_000_000;
+const NOW: Millis = Millis(1_718_900_000_000);
 
 fn main() {
     let rows = if is_whole() { 100_000 } else { 1_000 };
@@ -43,7 +44,7 @@ fn table(what: &str, rows: u64, record: impl Fn(u64) -> Record) {
         let topology = kept.insert(topology());
         for row in 0..rows {
             let (key, value) = record(row);
-            let offset = i64::try_from(row).expect("few rows");
+            let offset = Offset(i64::try_from(row).expect("few rows"));
             let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
             topology.process(&SourceRecord { offset, timestamp: Some(NOW), key, value }, NOW).expect("a good record");
         }

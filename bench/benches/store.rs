@@ -7,10 +7,11 @@ use quipu_aggregator::engine::{Checkpoint, Output, Store as _};
 use quipu_aggregator::store::AnyStore;
 use quipu_bench::{is_whole, plain, topology};
 use quipu_config::Config;
+use quipu_record::{Millis, Offset};
 use quipu_topology::SourceRecord;
 use tempfile::TempDir;
 
-const NOW: i64 = 1_718_900_000_000;
+const NOW: Millis = Millis(1_718_900_000_000);
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
@@ -52,7 +53,7 @@ impl Setting {
         for row in 0..rows {
             let (key, value) = plain(row, 0);
             let record = SourceRecord {
-                offset: i64::try_from(row).expect("few rows"),
+                offset: Offset(i64::try_from(row).expect("few rows")),
                 timestamp: Some(NOW),
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
@@ -100,6 +101,6 @@ impl Folder {
 }
 
 fn checkpoint(rows: u64) -> Checkpoint {
-    let position = i64::try_from(rows).expect("few rows");
+    let position = Offset(i64::try_from(rows).expect("few rows"));
     Checkpoint { position, changelog: position, written_at: NOW }
 }

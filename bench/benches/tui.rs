@@ -2,7 +2,7 @@
 
 use criterion::{BatchSize, Criterion};
 use quipu_bench::{is_whole, report};
-use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 use quipu_tui::app::{App, Input};
 use quipu_tui::render::render;
 use quipu_tui::view::View;
@@ -69,8 +69,8 @@ fn totals(second: i64) -> Batch {
             series,
             kind: AggregateType::Counter,
             count: i128::from(1_000_000 + second),
-            timestamp: START + second * 1000,
-            offset: second,
+            timestamp: Millis(START + second * 1000),
+            offset: Offset(second),
             instances: 1,
         };
         let offset = second * i64::try_from(SERIES).expect("few series") + i64::try_from(number).expect("few series");

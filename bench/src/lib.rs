@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use quipu_record::Millis;
 use quipu_topology::{Settings, Topology};
 
 /// Whether this is a full benchmark, for which cargo sets `--bench`. Otherwise it is a test, which only checks that the
@@ -45,8 +46,8 @@ pub fn report(run: u64, counters: u64, seq: u64) -> Record {
 #[must_use]
 pub fn topology() -> Topology {
     Topology::new(Settings {
-        instance_timeout_ms: 30_000,
-        refresh_interval_ms: 60_000,
+        instance_timeout: Millis(30_000),
+        refresh_interval: Millis(60_000),
         max_rows: 5_000_000,
         max_series: 1_000_000,
         audits: Vec::new(),

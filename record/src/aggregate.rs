@@ -3,10 +3,10 @@ use std::borrow::Cow;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::BadRecord;
 use crate::error::excerpt;
 use crate::report_writer::write_json;
 use crate::series::{Label, Series, SeriesRef, check_name, normalize};
+use crate::{BadRecord, Millis, Offset};
 
 const VERSION: u64 = 1;
 
@@ -19,10 +19,10 @@ pub struct Aggregate {
     pub kind: AggregateType,
     /// The total. Never negative for a counter.
     pub count: i128,
-    /// Event time in ms since 1970: the newest of the records that contributed. It never goes back.
-    pub timestamp: i64,
-    /// The offset on `metrics` up to which, inclusively, the count is true.
-    pub offset: i64,
+    /// Event time since 1970: that of the newest record that contributed. It never goes back.
+    pub timestamp: Millis,
+    /// The last offset of `metrics` that the total includes.
+    pub offset: Offset,
     /// How many live runs contribute.
     pub instances: u64,
 }
@@ -92,8 +92,8 @@ impl Serialize for Aggregate {
             #[serde(rename = "type")]
             kind: AggregateType,
             count: i128,
-            timestamp: i64,
-            offset: i64,
+            timestamp: Millis,
+            offset: Offset,
             instances: u64,
         }
         Json {
@@ -132,7 +132,7 @@ struct Raw<'a> {
     #[serde(rename = "type")]
     kind: AggregateType,
     count: i128,
-    timestamp: i64,
-    offset: i64,
+    timestamp: Millis,
+    offset: Offset,
     instances: u64,
 }

@@ -30,6 +30,7 @@ mod series;
 mod series_text;
 mod state_position;
 mod state_row;
+mod units;
 
 pub use aggregate::{Aggregate, AggregateError, AggregateType};
 pub use decode::{Record, decode};
@@ -43,3 +44,4 @@ pub use series::{Label, Series, SeriesRef};
 pub use series_text::ParseSeriesError;
 pub use state_position::StatePosition;
 pub use state_row::{StateRow, StateRowError, StateRowHeader, StateRowKind};
+pub use units::{Millis, Offset, Partition};

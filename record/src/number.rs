@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::BadRecord;
+use crate::{BadRecord, Millis};
 
 /// A count as it stands in a record.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,7 @@ pub(crate) struct Timestamp(f64);
 impl Timestamp {
     /// Milliseconds since 1970. What is below 10^11 are seconds: as milliseconds that would be before March 1973, as
     /// seconds it lasts until the year 5138.
-    pub(crate) fn millis(self) -> Result<i64, BadRecord> {
+    pub(crate) fn millis(self) -> Result<Millis, BadRecord> {
         const SECONDS_BELOW: f64 = 1e11;
         const MILLIS_BELOW: f64 = 1e14;
         let millis = if self.0 < SECONDS_BELOW { self.0 * 1000.0 } else { self.0 };
@@ -76,7 +76,7 @@ impl Timestamp {
             return Err(BadRecord::InvalidTimestamp);
         }
         #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
-        Ok(millis as i64)
+        Ok(Millis(millis as i64))
     }
 }
 

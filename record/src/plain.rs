@@ -2,10 +2,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::BadRecord;
 use crate::error::excerpt;
 use crate::number::{Count, Timestamp};
 use crate::series::{Label, SeriesRef, check_name, normalize};
+use crate::{BadRecord, Millis};
 
 /// A counter as programs without our reporter write it, and as the origin wrote it.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub struct PlainCounter<'a> {
     labels: Vec<Label<'a>>,
     /// How much was counted since the program's start.
     pub count: u64,
-    /// When that was true, in ms since 1970, if the record says so.
-    pub timestamp: Option<i64>,
+    /// When that was true, if the record has a timestamp.
+    pub timestamp: Option<Millis>,
 }
 
 impl<'a> PlainCounter<'a> {

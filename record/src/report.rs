@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::counters::{Counters, RawCounters};
 use crate::series::SeriesRef;
-use crate::{BadRecord, RunKey, limits};
+use crate::{BadRecord, Millis, RunKey, limits};
 
 /// The version of the report that this crate reads and writes.
 pub(crate) const VERSION: u64 = 1;
@@ -13,9 +13,8 @@ pub(crate) const VERSION: u64 = 1;
 /// The counters of one run, or one part of them, at one moment.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// When the reporter read its counters, by its own clock, in ms since 1970. Informative: event time is the
-    /// record's timestamp.
-    pub at: i64,
+    /// When the reporter read its counters, by its own clock. Informative: event time is the record's timestamp.
+    pub at: Millis,
     /// Grows by one with each report of the run.
     pub seq: u64,
     /// How often this run reports when something changed, in ms.
@@ -73,7 +72,7 @@ pub(crate) struct RawReport<'a> {
     #[serde(borrow)]
     instance: Cow<'a, str>,
     run: Uuid,
-    at: i64,
+    at: Millis,
     seq: u64,
     interval_ms: u64,
     #[serde(default, rename = "final")]

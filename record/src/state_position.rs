@@ -1,17 +1,17 @@
 use serde::Deserialize;
 
-use crate::StateRowError;
 use crate::error::excerpt;
+use crate::{Offset, StateRowError};
 
 const VERSION: u64 = 1;
 
-/// How far the rows on `metrics-state` are: the position of `metrics`, as a record among them.
+/// The position on `metrics` that the rows of `metrics-state` reflect, as a record among them.
 ///
 /// Every commit writes it, in the transaction of the rows and the totals; without transactions it is written last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatePosition {
     /// The next offset of `metrics` to read.
-    pub position: i64,
+    pub position: Offset,
 }
 
 impl StatePosition {
@@ -26,7 +26,7 @@ impl StatePosition {
         #[derive(Deserialize)]
         struct Raw {
             v: u64,
-            position: i64,
+            position: Offset,
         }
         let raw: Raw =
             serde_json::from_slice(value).map_err(|error| StateRowError::Shape(excerpt(&error.to_string())))?;
@@ -49,20 +49,20 @@ mod tests {
     use crate::{BadRecord, Key};
 
     #[test]
-    fn its_key_is_that_of_no_row() {
+    fn no_row_has_its_key() {
         assert_eq!(Key::decode(Some(StatePosition::KEY)), Err(BadRecord::KeyNotUtf8));
     }
 
     #[test]
     fn it_round_trips() {
         for position in [0, 7, i64::MAX] {
-            let written = StatePosition { position };
+            let written = StatePosition { position: Offset(position) };
             assert_eq!(StatePosition::decode(&written.encode()), Ok(written));
         }
     }
 
     #[test]
-    fn what_it_can_not_read_is_an_error() {
+    fn another_shape_or_version_is_an_error() {
         assert_eq!(StatePosition::decode(br#"{"v":2,"position":7}"#), Err(StateRowError::UnknownVersion(2)));
         for value in ["", "{}", r#"{"v":1}"#, r#"{"v":1,"position":"7"}"#] {
             assert!(matches!(StatePosition::decode(value.as_bytes()), Err(StateRowError::Shape(_))), "{value}");

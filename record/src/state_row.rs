@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::BadRecord;
 use crate::counters::{Counters, RawCounters};
 use crate::error::excerpt;
 use crate::report_writer::{push_counter, write_json};
 use crate::series::SeriesRef;
+use crate::{BadRecord, Millis, Offset};
 
 const VERSION: u64 = 1;
 
@@ -14,9 +14,9 @@ const VERSION: u64 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StateRowHeader {
     /// The offset on `metrics` that the row reflects.
-    pub offset: i64,
-    /// Event time of its newest record, in ms since 1970.
-    pub last_seen: i64,
+    pub offset: Offset,
+    /// Event time of its newest record.
+    pub last_seen: Millis,
     /// Whether the row counts as a live instance.
     pub live: bool,
     /// Of which kind it is.
@@ -38,8 +38,8 @@ pub enum StateRowKind {
         /// What was counted before its restarts, in decimal: JSON's numbers end at 2^64.
         #[serde(serialize_with = "decimal")]
         base: u128,
-        /// Its payload's timestamp in ms since 1970.
-        timestamp: Option<i64>,
+        /// The timestamp in its newest record, if it has one.
+        timestamp: Option<Millis>,
     },
 }
 
@@ -114,14 +114,14 @@ impl<'a> StateRow<'a> {
 /// A header as it is read: without `flatten`, which would copy all of it first, in every row that a start restores.
 #[derive(Deserialize)]
 struct RawHeader<'a> {
-    offset: i64,
-    last_seen: i64,
+    offset: Offset,
+    last_seen: Millis,
     live: bool,
     kind: RawKind,
     seq: Option<u64>,
     #[serde(borrow)]
     base: Option<Cow<'a, str>>,
-    timestamp: Option<i64>,
+    timestamp: Option<Millis>,
 }
 
 #[derive(Deserialize)]

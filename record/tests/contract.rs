@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, CounterPrefix, Record, ReportHeader, ReportWriter, RunKey, Series, StateRow,
-    StateRowHeader, StateRowKind, decode, limits,
+    Aggregate, AggregateType, BadRecord, CounterPrefix, Millis, Offset, Record, ReportHeader, ReportWriter, RunKey,
+    Series, StateRow, StateRowHeader, StateRowKind, decode, limits,
 };
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ fn the_examples_that_kcat_can_send_are_read() {
         let value = (value != "NULL").then_some(value.as_bytes());
         kinds.push(match decode(Some(key.as_bytes()), value).unwrap_or_else(|bad| panic!("{line}: {bad}")) {
             Record::Report { report, .. } => format!("report of {}", report.len()),
-            Record::Plain { counter, .. } => format!("{} {:?}", counter.series(), counter.timestamp),
+            Record::Plain { counter, .. } => format!("{} {:?}", counter.series(), counter.timestamp.map(|time| time.0)),
             Record::Tombstone { .. } => "tombstone".to_owned(),
         });
     }
@@ -63,7 +63,7 @@ fn a_report_is_read_as_it_was_meant() {
         panic!("not a report: {json}");
     };
     assert_eq!((key.instance, key.part), ("app-1", 0));
-    assert_eq!((report.at, report.seq, report.interval_ms, report.is_final), (1, 2, 1000, true));
+    assert_eq!((report.at, report.seq, report.interval_ms, report.is_final), (Millis(1), 2, 1000, true));
     let counters: Vec<_> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
     assert_eq!(counters, [(r#"a{b="\n",z="1"}"#.to_owned(), u64::MAX), ("b".to_owned(), 0)]);
 }
@@ -81,7 +81,7 @@ fn timestamps_are_seconds_or_milliseconds_numbers_or_strings() {
         let Ok(Record::Plain { counter, .. }) = decode(Some(b"k"), Some(value.as_bytes())) else {
             panic!("not a counter: {value}");
         };
-        assert_eq!(counter.timestamp, Some(millis), "{json}");
+        assert_eq!(counter.timestamp, Some(Millis(millis)), "{json}");
     }
     for json in ["-1", "\"yesterday\"", "1718900012345678", "\"\"", "\"NaN\"", "\"inf\""] {
         let value = format!(r#"{{"name":"a","count":1,"timestamp":{json}}}"#);
@@ -172,8 +172,8 @@ fn an_aggregate_beyond_2_to_the_53_stays_exact() {
         series: "a{b=\"c\"}".parse().expect("a series"),
         kind: AggregateType::Counter,
         count: i128::from(u64::MAX) * 3,
-        timestamp: 1_718_900_012_345,
-        offset: 7,
+        timestamp: Millis(1_718_900_012_345),
+        offset: Offset(7),
         instances: 2,
     };
     let json = aggregate.to_json();
@@ -213,7 +213,7 @@ proptest! {
             return Err(TestCaseError::fail(String::from_utf8_lossy(&json).into_owned()));
         };
         prop_assert_eq!(read_key, key);
-        prop_assert_eq!((report.at, report.seq, report.interval_ms, report.is_final), (at, seq, interval_ms, is_final));
+        prop_assert_eq!((report.at.0, report.seq, report.interval_ms, report.is_final), (at, seq, interval_ms, is_final));
         let read: Vec<_> = report.counters().map(|(series, value)| (series.to_series(), value)).collect();
         prop_assert_eq!(read, counters);
     }
@@ -224,6 +224,7 @@ proptest! {
         instances in any::<u64>(), gauge in any::<bool>(),
     ) {
         let kind = if gauge { AggregateType::Gauge } else { AggregateType::Counter };
+        let (timestamp, offset) = (Millis(timestamp), Offset(offset));
         let aggregate = Aggregate { series, kind, count, timestamp, offset, instances };
         prop_assert_eq!(Aggregate::decode(&aggregate.to_json()), Ok(aggregate));
     }
@@ -234,8 +235,8 @@ proptest! {
         plain in prop::option::of((any::<u128>(), prop::option::of(any::<i64>()))),
         counters in prop::collection::vec((any_series(), any::<u64>()), 0..4),
     ) {
-        let kind = plain.map_or(StateRowKind::Run { seq }, |(base, timestamp)| StateRowKind::Plain { base, timestamp });
-        let header = StateRowHeader { offset, last_seen, live, kind };
+        let kind = plain.map_or(StateRowKind::Run { seq }, |(base, timestamp)| StateRowKind::Plain { base, timestamp: timestamp.map(Millis) });
+        let header = StateRowHeader { offset: Offset(offset), last_seen: Millis(last_seen), live, kind };
         let json = StateRow::encode(&header, counters.iter().map(|(series, value)| (series.as_ref(), *value)));
         let row = StateRow::decode(&json).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(row.header, header);

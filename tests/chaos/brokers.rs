@@ -137,8 +137,8 @@ impl Services {
         let aggregator = pipeline.start_ready(&["--set", &guarantee]);
         let (read, printed) = (Arc::new(Progress::default()), Arc::new(Progress::default()));
         let (by_reader, by_sink) = (Arc::clone(&read), Arc::clone(&printed));
-        let reader = Reader::start(pipeline, move |aggregate| by_reader.note(aggregate.offset));
-        let sink = Sink::start(pipeline, folder.path(), move |aggregate| by_sink.note(aggregate.offset));
+        let reader = Reader::start(pipeline, move |aggregate| by_reader.note(aggregate.offset.0));
+        let sink = Sink::start(pipeline, folder.path(), move |aggregate| by_sink.note(aggregate.offset.0));
         Self { aggregator, sink, reader, read, printed, _folder: folder }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn wrong(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<Strin
     for aggregate in seen {
         let key = aggregate.series.to_string();
         let Some(series) = SERIES.iter().position(|series| *series == key) else { continue };
-        let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset);
+        let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset.0);
         let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
         if total != aggregate.count {
             wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quipu_record::{Series, StateRow, StateRowHeader, StateRowKind};
+use quipu_record::{Millis, Offset, Series, StateRow, StateRowHeader, StateRowKind};
 use quipu_testkit::{DEADLINE, Kafka, Pipeline, plain, require};
 use rdkafka::producer::Producer as _;
 
@@ -141,8 +141,12 @@ fn a_state_without_a_position_is_taken_over_with_the_groups_offset() {
     }
     // As an earlier version left it after two records: a row, and the position as the group's offset only.
     pipeline.send([("app-1:done", plain("done", 5)), ("app-1:done", "no counter".to_owned())]);
-    let header =
-        StateRowHeader { offset: 0, last_seen: 0, live: true, kind: StateRowKind::Plain { base: 30, timestamp: None } };
+    let header = StateRowHeader {
+        offset: Offset(0),
+        last_seen: Millis(0),
+        live: true,
+        kind: StateRowKind::Plain { base: 0, timestamp: None },
+    };
     let done: Series = "done".parse().unwrap();
     let row = StateRow::encode(&header, [(done.as_ref(), 5)]);
     pipeline.cluster.produce(&pipeline.state, [(Some("app-1:done"), Some(row))]);

@@ -1,8 +1,8 @@
 //! The guide's table of sizes is compared with real records.
 
 use quipu_record::{
-    Aggregate, AggregateType, CounterPrefix, ReportHeader, ReportWriter, RunKey, Series, StateRow, StateRowHeader,
-    StateRowKind,
+    Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, StateRow,
+    StateRowHeader, StateRowKind,
 };
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ fn report_bytes(count: u64) -> u64 {
 
 fn row_bytes(count: u64) -> u64 {
     let kind = StateRowKind::Run { seq: 100_000 };
-    let header = StateRowHeader { offset: 100_000_000, last_seen: AT, live: true, kind };
+    let header = StateRowHeader { offset: Offset(100_000_000), last_seen: Millis(AT), live: true, kind };
     let series = series(count);
     let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), COUNT)));
     key_bytes() + row.len() as u64
@@ -73,8 +73,14 @@ fn total_bytes() -> u64 {
     let series = series(1).remove(0);
     let key = series.to_string().len();
     let count = i128::from(COUNT) * 100;
-    let total =
-        Aggregate { series, kind: AggregateType::Counter, count, timestamp: AT, offset: 100_000_000, instances: 100 };
+    let total = Aggregate {
+        series,
+        kind: AggregateType::Counter,
+        count,
+        timestamp: Millis(AT),
+        offset: Offset(100_000_000),
+        instances: 100,
+    };
     (key + total.to_json().len()) as u64
 }
 

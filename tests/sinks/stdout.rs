@@ -13,6 +13,6 @@ fn each_total_is_a_line_of_json() {
         let text = sink.printed();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let totals = whole.lines().map(|line| Aggregate::decode(line.as_bytes()).unwrap());
-        totals.map(|total| ((total.series, total.timestamp), total.count)).collect::<Points>()
+        totals.map(|total| ((total.series, total.timestamp.0), total.count)).collect::<Points>()
     });
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 use quipu_testkit::http::get_json;
 use quipu_testkit::{DEADLINE, eventually};
 use rdkafka::ClientConfig;
@@ -54,7 +54,8 @@ impl Stream {
             let timestamp = self.started + second * 1000;
             self.points.insert((series.clone(), timestamp), count);
             let kind = AggregateType::Counter;
-            let aggregate = Aggregate { series, kind, count, timestamp, offset: second, instances: 2 };
+            let (time, offset) = (Millis(timestamp), Offset(second));
+            let aggregate = Aggregate { series, kind, count, timestamp: time, offset, instances: 2 };
             let (key, value) = (aggregate.series.to_string(), aggregate.to_json());
             let mut record = BaseRecord::to(&self.topic).key(&key).payload(&value);
             while let Err((_, again)) = self.producer.send(record) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quipu_broker::EmbeddedBroker;
 use quipu_config::Config;
-use quipu_record::{Aggregate, AggregateType};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset};
 use quipu_testkit::fleet::{Fleet, RESTARTED, RUN};
 use quipu_verify::{Error, Forgetting, Liveness, Problem, Report, Target, verify};
 
@@ -64,7 +64,8 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     let series = "done".parse().expect("a series");
     let kind = AggregateType::Counter;
     let offset = report.log_end - 1;
-    let falsified = Aggregate { series, kind, count: 48, timestamp: now(), offset, instances: 1 };
+    let timestamp = Millis(now());
+    let falsified = Aggregate { series, kind, count: 48, timestamp, offset: Offset(offset), instances: 1 };
     fleet.send("metrics-agg", Some("done"), Some(&falsified.to_json()));
     let report = verify(&config, &mut |_| {}).expect("an answer");
     let [difference] = &*report.differences else { panic!("{report:#?}") };

@@ -1,6 +1,6 @@
 //! Pairs of totals that are compared: what was sent and what was processed.
 
-use quipu_record::{Aggregate, AggregateType, Selector, Series, SeriesRef};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Selector, Series, SeriesRef};
 
 use crate::change::Change;
 use crate::group::{AbelianGroup, Contribution};
@@ -72,7 +72,13 @@ impl Audits {
     }
 
     /// Forwards the change of a series to the audits that it is a part of.
-    pub(crate) fn update(&mut self, id: GroupId, series: SeriesRef<'_>, change: &Change<Contribution>, timestamp: i64) {
+    pub(crate) fn update(
+        &mut self,
+        id: GroupId,
+        series: SeriesRef<'_>,
+        change: &Change<Contribution>,
+        timestamp: Millis,
+    ) {
         if self.configured.is_empty() {
             return;
         }
@@ -101,7 +107,7 @@ impl Audits {
     }
 
     /// The series that an audit derives. A delta below zero means behind; above zero, at least so many duplicates.
-    pub(crate) fn aggregates(&self, id: GroupId, offset: i64) -> Vec<Aggregate> {
+    pub(crate) fn aggregates(&self, id: GroupId, offset: Offset) -> Vec<Aggregate> {
         let (Some(audit), Some(balance)) = (self.configured.get(id.index()), self.reduce.get(id)) else {
             return Vec::new();
         };

@@ -1,32 +1,34 @@
 use quipu_record::{Key, RunKey};
 
-/// How many runs report, and how many came and went since this was last asked.
+/// How many runs are live, and how many joined, left or fell silent since the last [`Self::take_events`].
 ///
-/// A run counts by its part 0, which has a heartbeat. A plain counter has none: nobody can tell its silence from idleness.
+/// A run is counted by its part 0, which has a heartbeat. A plain counter has no heartbeat, so it is never silent.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     live: usize,
     events: Events,
 }
 
-/// How many runs came and went.
+/// How many runs joined, left and fell silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Events {
-    /// They reported for the first time, or again after a silence.
+    /// The runs that reported for the first time, or again after they were silent.
     pub joined: usize,
-    /// They said their final report, or their row was removed.
+    /// The runs whose report was final, or whose row was removed.
     pub left: usize,
-    /// No report came for the instance timeout.
+    /// The runs without a report for the instance timeout.
     pub silent: usize,
 }
 
 /// Why a row is no longer live.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Gone {
+pub(crate) enum Departure {
+    /// Its report was final, or it was removed.
     Left,
+    /// It fell silent.
     Silent,
-    /// It fell silent while no process looked, or one that told it: an old story told at each start.
-    Unnoticed,
+    /// It fell silent before this process first published. An earlier process may have counted it, so it is no event.
+    BeforeStart,
 }
 
 impl Presence {
@@ -42,14 +44,14 @@ impl Presence {
         }
     }
 
-    /// The row of `key` is live no longer.
-    pub(crate) fn gone(&mut self, key: &[u8], why: Gone) {
+    /// The row of `key` is no longer live.
+    pub(crate) fn departed(&mut self, key: &[u8], why: Departure) {
         if is_run(key) {
             self.live = self.live.saturating_sub(1);
             match why {
-                Gone::Left => self.events.left += 1,
-                Gone::Silent => self.events.silent += 1,
-                Gone::Unnoticed => {}
+                Departure::Left => self.events.left += 1,
+                Departure::Silent => self.events.silent += 1,
+                Departure::BeforeStart => {}
             }
         }
     }

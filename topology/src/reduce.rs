@@ -1,3 +1,5 @@
+use quipu_record::Millis;
+
 use crate::change::Change;
 use crate::group::AbelianGroup;
 
@@ -28,14 +30,14 @@ pub struct Reduce<G> {
     groups: Vec<Group<G>>,
     changed: Vec<GroupId>,
     /// Where the time of a new group begins: it may be one that was removed, or that a process before this one knew.
-    not_before: i64,
+    not_before: Millis,
 }
 
 #[derive(Debug, Clone)]
 struct Group<G> {
     value: G,
     members: u32,
-    timestamp: i64,
+    timestamp: Millis,
     changed: bool,
 }
 
@@ -44,8 +46,8 @@ struct Group<G> {
 pub struct Reduced<'a, G> {
     /// The sum.
     pub value: &'a G,
-    /// The newest time of what contributed, in ms since 1970; it never goes back.
-    pub timestamp: i64,
+    /// The time of the newest record that contributed; it never goes back.
+    pub timestamp: Millis,
     /// How many rows contribute.
     pub members: u32,
 }
@@ -54,11 +56,11 @@ impl<G: AbelianGroup> Reduce<G> {
     /// With no groups.
     #[must_use]
     pub fn new() -> Self {
-        Self { groups: Vec::new(), changed: Vec::new(), not_before: i64::MIN }
+        Self { groups: Vec::new(), changed: Vec::new(), not_before: Millis::MIN }
     }
 
     /// Applies one change to one group, and gives what the group amounts to now.
-    pub fn update(&mut self, id: GroupId, change: &Change<G>, timestamp: i64) -> Reduced<'_, G> {
+    pub fn update(&mut self, id: GroupId, change: &Change<G>, timestamp: Millis) -> Reduced<'_, G> {
         let index = id.index();
         if index >= self.groups.len() {
             self.groups.resize(index + 1, Group::empty(self.not_before));
@@ -94,14 +96,14 @@ impl<G: AbelianGroup> Reduce<G> {
     }
 
     /// Moves the group's time forward: its sum was said again.
-    pub fn touch(&mut self, id: GroupId, timestamp: i64) {
+    pub fn touch(&mut self, id: GroupId, timestamp: Millis) {
         if let Some(group) = self.groups.get_mut(id.index()) {
             group.timestamp = group.timestamp.max(timestamp);
         }
     }
 
     /// Moves the time of every group, and of all to come, to `timestamp` at least.
-    pub fn not_before(&mut self, timestamp: i64) {
+    pub fn not_before(&mut self, timestamp: Millis) {
         self.not_before = self.not_before.max(timestamp);
         for group in &mut self.groups {
             group.timestamp = group.timestamp.max(timestamp);
@@ -124,7 +126,7 @@ impl<G: AbelianGroup> Default for Reduce<G> {
 }
 
 impl<G: AbelianGroup> Group<G> {
-    fn empty(timestamp: i64) -> Self {
+    fn empty(timestamp: Millis) -> Self {
         Self { value: G::zero(), members: 0, timestamp, changed: false }
     }
 

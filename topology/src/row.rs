@@ -1,6 +1,8 @@
 use std::ops::{Deref, DerefMut};
 use std::slice;
 
+use quipu_record::{Millis, Offset};
+
 use crate::change::Change;
 use crate::group::Contribution;
 use crate::reduce::GroupId;
@@ -31,10 +33,10 @@ pub struct RowMeta {
     pub kind: RowKind,
     /// Whether the run contributes to `instances`: it neither left nor fell silent.
     pub live: bool,
-    /// Event time of its newest record, in ms since 1970.
-    pub last_seen: i64,
+    /// Event time of its newest record.
+    pub last_seen: Millis,
     /// The source offset that the row reflects.
-    pub offset: i64,
+    pub offset: Offset,
 }
 
 /// Whose row it is, and what is known of it alone.
@@ -50,7 +52,7 @@ pub enum RowKind {
         /// What was counted before its restarts.
         base: u128,
         /// The timestamp of its payload.
-        timestamp: Option<i64>,
+        timestamp: Option<Millis>,
     },
 }
 

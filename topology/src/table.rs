@@ -2,6 +2,7 @@ use std::hash::BuildHasher as _;
 use std::hint::black_box;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use quipu_record::Millis;
 
 use crate::change::Change;
 use crate::row::{Counter, Row, RowChange, RowMeta, RowView};
@@ -45,7 +46,7 @@ impl Table {
     /// one record after the other would wait for each.
     pub(crate) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         let rows = keys.filter_map(|key| self.find(key));
-        let ends = |row: &Row| row.meta.offset ^ row.counters.first().map_or(0, |(_, count)| count.cast_signed());
+        let ends = |row: &Row| row.meta.offset.0 ^ row.counters.first().map_or(0, |(_, count)| count.cast_signed());
         black_box(rows.fold(0, |read, (_, row)| read ^ ends(row)));
     }
 
@@ -101,7 +102,11 @@ impl Table {
 
     /// Marks the rows as dead that were last seen before `deadline`, and forwards each key and change. Gives when the
     /// oldest of those that live was last seen.
-    pub(crate) fn expire(&mut self, deadline: i64, mut forward: impl FnMut(&[u8], &RowChange<'_>)) -> Option<i64> {
+    pub(crate) fn expire(
+        &mut self,
+        deadline: Millis,
+        mut forward: impl FnMut(&[u8], &RowChange<'_>),
+    ) -> Option<Millis> {
         let mut oldest = None;
         for Slot { key, row, .. } in self.slots.iter_mut().flatten().filter(|slot| slot.row.meta.live) {
             if row.meta.last_seen < deadline {
@@ -109,7 +114,7 @@ impl Table {
                 forward(key, &Change { old: Some(old), new: Some(RowView { live: false, ..old }) });
                 row.meta.live = false;
             } else {
-                oldest = Some(oldest.map_or(row.meta.last_seen, |oldest: i64| oldest.min(row.meta.last_seen)));
+                oldest = Some(oldest.map_or(row.meta.last_seen, |oldest: Millis| oldest.min(row.meta.last_seen)));
             }
         }
         oldest

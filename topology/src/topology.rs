@@ -1,13 +1,13 @@
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, PlainCounter, Record, Report, Series, StateRow, StateRowError, StateRowHeader,
-    StateRowKind, decode,
+    Aggregate, AggregateType, BadRecord, Millis, Offset, PlainCounter, Record, Report, Series, StateRow, StateRowError,
+    StateRowHeader, StateRowKind, decode,
 };
 
 use crate::audit::{Audit, Audits};
 use crate::change::Change;
 use crate::group::Contribution;
 use crate::group_by::group_by;
-use crate::presence::{Events, Gone, Presence};
+use crate::presence::{Departure, Events, Presence};
 use crate::reduce::{GroupId, Reduce, Reduced};
 use crate::refresh::Refresh;
 use crate::resolve::Resolved;
@@ -15,16 +15,16 @@ use crate::row::{Counter, Row, RowChange, RowKind, RowMeta};
 use crate::series_index::SeriesIndex;
 use crate::table::Table;
 
-/// How far a record's timestamp may be ahead of the clock, in ms; what is beyond is taken for this.
-const MAX_AHEAD_MS: i64 = 5_000;
+/// How far a record's timestamp may be ahead of the clock; a later one is cut to this.
+const MAX_AHEAD: Millis = Millis(5_000);
 
-/// What a topology is told at its start.
+/// The settings of a topology.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A row without a record for this long, in ms, no longer counts as a live instance.
-    pub instance_timeout_ms: i64,
-    /// Unchanged totals are said again after this long, in ms.
-    pub refresh_interval_ms: i64,
+    /// A row without a record for this long no longer counts as a live instance.
+    pub instance_timeout: Millis,
+    /// Unchanged totals are published again after this long.
+    pub refresh_interval: Millis,
     /// Most rows.
     pub max_rows: usize,
     /// Most series.
@@ -37,9 +37,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub struct SourceRecord<'a> {
     /// Its offset.
-    pub offset: i64,
-    /// Its timestamp in ms since 1970, if it has one.
-    pub timestamp: Option<i64>,
+    pub offset: Offset,
+    /// Its timestamp, if it has one.
+    pub timestamp: Option<Millis>,
     /// Its key.
     pub key: Option<&'a [u8]>,
     /// Its value.
@@ -77,9 +77,10 @@ pub struct Topology {
     audit_refresh: Refresh,
     resolved: Resolved,
     removed: Vec<Series>,
-    position: i64,
-    expire_at: i64,
-    said_before: bool,
+    position: Offset,
+    /// When the next row can be silent.
+    expire_at: Millis,
+    has_published: bool,
 }
 
 impl Topology {
@@ -87,7 +88,7 @@ impl Topology {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let audits = Audits::new(settings.audits.clone());
-        let refresh = Refresh::new(settings.refresh_interval_ms);
+        let refresh = Refresh::new(settings.refresh_interval);
         Self {
             settings,
             series: SeriesIndex::default(),
@@ -98,15 +99,15 @@ impl Topology {
             refresh,
             resolved: Resolved::default(),
             removed: Vec::new(),
-            position: 0,
-            expire_at: i64::MAX,
-            said_before: false,
+            position: Offset::ZERO,
+            expire_at: Millis::MAX,
+            has_published: false,
         }
     }
 
     /// The next source offset.
     #[must_use]
-    pub fn position(&self) -> i64 {
+    pub fn position(&self) -> Offset {
         self.position
     }
 
@@ -127,33 +128,32 @@ impl Topology {
         self.series.len()
     }
 
-    /// How many runs report: they neither left nor fell silent.
+    /// How many runs are live: they neither left nor fell silent.
     #[must_use]
     pub fn live_runs(&self) -> usize {
         self.presence.live()
     }
 
-    /// How many runs came and went since the last call. Rows that were restored did neither, nor did those that fell
-    /// silent before this process first spoke.
+    /// How many runs joined, left and fell silent since the last call. Restored rows are not counted, nor are those that
+    /// fell silent before this topology first published.
     pub fn take_events(&mut self) -> Events {
         self.presence.take_events()
     }
 
-    /// Has the rows of these keys brought into the processor's cache: those of the records that are processed next. It
-    /// changes nothing; where the table is larger than the cache, the records are processed faster. A hundred at once is
-    /// a good measure.
+    /// Reads the rows of these keys, those of the records that are processed next, so that the processor's cache has
+    /// them. It makes no difference but to speed, where the table is larger than the cache. A good number is 100 keys.
     pub fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         self.table.prefetch(keys);
     }
 
     /// Applies one record. After an error everything is as before, except that the position is beyond the record.
-    pub fn process(&mut self, record: &SourceRecord<'_>, now: i64) -> Result<Outcome, BadRecord> {
-        // A replay does not take back what the rows reflect already.
-        self.position = self.position.max(record.offset + 1);
-        let latest = now.saturating_add(MAX_AHEAD_MS);
+    pub fn process(&mut self, record: &SourceRecord<'_>, now: Millis) -> Result<Outcome, BadRecord> {
+        // A replayed record does not move the position back: the rows may reflect later ones.
+        self.position = self.position.max(record.offset.next());
+        let latest = now.saturating_add(MAX_AHEAD);
         let at = At { offset: record.offset, timestamp: record.timestamp.map_or(now, |time| time.min(latest)) };
         let decoded = decode(record.key, record.value)?;
-        // A record without a key was refused just now.
+        // `decode` refused a record without a key.
         let key = record.key.unwrap_or_default();
         match decoded {
             Record::Report { report, .. } => self.report(key, &report, at),
@@ -162,15 +162,15 @@ impl Topology {
         }
     }
 
-    /// The totals that changed since the last call, and those that it is time to say again, as of the position.
-    pub fn take_aggregates(&mut self, now: i64) -> Vec<Aggregate> {
+    /// The totals that changed since the last call, and those that are due to be published again, as of the position.
+    pub fn take_aggregates(&mut self, now: Millis) -> Vec<Aggregate> {
         self.expire(now);
-        if !std::mem::replace(&mut self.said_before, true) {
-            // A process before this one may have said these totals, as they are, at any time until now.
+        if !std::mem::replace(&mut self.has_published, true) {
+            // An earlier process may have published these totals, as they are, at any time until now.
             self.sums.reduce.not_before(now);
             self.sums.audits.reduce.not_before(now);
         }
-        let offset = self.position - 1;
+        let offset = self.position.previous();
         let changed = self.sums.reduce.take_changed();
         let due = self.refresh.due(&changed, now);
         let mut aggregates = Vec::with_capacity(changed.len() + due.len());
@@ -181,7 +181,7 @@ impl Topology {
         for id in changed {
             aggregates.extend(self.aggregate(id, offset));
             if self.sums.reduce.get(id).is_some_and(|reduced| reduced.members == 0) {
-                // The zero is said once; then nothing is kept of the series.
+                // The zero is published once; then nothing is kept of the series.
                 self.sums.reduce.remove(id);
                 self.sums.audits.forget(id);
                 self.removed.extend(self.series.remove(id));
@@ -192,13 +192,13 @@ impl Topology {
         aggregates
     }
 
-    /// The series to which the zero that [`Self::take_aggregates`] gave was the last word: no row has them any more.
+    /// The series that no row has any more. The zero that [`Self::take_aggregates`] returned is their last total.
     pub fn take_removed(&mut self) -> Vec<Series> {
         std::mem::take(&mut self.removed)
     }
 
-    /// Gives every row that changed since the last call as it goes to the changelog and the store: its key, and its
-    /// value or nothing if it was removed.
+    /// Passes every row that changed since the last call, as it goes to the changelog and the store: its key, and its
+    /// value, or `None` if it was removed.
     pub fn take_rows(&mut self, mut row: impl FnMut(&[u8], Option<Vec<u8>>)) {
         let Self { table, series, .. } = self;
         table.take_changes(|key, changed| row(key, changed.map(|changed| encode(changed, series))));
@@ -207,7 +207,7 @@ impl Topology {
     /// Puts back a row as [`Self::take_rows`] gave it. It does not count as changed.
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateRowError> {
         let Some(value) = value else {
-            let at = At { offset: 0, timestamp: i64::MIN };
+            let at = At { offset: Offset::ZERO, timestamp: Millis::MIN };
             self.remove(key, at);
             self.restored();
             return Ok(());
@@ -222,46 +222,46 @@ impl Topology {
         let slot = self.table.find(key).map(|(slot, _)| slot);
         self.put(slot, key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
         self.restored();
-        self.position = self.position.max(offset + 1);
+        self.position = self.position.max(offset.next());
         Ok(())
     }
 
-    /// What the store knew is neither a change nor an event.
+    /// A restored row is neither a change nor an event.
     fn restored(&mut self) {
         self.table.take_changes(|_, _| {});
         self.presence.take_events();
     }
 
-    /// Takes all rows for changed, so that [`Self::take_rows`] gives every one.
+    /// Marks all rows as changed, so that [`Self::take_rows`] returns every one.
     pub fn touch_rows(&mut self) {
         self.table.touch_all();
     }
 
     /// Sets the next source offset, after rows were restored.
-    pub fn set_position(&mut self, position: i64) {
+    pub fn set_position(&mut self, position: Offset) {
         self.position = position;
     }
 
-    /// Removes all rows, because the log that they came from is no more.
-    pub fn clear(&mut self, now: i64) {
+    /// Removes all rows, because the log that they came from is gone.
+    pub fn clear(&mut self, now: Millis) {
         let keys: Vec<Box<[u8]>> = self.table.keys().map(Into::into).collect();
         for key in keys {
-            self.remove(&key, At { offset: 0, timestamp: now });
+            self.remove(&key, At { offset: Offset::ZERO, timestamp: now });
         }
-        self.position = 0;
+        self.position = Offset::ZERO;
     }
 
     fn remove(&mut self, key: &[u8], at: At) -> bool {
         let Self { table, sums, presence, series, .. } = self;
         table.remove(key, |change| {
             if change.old.is_some_and(|row| row.live) {
-                presence.gone(key, Gone::Left);
+                presence.departed(key, Departure::Left);
             }
             sums.forward(change, series, at.timestamp);
         })
     }
 
-    fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: i64, now: i64) {
+    fn audits(&mut self, aggregates: &mut Vec<Aggregate>, offset: Offset, now: Millis) {
         let audits = &mut self.sums.audits;
         let changed = audits.reduce.take_changed();
         let due = self.audit_refresh.due(&changed, now);
@@ -273,7 +273,7 @@ impl Topology {
         }
     }
 
-    fn aggregate(&self, id: GroupId, offset: i64) -> Option<Aggregate> {
+    fn aggregate(&self, id: GroupId, offset: Offset) -> Option<Aggregate> {
         let Reduced { value, timestamp, .. } = self.sums.reduce.get(id)?;
         Some(Aggregate {
             series: self.series.get(id)?.clone(),
@@ -354,13 +354,13 @@ impl Topology {
     fn put(&mut self, slot: Option<usize>, key: &[u8], meta: RowMeta, at: At) -> Result<(), BadRecord> {
         let limit = self.settings.max_rows;
         if meta.live {
-            self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout_ms));
+            self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout));
         }
         let Self { table, sums, presence, series, resolved, .. } = self;
         let forward = |change: &RowChange<'_>| {
             match (change.old.is_some_and(|row| row.live), meta.live) {
                 (false, true) => presence.joined(key),
-                (true, false) => presence.gone(key, Gone::Left),
+                (true, false) => presence.departed(key, Departure::Left),
                 _ => {}
             }
             sums.forward(change, series, at.timestamp);
@@ -376,19 +376,19 @@ impl Topology {
         Ok(())
     }
 
-    /// Lets rows fall silent; looks through them only when one can be due.
-    fn expire(&mut self, now: i64) {
+    /// Marks rows that fell silent as no longer live; it looks through them only when one can be due.
+    fn expire(&mut self, now: Millis) {
         if now < self.expire_at {
             return;
         }
-        let timeout = self.settings.instance_timeout_ms;
-        let why = if self.said_before { Gone::Silent } else { Gone::Unnoticed };
+        let timeout = self.settings.instance_timeout;
+        let why = if self.has_published { Departure::Silent } else { Departure::BeforeStart };
         let Self { table, sums, presence, series, .. } = self;
         let oldest = table.expire(now.saturating_sub(timeout), |key, change| {
-            presence.gone(key, why);
+            presence.departed(key, why);
             sums.forward(change, series, now);
         });
-        self.expire_at = oldest.map_or(i64::MAX, |oldest| silent_at(oldest, timeout));
+        self.expire_at = oldest.map_or(Millis::MAX, |oldest| silent_at(oldest, timeout));
     }
 }
 
@@ -404,15 +404,15 @@ fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
 }
 
 /// When a row that was last seen then is silent.
-fn silent_at(last_seen: i64, timeout: i64) -> i64 {
-    last_seen.saturating_add(timeout).saturating_add(1)
+fn silent_at(last_seen: Millis, timeout: Millis) -> Millis {
+    last_seen.saturating_add(timeout).saturating_add(Millis(1))
 }
 
 /// Where a record stands on the log, and when it happened.
 #[derive(Debug, Clone, Copy)]
 struct At {
-    offset: i64,
-    timestamp: i64,
+    offset: Offset,
+    timestamp: Millis,
 }
 
 /// What is downstream of the table.
@@ -424,7 +424,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn forward(&mut self, change: &RowChange<'_>, series: &SeriesIndex, timestamp: i64) {
+    fn forward(&mut self, change: &RowChange<'_>, series: &SeriesIndex, timestamp: Millis) {
         let Self { reduce, audits, scratch } = self;
         group_by(change, scratch, |id, change: Change<Contribution>| {
             reduce.update(id, &change, timestamp);

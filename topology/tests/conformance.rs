@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use quipu_record::Millis;
 use quipu_topology::{AbelianGroup, Change, GroupId, Reduce};
 
 /// Their test's group: `add` is union, `sub` is difference.
@@ -45,8 +46,8 @@ fn should_add_and_subtract() {
     let set = |names: &[&'static str]| Names(names.iter().copied().collect());
     let mut reduce = Reduce::new();
     let mut step = |old: Option<Names>, new: Option<Names>, timestamp| {
-        let reduced = reduce.update(GroupId::new(0), &Change { old, new }, timestamp);
-        (reduced.value.clone(), reduced.timestamp)
+        let reduced = reduce.update(GroupId::new(0), &Change { old, new }, Millis(timestamp));
+        (reduced.value.clone(), reduced.timestamp.0)
     };
     assert_eq!(step(None, Some(set(&["a"])), 10), (set(&["a"]), 10));
     assert_eq!(step(Some(set(&["a"])), Some(set(&["b"])), 15), (set(&["b"]), 15));
@@ -69,14 +70,17 @@ fn the_same_group_before_and_after_is_one_step() {
 fn changed_groups_are_taken_once_and_a_removed_one_begins_anew() {
     let mut reduce = Reduce::new();
     let (a, b) = (GroupId::new(0), GroupId::new(5));
-    reduce.update(b, &Change { old: None, new: Some(Count(3)) }, 1);
-    reduce.update(a, &Change { old: None, new: Some(Count(2)) }, 2);
-    reduce.update(b, &Change { old: Some(Count(3)), new: Some(Count(4)) }, 3);
+    reduce.update(b, &Change { old: None, new: Some(Count(3)) }, Millis(1));
+    reduce.update(a, &Change { old: None, new: Some(Count(2)) }, Millis(2));
+    reduce.update(b, &Change { old: Some(Count(3)), new: Some(Count(4)) }, Millis(3));
     assert_eq!(reduce.take_changed(), [b, a]);
     assert_eq!(reduce.take_changed(), []);
-    reduce.touch(a, 9);
-    assert_eq!(reduce.get(a).map(|reduced| (reduced.value.0, reduced.timestamp, reduced.members)), Some((2, 9, 1)));
+    reduce.touch(a, Millis(9));
+    assert_eq!(
+        reduce.get(a).map(|reduced| (reduced.value.0, reduced.timestamp, reduced.members)),
+        Some((2, Millis(9), 1))
+    );
     reduce.remove(a);
-    let reduced = reduce.update(a, &Change { old: None, new: Some(Count(7)) }, 4);
-    assert_eq!((reduced.value.0, reduced.timestamp, reduced.members), (7, 9, 1), "time does not go back");
+    let reduced = reduce.update(a, &Change { old: None, new: Some(Count(7)) }, Millis(4));
+    assert_eq!((reduced.value.0, reduced.timestamp, reduced.members), (7, Millis(9), 1), "time does not go back");
 }

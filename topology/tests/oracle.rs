@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use quipu_record::AggregateType;
+use quipu_record::{AggregateType, Millis, Offset};
 use quipu_testkit::fold::{LogRecord, Logged, Oracle, OracleRow, SERIES, plain_key, run_key};
 use quipu_topology::{Audit, Settings, SourceRecord, Topology};
 
@@ -26,24 +26,24 @@ fn totals(rows: &BTreeMap<String, OracleRow>, now: i64) -> BTreeMap<String, (i12
     totals
 }
 
-/// What an outsider knows who reads all that was said.
+/// What an outsider knows who reads everything that was published.
 #[derive(Debug, Default)]
 struct Outsider {
     counters: BTreeMap<String, (i128, u64)>,
     derived: BTreeMap<String, i128>,
-    newest: BTreeMap<String, i64>,
-    said_at: BTreeMap<String, i64>,
+    newest: BTreeMap<String, Millis>,
+    published_at: BTreeMap<String, i64>,
 }
 
 impl Outsider {
     fn read(&mut self, topology: &mut Topology, now: i64, may_fall: bool) {
-        let offset = topology.position() - 1;
-        for aggregate in topology.take_aggregates(now) {
+        let offset = topology.position().previous();
+        for aggregate in topology.take_aggregates(Millis(now)) {
             let key = aggregate.series.to_string();
             assert_eq!(aggregate.offset, offset, "{key} is true as of the position");
             let newest = self.newest.insert(key.clone(), aggregate.timestamp);
             assert!(newest.is_none_or(|before| before <= aggregate.timestamp), "{key}: time went back");
-            self.said_at.insert(key.clone(), now);
+            self.published_at.insert(key.clone(), now);
             if aggregate.kind == AggregateType::Counter {
                 assert!(aggregate.count >= 0, "{key} is negative");
             }
@@ -64,8 +64,8 @@ impl Outsider {
             assert_eq!(found, expected.get(series).unwrap_or(&(0, 0)), "{series}");
         }
         for series in expected.keys() {
-            assert!(self.counters.contains_key(series), "{series} was never said");
-            assert!(now - self.said_at[series] < REFRESH_MS, "{series} was not said again");
+            assert!(self.counters.contains_key(series), "{series} was never published");
+            assert!(now - self.published_at[series] < REFRESH_MS, "{series} was not published again");
         }
         let total = |series: &str| expected.get(series).map_or(0, |(count, _)| *count);
         let (sent, done) = (total(SERIES[0]), total(SERIES[1]) + total(SERIES[2]));
@@ -79,15 +79,15 @@ impl Outsider {
             assert_eq!(*found, expected, "{series}");
         }
         if sent > 0 || done > 0 {
-            assert_eq!(self.derived.len(), 3, "the audit was never said");
+            assert_eq!(self.derived.len(), 3, "the audit was never published");
         }
     }
 }
 
 fn topology() -> Topology {
     Topology::new(Settings {
-        instance_timeout_ms: TIMEOUT_MS,
-        refresh_interval_ms: REFRESH_MS,
+        instance_timeout: Millis(TIMEOUT_MS),
+        refresh_interval: Millis(REFRESH_MS),
         max_rows: 1000,
         max_series: 1000,
         audits: vec![Audit {
@@ -98,16 +98,16 @@ fn topology() -> Topology {
     })
 }
 
-/// Applies the record at `offset`; says whether it was bad.
+/// Applies the record at `offset`, and returns whether it was bad.
 fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) -> bool {
     let (key, value) = (logged.record.key(), logged.record.value());
     let record = SourceRecord {
-        offset: i64::try_from(offset).expect("a small offset"),
-        timestamp: Some(logged.timestamp),
+        offset: Offset(i64::try_from(offset).expect("a small offset")),
+        timestamp: Some(Millis(logged.timestamp)),
         key: Some(key.as_bytes()),
         value: value.as_deref().map(str::as_bytes),
     };
-    topology.process(&record, now).is_err()
+    topology.process(&record, Millis(now)).is_err()
 }
 
 /// What happens in one step of a schedule. Counts and sequence numbers grow with the step, give or take some slack, so
@@ -280,7 +280,7 @@ proptest! {
             }
         }
         let mut found = BTreeMap::new();
-        for aggregate in topology.take_aggregates(0) {
+        for aggregate in topology.take_aggregates(Millis(0)) {
             found.insert(aggregate.series.to_string(), (aggregate.count, aggregate.instances));
         }
         found.retain(|series, _| !series.starts_with("quipu_audit_"));

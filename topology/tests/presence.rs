@@ -1,5 +1,6 @@
 //! Which runs join, leave, and fall silent.
 
+use quipu_record::{Millis, Offset};
 use quipu_topology::{Events, Settings, SourceRecord, Topology};
 
 const RUN: &str = "app-1/01920000-0000-7000-8000-000000000001";
@@ -7,8 +8,8 @@ const TIMEOUT: i64 = 1000;
 
 fn topology() -> Topology {
     Topology::new(Settings {
-        instance_timeout_ms: TIMEOUT,
-        refresh_interval_ms: 1_000_000,
+        instance_timeout: Millis(TIMEOUT),
+        refresh_interval: Millis(1_000_000),
         max_rows: 9,
         max_series: 9,
         audits: Vec::new(),
@@ -26,12 +27,13 @@ fn report(topology: &mut Topology, key: &str, seq: i64, now: i64, is_final: bool
 
 fn process(topology: &mut Topology, key: &str, value: Option<&str>, offset: i64, now: i64) {
     let value = value.map(str::as_bytes);
-    let record = SourceRecord { offset, timestamp: Some(now), key: Some(key.as_bytes()), value };
-    topology.process(&record, now).expect("a good record");
+    let record =
+        SourceRecord { offset: Offset(offset), timestamp: Some(Millis(now)), key: Some(key.as_bytes()), value };
+    topology.process(&record, Millis(now)).expect("a good record");
 }
 
 fn seen(topology: &mut Topology, now: i64) -> (usize, [usize; 3]) {
-    topology.take_aggregates(now);
+    topology.take_aggregates(Millis(now));
     let Events { joined, left, silent } = topology.take_events();
     (topology.live_runs(), [joined, left, silent])
 }
@@ -62,7 +64,7 @@ fn parts_and_plain_counters_are_no_runs() {
 }
 
 #[test]
-fn what_a_process_before_has_told_is_not_told_again() {
+fn events_that_an_earlier_process_counted_are_not_counted_again() {
     let mut before = topology();
     report(&mut before, RUN, 1, 0, false);
     let mut rows = Vec::new();

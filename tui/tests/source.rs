@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 use quipu_tui::{Batch, Connection, Fleet, Source, SourceOptions, Topic, TopicState};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
@@ -76,7 +76,8 @@ fn report(seq: u64, count: u64) -> String {
 
 fn aggregate(count: i128) -> Aggregate {
     let series = Series::new("records_processed", [("", ""); 0]).expect("a series");
-    Aggregate { series, kind: AggregateType::Counter, count, timestamp: now(), offset: 0, instances: 1 }
+    let (timestamp, offset) = (Millis(now()), Offset(0));
+    Aggregate { series, kind: AggregateType::Counter, count, timestamp, offset, instances: 1 }
 }
 
 #[test]

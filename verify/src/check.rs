@@ -107,8 +107,8 @@ impl Check {
         }
         for aggregate in check.aggregates.values() {
             let series = Some(aggregate.series.clone());
-            check.comparisons.push(Comparison { offset: aggregate.offset, series: series.clone() });
-            if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset) {
+            check.comparisons.push(Comparison { offset: aggregate.offset.0, series: series.clone() });
+            if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset.0) {
                 check.comparisons.push(Comparison { offset, series });
             }
         }
@@ -143,11 +143,11 @@ impl Check {
             let Some(aggregate) = comparison.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
                 continue;
             };
-            if aggregate.offset >= end {
+            if aggregate.offset.0 >= end {
                 let (name, found) = (aggregate.series.to_string(), Some(aggregate.count));
                 let detail = format!("the log ends at {end}");
                 self.verdicts.insert(aggregate.series, Verdict::Differs);
-                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset), Some(detail));
+                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset.0), Some(detail));
             }
         }
         self.report_rows(end);
@@ -160,7 +160,7 @@ impl Check {
                     let unknown =
                         is_derived(&aggregate.series) && self.audits.sum(&aggregate.series, &self.fold).is_none();
                     let why = if unknown { NOT_CONFIGURED } else { OLDER };
-                    let (series, offset) = (aggregate.series.to_string(), aggregate.offset);
+                    let (series, offset) = (aggregate.series.to_string(), aggregate.offset.0);
                     self.report.unanswered.push(Unanswered { series, offset, why });
                 }
             }
@@ -207,7 +207,7 @@ impl Check {
             // If the total could not be checked at the offset that it carries, the problem is a wrong total, not a
             // stale one.
             let problem = if self.verdicts.contains_key(series) { Problem::Stale } else { Problem::Total };
-            let earlier = (offset != aggregate.offset).then(|| format!("published at offset {}", aggregate.offset));
+            let earlier = (offset != aggregate.offset.0).then(|| format!("published at offset {}", aggregate.offset));
             self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), earlier);
             Verdict::Differs
         } else if sum.from_changelog > 0 {

@@ -181,7 +181,7 @@ impl<'c> Forgetting<'c> {
             }
             if let Some(Ok(message)) = reader.poll(POLL)
                 && let Some(aggregate) = message.payload().and_then(|value| Aggregate::decode(value).ok())
-                && aggregate.offset >= written
+                && aggregate.offset.0 >= written
                 && affected.contains(&aggregate.series)
             {
                 published.insert(aggregate.series.clone(), aggregate);
@@ -190,11 +190,12 @@ impl<'c> Forgetting<'c> {
         let mut published: Vec<_> = published.into_values().collect();
         published.sort_by_key(|aggregate| aggregate.offset);
         for aggregate in &published {
-            self.read_until(aggregate.offset + 1, progress)?;
-            self.fold.advance(aggregate.offset);
+            let offset = aggregate.offset.0;
+            self.read_until(offset + 1, progress)?;
+            self.fold.advance(offset);
             let expected = self.fold.sum(&aggregate.series).count;
             if expected != aggregate.count {
-                let (series, found, offset) = (aggregate.series.to_string(), aggregate.count, aggregate.offset);
+                let (series, found) = (aggregate.series.to_string(), aggregate.count);
                 return Err(Error::Wrong { series, expected, found, offset });
             }
         }

@@ -26,7 +26,7 @@ impl Row {
     /// Converts a row of the changelog.
     pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
         let counters = stored.counters().map(|(series, value)| (names.id(series, None), value)).collect();
-        Self { offset: stored.header.offset, kind: stored.header.kind, counters }
+        Self { offset: stored.header.offset.0, kind: stored.header.kind, counters }
     }
 }
 

@@ -19,7 +19,7 @@ impl Snapshot {
     /// Applies one record of the changelog.
     pub(crate) fn see(&mut self, key: &[u8], value: Option<&[u8]>, names: &mut Names) -> Result<(), StateRowError> {
         match value {
-            Some(value) if key == StatePosition::KEY => self.position = Some(StatePosition::decode(value)?.position),
+            Some(value) if key == StatePosition::KEY => self.position = Some(StatePosition::decode(value)?.position.0),
             Some(value) => {
                 let row = Row::stored(&StateRow::decode(value)?, names);
                 self.rows.insert(key.into(), row);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use quipu_record::{Aggregate, Series, StatePosition};
+use quipu_record::{Aggregate, Millis, Offset, Series, StatePosition};
 use quipu_topology::Topology;
 
 use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Store};
@@ -9,7 +9,7 @@ use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Stor
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// The next source offset; none if it was of bad records only, before the table was built.
-    pub position: Option<i64>,
+    pub position: Option<Offset>,
     /// The totals that changed or were said again.
     pub totals: Vec<Aggregate>,
     /// The series that no row has any more.
@@ -30,11 +30,11 @@ pub(super) struct Commit {
     /// For the changelog, and then for the store.
     rows: Vec<Output>,
     /// The next source offset, if it is a part of the commit.
-    pub(super) position: Option<i64>,
+    pub(super) position: Option<Offset>,
     /// Where the changelog ends: before it, and after its records were delivered.
-    pub(super) changelog: i64,
-    /// When it was cut, in ms since 1970.
-    at: i64,
+    pub(super) changelog: Offset,
+    /// When it was cut.
+    at: Millis,
     next: Step,
 }
 
@@ -59,7 +59,7 @@ enum Step {
 
 impl Commit {
     /// Takes what changed; the changelog ends at `changelog`.
-    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, changelog: i64, now: i64) -> Self {
+    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, changelog: Offset, now: Millis) -> Self {
         let totals = topology.take_aggregates(now);
         let removed = topology.take_removed();
         let aggregates = totals.iter().map(|aggregate| {
@@ -74,7 +74,7 @@ impl Commit {
     }
 
     /// Only copies of bad records.
-    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, changelog: i64, now: i64) -> Self {
+    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, changelog: Offset, now: Millis) -> Self {
         Self {
             dead_letters,
             aggregates: Vec::new(),
@@ -89,7 +89,7 @@ impl Commit {
     }
 
     /// Whether it would change nothing, the group's offset being `committed`.
-    pub(super) fn is_empty(&self, committed: i64) -> bool {
+    pub(super) fn is_empty(&self, committed: Offset) -> bool {
         let position = self.position.is_none_or(|position| position == committed);
         position && self.dead_letters.is_empty() && self.aggregates.is_empty() && self.rows.is_empty()
     }

@@ -32,10 +32,16 @@ pub(crate) fn dead_letter(topic: &str, record: &SourceRecord<'_>, bad: &BadRecor
 
 #[cfg(test)]
 mod tests {
+    use quipu_record::{Millis, Offset};
+
     use super::*;
 
     fn letter(key: Option<&[u8]>, value: Option<&[u8]>) -> Output {
-        dead_letter("metrics", &SourceRecord { offset: 7, timestamp: Some(8), key, value }, &BadRecord::NullKey)
+        dead_letter(
+            "metrics",
+            &SourceRecord { offset: Offset(7), timestamp: Some(Millis(8)), key, value },
+            &BadRecord::NullKey,
+        )
     }
 
     #[test]

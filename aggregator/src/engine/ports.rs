@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quipu_record::StateRowError;
+use quipu_record::{Millis, Offset, StateRowError};
 
 /// A record to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Delivery {
     /// Kafka has all of them.
     All {
         /// Where the changelog ends behind them, if any went there.
-        changelog: Option<i64>,
+        changelog: Option<Offset>,
     },
 }
 
@@ -40,11 +40,11 @@ pub enum Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assigned {
     /// Where the source log begins.
-    pub begin: i64,
+    pub begin: Offset,
     /// Where the source log ends.
-    pub end: i64,
+    pub end: Offset,
     /// Where the changelog ends.
-    pub changelog_end: i64,
+    pub changelog_end: Offset,
 }
 
 /// Why a step failed, by what can be done about it.
@@ -72,11 +72,16 @@ pub trait Log {
     /// Keeps every other process from committing, and asks where the logs stand.
     fn assigned(&mut self) -> Result<Assigned, Failure<Self::Error>>;
     /// Asks for the group's offset, if it has one. Only a state of the former form needs it, which has no position.
-    fn group_offset(&mut self) -> Result<Option<i64>, Failure<Self::Error>>;
+    fn group_offset(&mut self) -> Result<Option<Offset>, Failure<Self::Error>>;
     /// Gives the changelog from `from` to `end`.
-    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Self::Error>) -> Result<(), Failure<Self::Error>>;
+    fn changelog(
+        &mut self,
+        from: Offset,
+        end: Offset,
+        row: RowSink<'_, Self::Error>,
+    ) -> Result<(), Failure<Self::Error>>;
     /// Reads on from `position`.
-    fn seek(&mut self, position: i64) -> Result<(), Failure<Self::Error>>;
+    fn seek(&mut self, position: Offset) -> Result<(), Failure<Self::Error>>;
     /// Publishes copies of bad records. They are not a part of the commit, and what is refused for good is left out.
     fn dead_letters(&mut self, copies: &[Output]) -> Result<(), Failure<Self::Error>>;
     /// Begins a commit.
@@ -89,7 +94,7 @@ pub trait Log {
     fn end(&mut self) -> Result<(), Failure<Self::Error>>;
     /// The commit that ended has this position. Tools that show the group's lag may be given it, without waiting;
     /// nothing else depends on that.
-    fn committed(&mut self, position: i64);
+    fn committed(&mut self, position: Offset);
     /// Undoes a commit that was begun.
     fn abort(&mut self) -> Result<(), Failure<Self::Error>>;
     /// Lets go of what was begun, without waiting: it is undone by whoever is assigned next, or by its timeout.
@@ -114,11 +119,11 @@ pub type RowSink<'a, E> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The next source offset.
-    pub position: i64,
+    pub position: Offset,
     /// The next changelog offset.
-    pub changelog: i64,
-    /// When it was written, in ms since 1970.
-    pub written_at: i64,
+    pub changelog: Offset,
+    /// When it was written.
+    pub written_at: Millis,
 }
 
 /// Where rows outlive the process, near it.

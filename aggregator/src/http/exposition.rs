@@ -133,7 +133,7 @@ mod tests {
 
     fn text(openmetrics: bool, totals: &[Aggregate]) -> String {
         let view = View::default();
-        view.update(1, totals, &[]);
+        view.update(quipu_record::Offset(1), totals, &[]);
         let mut exposition = Exposition::new(openmetrics);
         for entry in view.page(Bound::Unbounded, usize::MAX).expect("ready").entries {
             exposition.push(&entry);

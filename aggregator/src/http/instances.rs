@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use quipu_record::{Key, RunKey};
+use quipu_record::{Key, Millis, Offset, RunKey};
 use quipu_topology::{RowKind, RowMeta, Topology};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ pub(crate) struct InstancesQuery {
 #[derive(Debug, Serialize)]
 pub(crate) struct InstancesAnswer {
     /// The next source offset to be applied; the last commit may be behind it.
-    position: i64,
+    position: Offset,
     instances: Vec<RowAnswer>,
     /// Where the next page begins, if there is one.
     next: Option<usize>,
@@ -48,9 +48,9 @@ struct RowAnswer {
     /// Whether it contributes to `instances`: the run is live.
     live: bool,
     /// Event time of its newest record, in ms since 1970.
-    last_seen: i64,
+    last_seen: Millis,
     /// The offset of that record.
-    offset: i64,
+    offset: Offset,
     /// The number of that report within its run.
     seq: Option<u64>,
     /// How many series it counts.
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn rows_are_told_in_pages() {
         let settings = Settings {
-            instance_timeout_ms: 1000,
-            refresh_interval_ms: 1000,
+            instance_timeout: Millis(1000),
+            refresh_interval: Millis(1000),
             max_rows: 9,
             max_series: 9,
             audits: Vec::new(),
@@ -152,11 +152,12 @@ mod tests {
         let mut topology = Topology::new(settings);
         for (offset, key) in (0..).zip(["a", "b", "c"]) {
             let value = Some(&br#"{"name":"n","count":1}"#[..]);
-            let record = SourceRecord { offset, timestamp: Some(5), key: Some(key.as_bytes()), value };
-            topology.process(&record, 5).expect("a counter");
+            let record =
+                SourceRecord { offset: Offset(offset), timestamp: Some(Millis(5)), key: Some(key.as_bytes()), value };
+            topology.process(&record, Millis(5)).expect("a counter");
         }
         let first = instances(&topology, 0, 2);
-        assert_eq!((first.instances.len(), first.next, first.position), (2, Some(1), 3));
+        assert_eq!((first.instances.len(), first.next, first.position), (2, Some(1), Offset(3)));
         let rest = instances(&topology, 2, 2);
         assert_eq!(rest.next, None);
         let expected = RowAnswer {
@@ -165,8 +166,8 @@ mod tests {
             run: None,
             part: None,
             live: true,
-            last_seen: 5,
-            offset: 2,
+            last_seen: Millis(5),
+            offset: Offset(2),
             seq: None,
             counters: 1,
         };
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn a_run_is_told_by_its_instance_and_part() {
         let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
-        let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: 1, offset: 2 };
+        let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: Millis(1), offset: Offset(2) };
         let row = instance(key, &meta, 3);
         assert_eq!((row.instance.as_deref(), row.part, row.seq), (Some("app/1"), Some(2), Some(7)));
     }

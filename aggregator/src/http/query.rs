@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use quipu_config::Audit;
-use quipu_record::{Aggregate, Selector, Series};
+use quipu_record::{Aggregate, Offset, Selector, Series};
 use quipu_topology::audit::{DELTA, PROCESSED, SENT};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub(crate) struct TotalsQuery {
 #[derive(Debug, Serialize)]
 pub(crate) struct TotalsAnswer {
     /// The next source offset when the totals were committed.
-    position: i64,
+    position: Offset,
     totals: Vec<Aggregate>,
     /// Where the next page begins, if there is one.
     next: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct TotalsAnswer {
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditAnswer {
     /// The next source offset when the audits' totals were committed.
-    position: i64,
+    position: Offset,
     audits: Vec<AuditState>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct StatusAnswer {
     /// Whether the totals are all here.
     ready: bool,
     /// The next source offset when the totals were committed; none until they are all here.
-    position: Option<i64>,
+    position: Option<Offset>,
     /// How many series have a total; none until the totals are all here.
     series: Option<usize>,
     sinks: Vec<Snapshot>,
@@ -171,7 +171,7 @@ mod tests {
     fn a_selector_selects_and_a_limit_makes_pages() {
         let view = View::default();
         let all = [r#"a{k="1",z="x"}"#, r#"a{k="2"}"#, r#"a{k="3",z="x"}"#, "ab", "b"];
-        view.update(9, &all.map(|series| total(series, 1)), &[]);
+        view.update(Offset(9), &all.map(|series| total(series, 1)), &[]);
         assert_eq!(ask(&view, None, None, None), (all.map(str::to_owned).to_vec(), None));
         assert_eq!(ask(&view, Some(r#"a{z="x"}"#), None, None).0, [all[0], all[2]]);
         assert_eq!(ask(&view, Some("b"), Some(1), None), (vec!["b".to_owned()], None));
@@ -184,7 +184,7 @@ mod tests {
     fn what_is_wrong_with_a_question_is_told() {
         let view = View::default();
         assert_eq!(totals(&view, &TotalsQuery::default()).expect_err("not ready"), QueryError::NotReady);
-        view.update(1, &[], &[]);
+        view.update(Offset(1), &[], &[]);
         let wrong = |query: TotalsQuery| totals(&view, &query).expect_err("a bad request").to_string();
         assert!(
             wrong(TotalsQuery { selector: Some("a{".into()), ..TotalsQuery::default() })
@@ -208,13 +208,13 @@ mod tests {
         const COMMITS: i64 = 20_000;
         let (view, audits) = (View::default(), named(&["x"; 100]));
         let series = SENT.to_owned() + r#"{audit="x"}"#;
-        let commit = |position: i64| view.update(position, &[total(&series, position.into())], &[]);
+        let commit = |position: i64| view.update(Offset(position), &[total(&series, position.into())], &[]);
         commit(0);
         std::thread::scope(|scope| {
             scope.spawn(|| (1..=COMMITS).for_each(commit));
             loop {
                 let answer = audit(&view, &audits).expect("ready");
-                let position = answer.position;
+                let position = answer.position.0;
                 assert!(answer.audits.iter().all(|audit| audit.sent == Some(position.into())), "{position}");
                 if position == COMMITS {
                     break;
@@ -227,7 +227,11 @@ mod tests {
     fn an_audit_is_its_three_totals() {
         let view = View::default();
         let series = |name: &str| format!("quipu_audit_{name}{{audit=\"auth\"}}");
-        view.update(3, &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)], &[]);
+        view.update(
+            Offset(3),
+            &[total(&series("sent"), 5), total(&series("processed"), 7), total(&series("delta"), 2)],
+            &[],
+        );
         let json = serde_json::to_string(&audit(&view, &named(&["auth", "none"])).expect("ready")).expect("JSON");
         assert_eq!(
             json,

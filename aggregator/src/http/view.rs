@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use quipu_record::{Aggregate, AggregateType, Series};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
 
 /// How many totals are copied at once. A task that has just committed waits for as long.
 pub(crate) const PAGE: usize = 10_000;
@@ -16,7 +16,7 @@ pub(crate) struct View(Arc<RwLock<State>>);
 #[derive(Debug, Default)]
 struct State {
     ready: bool,
-    position: i64,
+    position: Offset,
     totals: BTreeMap<Arc<Series>, Total>,
 }
 
@@ -25,8 +25,8 @@ struct State {
 pub(crate) struct Total {
     pub(crate) kind: AggregateType,
     pub(crate) count: i128,
-    timestamp: i64,
-    offset: i64,
+    timestamp: Millis,
+    offset: Offset,
     instances: u64,
 }
 
@@ -50,7 +50,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
     /// The next source offset after the totals.
-    pub(crate) position: i64,
+    pub(crate) position: Offset,
     pub(crate) entries: Vec<Entry>,
     /// Whether there are more after the last.
     pub(crate) more: bool,
@@ -59,7 +59,7 @@ pub(crate) struct Page {
 impl View {
     /// Takes over totals that were committed, of which the next source offset is `position`, and forgets those of
     /// `removed` series, whose zero was published. The first call after [`clear`](Self::clear) brings all.
-    pub(crate) fn update(&self, position: i64, aggregates: &[Aggregate], removed: &[Series]) {
+    pub(crate) fn update(&self, position: Offset, aggregates: &[Aggregate], removed: &[Series]) {
         let mut state = self.write();
         state.ready = true;
         state.position = position;
@@ -83,14 +83,14 @@ impl View {
     }
 
     /// The next source offset after the totals, if they are all here, and how many there are.
-    pub(crate) fn position(&self) -> Option<(i64, usize)> {
+    pub(crate) fn position(&self) -> Option<(Offset, usize)> {
         let state = self.read();
         state.ready.then(|| (state.position, state.totals.len()))
     }
 
     /// The next source offset, and the counts of these series, all of one commit; nothing while the totals are not all
     /// here.
-    pub(crate) fn counts(&self, series: &[Option<Series>]) -> Option<(i64, Vec<Option<i128>>)> {
+    pub(crate) fn counts(&self, series: &[Option<Series>]) -> Option<(Offset, Vec<Option<i128>>)> {
         let state = self.read();
         let count = |series: &Option<Series>| state.totals.get(series.as_ref()?).map(|total| total.count);
         state.ready.then(|| (state.position, series.iter().map(count).collect()))
@@ -146,9 +146,9 @@ mod tests {
     fn nothing_is_shown_before_everything_is_there() {
         let view = View::default();
         assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
-        view.update(7, &[], &[]);
-        assert_eq!(view.position(), Some((7, 0)));
-        view.update(9, &[total("a", 1)], &[]);
+        view.update(Offset(7), &[], &[]);
+        assert_eq!(view.position(), Some((Offset(7), 0)));
+        view.update(Offset(9), &[total("a", 1)], &[]);
         view.clear();
         assert_eq!((view.position(), view.page(Bound::Unbounded, 9)), (None, None));
     }
@@ -157,13 +157,13 @@ mod tests {
     fn pages_go_by_name_and_labels_and_a_removed_series_is_not_shown() {
         let view = View::default();
         view.update(
-            1,
+            Offset(1),
             &[total("b", 1), total(r#"a{k="2"}"#, 1), total("a", 1), total("aa", 1), total(r#"a{k="1"}"#, 1)],
             &[],
         );
         // A delta that is zero when all have left is no removal.
         let zero = |key| Aggregate { instances: 0, ..total(key, 0) };
-        view.update(2, &[zero("b"), zero("c"), total("aa", 5)], &[total("b", 0).series]);
+        view.update(Offset(2), &[zero("b"), zero("c"), total("aa", 5)], &[total("b", 0).series]);
         let page = view.page(Bound::Unbounded, 3).expect("ready");
         assert_eq!((names(&page), page.more), (vec!["a".to_owned(), r#"a{k="1"}"#.into(), r#"a{k="2"}"#.into()], true));
         let page = view.page(Bound::Excluded(&page.entries[2].series), 3).expect("ready");
@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn a_name_and_the_same_with_total_at_its_end_are_a_clash() {
         let view = View::default();
-        view.update(1, &[total(r#"a{k="1"}"#, 1), total("a_total", 1), total("b_total", 1), total("_total", 1)], &[]);
+        view.update(
+            Offset(1),
+            &[total(r#"a{k="1"}"#, 1), total("a_total", 1), total("b_total", 1), total("_total", 1)],
+            &[],
+        );
         let page = view.page(Bound::Unbounded, 9).expect("ready");
         let clashes: Vec<_> = page.entries.iter().filter(|entry| entry.is_clash).collect();
         assert_eq!(clashes.len(), 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use quipu_config::{Config, ProcessingGuarantee, Topics};
 use quipu_kafka::CallError;
-use quipu_record::StateRowError;
+use quipu_record::{Offset, Partition, StateRowError};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
@@ -28,6 +28,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Kafka, as the engine sees it.
 pub(crate) struct KafkaLog {
     config: Config,
+    partition: Partition,
     shared: Shared,
     source: Arc<Source>,
     /// From an assignment until the rows are restored.
@@ -45,10 +46,16 @@ pub(crate) struct KafkaLog {
 type Step<T> = Result<T, Failure<Error>>;
 
 impl KafkaLog {
-    pub(crate) fn new(config: &Config, shared: Shared, source: Arc<Source>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        partition: Partition,
+        shared: Shared,
+        source: Arc<Source>,
+    ) -> Result<Self, Error> {
         Ok(Self {
+            partition,
             restorer: None,
-            dead_letters: Publisher::new(config, ProcessingGuarantee::AtLeastOnce)?,
+            dead_letters: Publisher::new(config, partition, ProcessingGuarantee::AtLeastOnce)?,
             config: config.clone(),
             shared,
             source,
@@ -96,7 +103,8 @@ impl Log for KafkaLog {
     fn assigned(&mut self) -> Step<Assigned> {
         self.shared.progress.step("fencing the processes before");
         self.outputs = None;
-        let outputs = Publisher::new(&self.config, self.config.processing_guarantee).map_err(Failure::Fatal)?;
+        let guarantee = self.config.processing_guarantee;
+        let outputs = Publisher::new(&self.config, self.partition, guarantee).map_err(Failure::Fatal)?;
         outputs.connect(&self.config).map_err(again)?;
         if self.exactly_once() {
             outputs.init_transactions().map_err(|error| transaction(&error))?;
@@ -105,7 +113,8 @@ impl Log for KafkaLog {
         self.began = None;
         self.shared.progress.step("asking where the logs end");
         let Topics { metrics, state, .. } = &self.config.topics;
-        let restorer = Restorer::new(&self.config, self.shared.progress.clone()).map_err(Failure::Fatal)?;
+        let progress = self.shared.progress.clone();
+        let restorer = Restorer::new(&self.config, self.partition, progress).map_err(Failure::Fatal)?;
         // The changelog is asked first. If another process commits at this moment, its rows are not ahead of the source log's
         // end as it is known here.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
@@ -114,17 +123,17 @@ impl Log for KafkaLog {
         Ok(Assigned { begin, end, changelog_end })
     }
 
-    fn group_offset(&mut self) -> Step<Option<i64>> {
+    fn group_offset(&mut self) -> Step<Option<Offset>> {
         self.source.group_offset().map_err(again)
     }
 
-    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, Error>) -> Step<()> {
+    fn changelog(&mut self, from: Offset, end: Offset, row: RowSink<'_, Error>) -> Step<()> {
         self.shared.progress.step("reading the changelog");
         let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".to_owned()))?;
         restorer.read(&self.config.topics.state, from, end, &self.shared, row)
     }
 
-    fn seek(&mut self, position: i64) -> Step<()> {
+    fn seek(&mut self, position: Offset) -> Step<()> {
         self.restorer = None;
         self.source.seek(position).map_err(|error| match error {
             CallError::Kafka(error) => Failure::Again(error.to_string()),
@@ -189,7 +198,7 @@ impl Log for KafkaLog {
         Ok(())
     }
 
-    fn committed(&mut self, position: i64) {
+    fn committed(&mut self, position: Offset) {
         self.source.show_offset(position);
     }
 

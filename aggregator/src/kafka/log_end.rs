@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quipu_record::Partition;
+
 use quipu_kafka::{Bounded, CallError, Logged, client_config};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tracing::debug;
@@ -12,7 +14,6 @@ use crate::health::Freshness;
 use crate::shared::Shared;
 use quipu_config::Config;
 
-const PARTITION: i32 = 0;
 /// How often the broker is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer is waited for.
@@ -21,13 +22,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const BOUND: Duration = Duration::from_secs(8);
 
 /// Starts a thread that asks, until the process is to stop.
-pub(crate) fn watch(config: &Config, shared: Shared, freshness: Freshness) -> Result<(), Error> {
+pub(crate) fn watch(config: &Config, partition: Partition, shared: Shared, freshness: Freshness) -> Result<(), Error> {
     let config = config.clone();
     let mut consumer = consumer(&config)?;
     let watch = move || {
         while !shared.stopping() {
             let asked = Instant::now();
-            match ask(&consumer, &config.topics.metrics) {
+            match ask(&consumer, &config.topics.metrics, partition) {
                 Ok(end) => freshness.answered(asked, end),
                 Err(error) => debug!(%error, "can't ask where the source log ends"),
             }
@@ -53,9 +54,9 @@ fn consumer(config: &Config) -> Result<Consumer, Error> {
     Bounded::new(consumer).map_err(Error::thread)
 }
 
-fn ask(consumer: &Consumer, topic: &str) -> Result<i64, CallError> {
+fn ask(consumer: &Consumer, topic: &str, partition: Partition) -> Result<i64, CallError> {
     let topic = topic.to_owned();
     let (_, end) = consumer
-        .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, PARTITION, TIMEOUT))?;
+        .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, partition.0, TIMEOUT))?;
     Ok(end)
 }

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quipu_config::{Config, ProcessingGuarantee};
+use quipu_record::{Offset, Partition};
 use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -40,7 +41,7 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// A producer; with exactly-once a transactional one.
-    pub(crate) fn new(config: &Config, guarantee: ProcessingGuarantee) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, partition: Partition, guarantee: ProcessingGuarantee) -> Result<Self, Error> {
         let mut client = client_config(config.client_properties());
         client.set("enable.idempotence", "true").set("acks", "all").set("message.max.bytes", MAX_MESSAGE_BYTES);
         set_default(&mut client, "compression.type", "lz4");
@@ -48,7 +49,7 @@ impl Publisher {
         set_default(&mut client, "linger.ms", "0");
         match guarantee {
             ProcessingGuarantee::ExactlyOnce => client
-                .set("transactional.id", format!("{}-0", config.application_id))
+                .set("transactional.id", format!("{}-{partition}", config.application_id))
                 // A hung transaction holds back every reader of committed records.
                 .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string()),
             ProcessingGuarantee::AtLeastOnce => client.set("message.timeout.ms", "10000"),
@@ -144,7 +145,7 @@ pub(crate) struct Published {
     /// The records that Kafka rejected: their topic and the error.
     pub(crate) rejected: Vec<(String, KafkaError)>,
     /// For each topic, the offset behind the last record that was accepted.
-    pub(crate) next_offsets: HashMap<String, i64>,
+    pub(crate) next_offsets: HashMap<String, Offset>,
 }
 
 impl Published {
@@ -220,7 +221,7 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
             Ok(message) => self.note(|published| {
-                let next = message.offset() + 1;
+                let next = Offset(message.offset()).next();
                 match published.next_offsets.get_mut(message.topic()) {
                     Some(offset) => *offset = next.max(*offset),
                     None => _ = published.next_offsets.insert(message.topic().to_owned(), next),

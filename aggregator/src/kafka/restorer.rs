@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use quipu_config::Config;
+use quipu_record::{Offset, Partition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::{Message as _, TopicPartitionList};
 use tracing::{info, warn};
 
 use quipu_kafka::{Bounded, CallError, Logged, client_config};
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::health::Progress;
 use crate::shared::Shared;
 
-const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a call may take that was given [`TIMEOUT`].
 const BOUND: Duration = Duration::from_secs(15);
@@ -25,11 +25,12 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// A consumer for one restoration.
 pub(crate) struct Restorer {
     consumer: Bounded<BaseConsumer<Logged>>,
+    partition: Partition,
     progress: Progress,
 }
 
 impl Restorer {
-    pub(crate) fn new(config: &Config, progress: Progress) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, partition: Partition, progress: Progress) -> Result<Self, Error> {
         let consumer = client_config(config.client_properties())
             // It does not join the group, but librdkafka assigns nothing without a group ID.
             .set("group.id", &config.application_id)
@@ -41,31 +42,33 @@ impl Restorer {
             .set("fetch.wait.max.ms", "10")
             .create_with_context(Logged)
             .map_err(Error::Client)?;
-        Ok(Self { consumer: Bounded::new(consumer).map_err(Error::thread)?, progress })
+        Ok(Self { consumer: Bounded::new(consumer).map_err(Error::thread)?, partition, progress })
     }
 
-    /// Asks Kafka where a topic's one partition begins and ends.
-    pub(crate) fn watermarks(&self, topic: &str) -> Result<(i64, i64), CallError> {
-        let topic = topic.to_owned();
-        self.consumer
-            .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, PARTITION, TIMEOUT))
+    /// Asks Kafka where the partition of a topic begins and ends.
+    pub(crate) fn watermarks(&self, topic: &str) -> Result<(Offset, Offset), CallError> {
+        let (topic, partition) = (topic.to_owned(), self.partition.0);
+        let (begin, end) = self
+            .consumer
+            .call("fetch_watermarks", BOUND, move |consumer| consumer.fetch_watermarks(&topic, partition, TIMEOUT))?;
+        Ok((Offset(begin), Offset(end)))
     }
 
     /// Gives the topic's records from `from` to `end`.
     pub(crate) fn read(
         &self,
         topic: &str,
-        from: i64,
-        end: i64,
+        from: Offset,
+        end: Offset,
         shared: &Shared,
         row: RowSink<'_, Error>,
     ) -> Result<(), Failure<Error>> {
-        let named = topic.to_owned();
+        let (named, number) = (topic.to_owned(), self.partition.0);
         let assigned = self.consumer.call("assign", BOUND, move |consumer| {
             // A client that does not know the topic's broker yet when it is to read begins a second later.
             consumer.fetch_metadata(Some(&named), TIMEOUT)?;
             let mut partition = TopicPartitionList::new();
-            partition.add_partition_offset(&named, PARTITION, Offset::Offset(from))?;
+            partition.add_partition_offset(&named, number, rdkafka::Offset::Offset(from.0))?;
             consumer.assign(&partition)
         });
         assigned.map_err(|error| Failure::Again(error.to_string()))?;
@@ -80,12 +83,12 @@ impl Restorer {
                     self.progress.step("reading the changelog");
                     if logged.elapsed() >= PROGRESS {
                         logged = received;
-                        info!(offset = message.offset(), end, "restoring rows from the changelog");
+                        info!(offset = message.offset(), %end, "restoring rows from the changelog");
                     }
                     if let Some(key) = message.key() {
                         row(key, message.payload()).map_err(Failure::Fatal)?;
                     }
-                    if message.offset() + 1 >= end {
+                    if Offset(message.offset()).next() >= end {
                         return Ok(());
                     }
                 }

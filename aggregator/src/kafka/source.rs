@@ -5,20 +5,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quipu_config::Config;
+use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, TopicPartitionList};
 use tracing::{info, warn};
+
+use quipu_record::{Offset, Partition};
 
 use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
 
 use crate::error::Error;
 
-const PARTITION: i32 = 0;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a call may take that was given [`TIMEOUT`], or that waits for the client's own main thread only.
 const BOUND: Duration = Duration::from_secs(15);
@@ -43,6 +44,7 @@ const READING: [(&str, &str); 4] = [
 pub(crate) struct Source {
     consumer: Bounded<BaseConsumer<Context>>,
     topic: String,
+    partition: Partition,
     offset_committed: Mutex<Option<Instant>>,
 }
 
@@ -68,7 +70,7 @@ pub(crate) enum Interruption {
 }
 
 impl Source {
-    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, partition: Partition) -> Result<Self, Error> {
         let topic = config.topics.metrics.clone();
         let mut client = client_config(config.client_properties());
         if !config.group_instance_id.is_empty() {
@@ -89,7 +91,7 @@ impl Source {
             .create_with_context(Context::default())
             .map_err(Error::Client)?;
         let consumer = Bounded::new(consumer).map_err(Error::thread)?;
-        let source = Self { consumer, topic, offset_committed: Mutex::new(None) };
+        let source = Self { consumer, topic, partition, offset_committed: Mutex::new(None) };
         let topic = source.topic.clone();
         source.call("subscribe", move |consumer| {
             // A client that has no connection yet when it is to look for the group's coordinator looks again a second
@@ -132,29 +134,29 @@ impl Source {
     }
 
     /// Asks Kafka for the group's offset.
-    pub(crate) fn group_offset(&self) -> Result<Option<i64>, CallError> {
+    pub(crate) fn group_offset(&self) -> Result<Option<Offset>, CallError> {
         let mut partition = TopicPartitionList::new();
-        partition.add_partition(&self.topic, PARTITION);
+        partition.add_partition(&self.topic, self.partition.0);
         let committed =
             self.call("committed_offsets", move |consumer| consumer.committed_offsets(partition, TIMEOUT))?;
-        Ok(match committed.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
-            Some(Offset::Offset(offset)) => Some(offset),
+        Ok(match committed.find_partition(&self.topic, self.partition.0).map(|partition| partition.offset()) {
+            Some(rdkafka::Offset::Offset(offset)) => Some(Offset(offset)),
             _ => None,
         })
     }
 
     /// The offset behind everything that was read, when the log was read to its end: behind the last record there may be
     /// the marks of transactions.
-    pub(crate) fn position(&self) -> Result<Option<i64>, CallError> {
+    pub(crate) fn position(&self) -> Result<Option<Offset>, CallError> {
         let positions = self.call("position", Consumer::position)?;
-        Ok(match positions.find_partition(&self.topic, PARTITION).map(|partition| partition.offset()) {
-            Some(Offset::Offset(offset)) => Some(offset),
+        Ok(match positions.find_partition(&self.topic, self.partition.0).map(|partition| partition.offset()) {
+            Some(rdkafka::Offset::Offset(offset)) => Some(Offset(offset)),
             _ => None,
         })
     }
 
     /// Reads on from `position`.
-    pub(crate) fn seek(&self, position: i64) -> Result<(), CallError> {
+    pub(crate) fn seek(&self, position: Offset) -> Result<(), CallError> {
         let partition = self.at(position)?;
         self.call("assign", move |consumer| consumer.assign(&partition))
     }
@@ -198,7 +200,7 @@ impl Source {
 
     /// Commits the group's offset without waiting, once a second at most. Tools that show the group's lag read it;
     /// nothing else depends on it.
-    pub(crate) fn show_offset(&self, position: i64) {
+    pub(crate) fn show_offset(&self, position: Offset) {
         let mut committed = self.offset_committed.lock().unwrap_or_else(PoisonError::into_inner);
         if committed.is_none_or(|at| at.elapsed() >= OFFSET_INTERVAL) {
             *committed = Some(Instant::now());
@@ -208,7 +210,7 @@ impl Source {
     }
 
     /// Commits the group's offset and leaves the group; each with a bound.
-    pub(crate) fn close(self, position: Option<i64>) {
+    pub(crate) fn close(self, position: Option<Offset>) {
         if let Some(Ok(partition)) = position.map(|position| self.at(position)) {
             let result = self
                 .consumer
@@ -230,9 +232,9 @@ impl Source {
         self.consumer.call(name, BOUND, call)
     }
 
-    fn at(&self, position: i64) -> KafkaResult<TopicPartitionList> {
+    fn at(&self, position: Offset) -> KafkaResult<TopicPartitionList> {
         let mut partition = TopicPartitionList::new();
-        partition.add_partition_offset(&self.topic, PARTITION, Offset::Offset(position))?;
+        partition.add_partition_offset(&self.topic, self.partition.0, rdkafka::Offset::Offset(position.0))?;
         Ok(partition)
     }
 }

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn of_one_series_and_time_only_the_last_is_written() {
-        let later = Aggregate { timestamp: 1, ..aggregate(4) };
+        let later = Aggregate { timestamp: quipu_record::Millis(1), ..aggregate(4) };
         let aggregates = [aggregate(1), later.clone(), aggregate(2), aggregate(3)];
         assert_eq!(latest(&aggregates), [&later, &aggregate(3)]);
     }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use quipu_record::{Millis, Offset};
 use rocksdb::{DB, IteratorMode, Options, WriteBatch};
 use tracing::{info, warn};
 
@@ -216,20 +217,20 @@ fn options() -> Options {
 
 fn encode(checkpoint: Checkpoint) -> Vec<u8> {
     let Checkpoint { position, changelog, written_at } = checkpoint;
-    [position, changelog, written_at].into_iter().flat_map(i64::to_be_bytes).collect()
+    [position.0, changelog.0, written_at.0].into_iter().flat_map(i64::to_be_bytes).collect()
 }
 
 fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let (numbers, []) = bytes.as_chunks::<8>() else { return None };
     let [position, changelog, written_at] = <[[u8; 8]; 3]>::try_from(numbers).ok()?.map(i64::from_be_bytes);
-    Some(Checkpoint { position, changelog, written_at })
+    Some(Checkpoint { position: Offset(position), changelog: Offset(changelog), written_at: Millis(written_at) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CHECKPOINT: Checkpoint = Checkpoint { position: 7, changelog: 9, written_at: 11 };
+    const CHECKPOINT: Checkpoint = Checkpoint { position: Offset(7), changelog: Offset(9), written_at: Millis(11) };
 
     fn row(key: &str, value: Option<&str>) -> Output {
         Output { key: Some(key.into()), value: value.map(Into::into), headers: Vec::new() }

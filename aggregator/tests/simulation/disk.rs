@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use quipu_aggregator::engine::{Checkpoint, Output, Store};
+use quipu_record::Offset;
 
 use crate::kafka::{End, Fault, World};
 use crate::random::Random;
@@ -27,7 +28,7 @@ impl Disk {
     }
 
     /// The position that its rows have.
-    pub(crate) fn position(&self) -> Option<i64> {
+    pub(crate) fn position(&self) -> Option<Offset> {
         self.checkpoint.map(|checkpoint| checkpoint.position)
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
-use quipu_record::{Aggregate, StatePosition, StateRowError};
+use quipu_record::{Aggregate, Millis, Offset, StatePosition, StateRowError};
 use quipu_testkit::fold::Logged;
 
 use crate::random::Random;
@@ -32,7 +32,7 @@ struct Row {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
     visible: Visible,
-    written_at: i64,
+    written_at: Millis,
     compacted: bool,
 }
 
@@ -40,10 +40,10 @@ struct Row {
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) exactly_once: bool,
-    pub(crate) now: i64,
+    pub(crate) now: Millis,
     pub(crate) log: Vec<Option<Logged>>,
     /// The group's offset. Nothing depends on it, except for a state of the former form.
-    pub(crate) group_offset: Option<i64>,
+    pub(crate) group_offset: Option<Offset>,
     /// Whether processes are of the former version, which kept the position as the group's offset only.
     pub(crate) is_former: bool,
     /// Totals in the order in which they became visible.
@@ -60,7 +60,7 @@ pub(crate) struct World {
 struct Transaction {
     epoch: u64,
     aggregates: Vec<Aggregate>,
-    position: Option<i64>,
+    position: Option<Offset>,
     ended: bool,
 }
 
@@ -73,7 +73,7 @@ impl World {
         Self {
             random,
             exactly_once,
-            now: 1_000_000,
+            now: Millis(1_000_000),
             log: Vec::new(),
             group_offset: None,
             is_former,
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// The position that the changelog has.
-    pub(crate) fn position(&self) -> Option<i64> {
+    pub(crate) fn position(&self) -> Option<Offset> {
         let mut visible = self.changelog.iter().rev().filter(|row| row.visible == Visible::Yes);
         let position = visible.find(|row| row.key == StatePosition::KEY)?;
         Some(StatePosition::decode(position.value.as_deref().expect("a value")).expect("a position").position)
@@ -96,7 +96,7 @@ impl World {
     /// Somebody resets the group's offset, or it expires. Only processes of the former version mind.
     pub(crate) fn spoil_group_offset(&mut self) {
         if !self.is_former && self.position().is_some() {
-            let offset = i64::try_from(self.random.below(self.log.len() + 5)).expect("an offset");
+            let offset = offset(self.random.below(self.log.len() + 5));
             self.group_offset = self.random.once_in(2).then_some(offset);
         }
     }
@@ -104,7 +104,7 @@ impl World {
     /// Keeps the last record of each key, before the position, as compaction does.
     pub(crate) fn compact_log(&mut self) {
         let position = if self.is_former { self.group_offset } else { self.position().or(self.group_offset) };
-        let behind = usize::try_from(position.unwrap_or(0)).expect("an offset").min(self.log.len());
+        let behind = index(position.unwrap_or_default()).min(self.log.len());
         let mut seen = BTreeSet::new();
         for slot in self.log[..behind].iter_mut().rev() {
             if slot.as_ref().is_some_and(|logged| !seen.insert(logged.record.key())) {
@@ -118,7 +118,7 @@ impl World {
         let mut seen = BTreeSet::new();
         let now = self.now;
         for row in self.changelog.iter_mut().rev().filter(|row| row.visible == Visible::Yes) {
-            let old_tombstone = row.value.is_none() && now - row.written_at > 24 * 3600 * 1000;
+            let old_tombstone = row.value.is_none() && now.saturating_sub(row.written_at) > Millis(24 * 3600 * 1000);
             row.compacted |= !seen.insert(row.key.clone()) || old_tombstone;
         }
     }
@@ -148,8 +148,8 @@ impl World {
         }
     }
 
-    fn changelog_end(&self) -> i64 {
-        i64::try_from(self.changelog.len()).expect("an offset")
+    fn changelog_end(&self) -> Offset {
+        offset(self.changelog.len())
     }
 
     fn set_visible(&mut self, epoch: u64, visible: Visible) {
@@ -199,12 +199,12 @@ pub(crate) struct SimLog {
     /// Set when the group is to decide anew who has the partition.
     pub(crate) left_group: bool,
     /// Where reading goes on.
-    pub(crate) next: i64,
+    pub(crate) next: Offset,
     /// Records on their way, of which those of one topic arrive in order; they are lost with the process.
     totals: VecDeque<Output>,
     rows: VecDeque<Output>,
     /// Where the changelog ends behind the last row that arrived.
-    changelog_end: Option<i64>,
+    changelog_end: Option<Offset>,
 }
 
 type Step<T> = Result<T, Failure<End>>;
@@ -215,7 +215,7 @@ impl SimLog {
             world: Rc::clone(world),
             epoch: 0,
             left_group: false,
-            next: 0,
+            next: Offset::ZERO,
             totals: VecDeque::new(),
             rows: VecDeque::new(),
             changelog_end: None,
@@ -284,19 +284,19 @@ impl Log for SimLog {
         }
         drop(world);
         self.step(|world| {
-            let end = i64::try_from(world.log.len()).expect("an offset");
-            Ok(Assigned { begin: 0, end, changelog_end: world.changelog_end() })
+            let end = offset(world.log.len());
+            Ok(Assigned { begin: Offset::ZERO, end, changelog_end: world.changelog_end() })
         })
     }
 
-    fn group_offset(&mut self) -> Step<Option<i64>> {
+    fn group_offset(&mut self) -> Step<Option<Offset>> {
         self.step(|world| Ok(world.group_offset))
     }
 
-    fn changelog(&mut self, from: i64, end: i64, row: RowSink<'_, End>) -> Step<()> {
+    fn changelog(&mut self, from: Offset, end: Offset, row: RowSink<'_, End>) -> Step<()> {
         let rows: Vec<_> = {
             let world = self.world.borrow();
-            let range = usize::try_from(from).expect("an offset")..usize::try_from(end).expect("an offset");
+            let range = index(from)..index(end);
             let rows = world.changelog[range].iter().filter(|row| row.visible == Visible::Yes && !row.compacted);
             rows.map(|row| (row.key.clone(), row.value.clone())).collect()
         };
@@ -306,7 +306,7 @@ impl Log for SimLog {
         self.step(|_| Ok(()))
     }
 
-    fn seek(&mut self, position: i64) -> Step<()> {
+    fn seek(&mut self, position: Offset) -> Step<()> {
         self.next = position;
         self.step(|_| Ok(()))
     }
@@ -366,7 +366,7 @@ impl Log for SimLog {
         })
     }
 
-    fn committed(&mut self, position: i64) {
+    fn committed(&mut self, position: Offset) {
         let world = &mut *self.world.borrow_mut();
         // It is on its way, and may be lost.
         if !world.is_former && world.random.once_in(2) {
@@ -399,7 +399,8 @@ impl Log for SimLog {
     }
 
     fn pause(&mut self) -> bool {
-        self.world.borrow_mut().now += 500;
+        let mut world = self.world.borrow_mut();
+        world.now = world.now.saturating_add(Millis(500));
         true
     }
 
@@ -410,4 +411,14 @@ impl Log for SimLog {
     fn unreadable(&self, _: &StateRowError) -> End {
         End::Unreadable
     }
+}
+
+/// The offset of the record at this index of a log.
+pub(crate) fn offset(index: usize) -> Offset {
+    Offset(i64::try_from(index).expect("an offset"))
+}
+
+/// The index in a log of the record at this offset.
+pub(crate) fn index(offset: Offset) -> usize {
+    usize::try_from(offset.0).expect("an offset")
 }

@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, State};
+use quipu_record::{Millis, Offset};
 use quipu_testkit::fold::{LogRecord, Logged, Oracle, SERIES, plain_key, run_key};
 use quipu_topology::{Settings, SourceRecord};
 
 use crate::disk::{Disk, SimStore};
-use crate::kafka::{End, SimLog, World};
+use crate::kafka::{End, SimLog, World, index, offset};
 use crate::random::Random;
 
 const STEPS: usize = 160;
@@ -71,7 +72,7 @@ struct Schedule {
     expected: Vec<Totals>,
     /// Whether a total may be lower after each record than before: an operator removed a row.
     fell: Vec<bool>,
-    latest: BTreeMap<String, (i64, i128, i64)>,
+    latest: BTreeMap<String, (Offset, i128, Millis)>,
     read: usize,
     seen: Seen,
 }
@@ -106,7 +107,7 @@ pub(crate) fn run(seed: u64) -> Seen {
 
 impl Schedule {
     fn step(&mut self, step: u64) {
-        self.world.borrow_mut().now += 10;
+        self.pass(10);
         match self.random.below(20) {
             0..=6 => self.say(step),
             7..=10 => self.read_on(),
@@ -155,7 +156,7 @@ impl Schedule {
                 LogRecord::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } }
             }
         };
-        let logged = Logged { timestamp: self.world.borrow().now, record: said };
+        let logged = Logged { timestamp: self.world.borrow().now.0, record: said };
         self.fell.push(matches!(logged.record, LogRecord::Tombstone { .. }));
         self.oracle.push(&logged);
         let mut totals = [0; SERIES.len()];
@@ -189,8 +190,8 @@ impl Schedule {
     fn start_on(&mut self, machine: usize) {
         let store = SimStore { world: Rc::clone(&self.world), disk: Rc::clone(&self.disks[machine]) };
         let settings = Settings {
-            instance_timeout_ms: 30_000,
-            refresh_interval_ms: 60_000,
+            instance_timeout: Millis(30_000),
+            refresh_interval: Millis(60_000),
             max_rows: 1000,
             max_series: 1000,
             audits: Vec::new(),
@@ -208,7 +209,7 @@ impl Schedule {
             let world = self.world.borrow();
             let of_group = world.group_offset.filter(|_| process.topology().rows() > 0);
             let position = world.position().or(process.store.disk.borrow().position()).or(of_group);
-            assert_eq!(process.committed(), position.unwrap_or(0), "it goes on from somewhere else");
+            assert_eq!(process.committed(), position.unwrap_or_default(), "it goes on from somewhere else");
         }
         self.survived(result);
     }
@@ -276,7 +277,12 @@ impl Schedule {
 
     fn wait(&mut self) {
         let hours = if self.random.once_in(4) { 30 } else { 0 };
-        self.world.borrow_mut().now += hours * 3_600_000 + 20_000;
+        self.pass(hours * 3_600_000 + 20_000);
+    }
+
+    fn pass(&self, ms: i64) {
+        let mut world = self.world.borrow_mut();
+        world.now = world.now.saturating_add(Millis(ms));
     }
 
     /// The process that was taken for dead goes on: it must be stopped, and nothing of it may count.
@@ -332,12 +338,12 @@ impl Schedule {
         for aggregate in &world.visible[self.read..] {
             let key = aggregate.series.to_string();
             let series = SERIES.iter().position(|series| *series == key).expect("a known series");
-            let offset = usize::try_from(aggregate.offset).expect("an offset");
+            let offset = index(aggregate.offset);
             assert_eq!(aggregate.count, self.expected[offset][series], "{key} at offset {offset} is wrong");
             let said = (aggregate.offset, aggregate.count, aggregate.timestamp);
             if let Some((before, count, timestamp)) = self.latest.insert(key.clone(), said) {
                 assert!(before <= aggregate.offset, "{key}: the offset went back from {before} to {offset}");
-                let may_fall = self.fell[usize::try_from(before).expect("an offset")..=offset].contains(&true);
+                let may_fall = self.fell[index(before)..=offset].contains(&true);
                 assert!(may_fall || count <= aggregate.count, "{key} went back from {count} to {}", aggregate.count);
                 assert!(timestamp <= aggregate.timestamp, "{key}: the time went back");
             }
@@ -345,10 +351,11 @@ impl Schedule {
         }
         self.read = world.visible.len();
         // Whoever reads the position may rely on the totals up to it.
-        let Some(last) = world.position().and_then(|position| usize::try_from(position - 1).ok()) else { return };
-        for (series, total) in SERIES.iter().zip(self.expected[last]) {
-            let (offset, count, _) = self.latest.get(*series).copied().unwrap_or((-1, 0, 0));
-            let is_newer = usize::try_from(offset).is_ok_and(|offset| offset > last);
+        let Some(last) = world.position().filter(|position| *position > Offset::ZERO) else { return };
+        let last = last.previous();
+        for (series, total) in SERIES.iter().zip(self.expected[index(last)]) {
+            let (offset, count, _) = self.latest.get(*series).copied().unwrap_or((Offset(-1), 0, Millis(0)));
+            let is_newer = offset > last;
             assert!(is_newer || count == total, "{series} is {count} and not {total} although the position covers it");
         }
     }
@@ -372,14 +379,14 @@ impl Schedule {
             assert_eq!(said, *total, "{series} at the end");
         }
         if !self.world.borrow().is_former {
-            let end = i64::try_from(self.expected.len()).expect("an offset");
+            let end = offset(self.expected.len());
             assert_eq!(self.world.borrow().position(), Some(end), "the position at the end");
         }
     }
 }
 
 /// Lets a process finish the commit under way, and make another.
-fn commit(process: &mut Process, now: i64) -> Result<(), End> {
+fn commit(process: &mut Process, now: Millis) -> Result<(), End> {
     for _ in 0..2 {
         process.begin_commit(now);
         while process.is_committing() {
@@ -397,24 +404,24 @@ fn read(process: &mut Process, records: usize) {
     for _ in 0..records {
         let (logged, now) = {
             let world = process.log.world.borrow();
-            let at = usize::try_from(process.log.next).expect("an offset");
+            let at = index(process.log.next);
             let Some(slot) = world.log.get(at) else { break };
             (slot.clone(), world.now)
         };
         let offset = process.log.next;
-        process.log.next += 1;
+        process.log.next = offset.next();
         if let Some(logged) = logged {
             let (key, value) = (logged.record.key(), logged.record.value());
             let record = SourceRecord {
                 offset,
-                timestamp: Some(logged.timestamp),
+                timestamp: Some(Millis(logged.timestamp)),
                 key: Some(key.as_bytes()),
                 value: value.as_deref().map(str::as_bytes),
             };
             process.apply(&record, now);
         }
     }
-    let end = i64::try_from(process.log.world.borrow().log.len()).expect("an offset");
+    let end = offset(process.log.world.borrow().log.len());
     if process.log.next >= end {
         process.caught_up();
     }

@@ -113,7 +113,7 @@ impl Table {
             instance: key.instance.to_owned(),
             run: key.run.to_string(),
             part: key.part,
-            at: report.at,
+            at: report.at.0,
             seq: report.seq,
             is_final: report.is_final,
             counts,

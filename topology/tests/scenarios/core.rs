@@ -1,6 +1,6 @@
 //! All calls into the crate under test, and the names that its results have in a scenario.
 
-use quipu_record::{Aggregate, AggregateType, BadRecord, StateRowError};
+use quipu_record::{Aggregate, AggregateType, BadRecord, Millis, Offset, StateRowError};
 use quipu_topology::{Audit, Events, Outcome, RowKind, RowMeta, Settings, SourceRecord, Topology};
 
 use crate::text::{duration_text, key_text};
@@ -82,8 +82,8 @@ pub(crate) fn audit(name: &str, sent: &str, processed: &str) -> Result<Audit, St
 impl Core {
     pub(crate) fn new(config: &Config) -> Self {
         Self(Topology::new(Settings {
-            instance_timeout_ms: config.instance_timeout,
-            refresh_interval_ms: config.refresh_interval,
+            instance_timeout: Millis(config.instance_timeout),
+            refresh_interval: Millis(config.refresh_interval),
             max_rows: config.max_rows,
             max_series: config.max_series,
             audits: config.audits.clone(),
@@ -93,19 +93,19 @@ impl Core {
     /// Applies the record at `offset` and names the outcome.
     pub(crate) fn process(&mut self, offset: usize, record: &Logged, now: i64) -> String {
         let record = SourceRecord {
-            offset: i64::try_from(offset).expect("a short log"),
-            timestamp: record.timestamp.map(|time| START_MS + time),
+            offset: Offset(i64::try_from(offset).expect("a short log")),
+            timestamp: record.timestamp.map(at),
             key: record.key.as_deref(),
             value: record.value.as_deref(),
         };
-        match self.0.process(&record, START_MS + now) {
+        match self.0.process(&record, at(now)) {
             Ok(outcome) => outcome_text(outcome).to_owned(),
             Err(bad) => bad_text(&bad),
         }
     }
 
     pub(crate) fn commit(&mut self, now: i64) -> Committed {
-        let mut lines: Vec<String> = self.0.take_aggregates(START_MS + now).iter().map(aggregate_text).collect();
+        let mut lines: Vec<String> = self.0.take_aggregates(at(now)).iter().map(aggregate_text).collect();
         // The order within one commit is not a rule.
         lines.sort();
         lines.extend(self.0.take_removed().iter().map(|series| format!("removed series {series}")));
@@ -117,7 +117,7 @@ impl Core {
         }
         let mut rows = Vec::new();
         self.0.take_rows(|key, value| rows.push((key.to_owned(), value)));
-        Committed { lines, rows, position: self.0.position() }
+        Committed { lines, rows, position: self.0.position().0 }
     }
 
     /// Puts back the rows of a changelog.
@@ -128,7 +128,7 @@ impl Core {
                 error => format!("error: {error}"),
             })?;
         }
-        self.0.set_position(position);
+        self.0.set_position(Offset(position));
         Ok(())
     }
 
@@ -142,11 +142,11 @@ impl Core {
     }
 
     pub(crate) fn position(&self) -> i64 {
-        self.0.position()
+        self.0.position().0
     }
 
     pub(crate) fn clear(&mut self, now: i64) {
-        self.0.clear(START_MS + now);
+        self.0.clear(at(now));
     }
 
     pub(crate) fn touch_rows(&mut self) {
@@ -164,7 +164,7 @@ fn aggregate_text(aggregate: &Aggregate) -> String {
         AggregateType::Counter => "",
         AggregateType::Gauge => " (gauge)",
     };
-    let time = duration_text(timestamp - START_MS);
+    let time = since_start(*timestamp);
     format!("{series} {count}{kind} instances {instances} offset {offset} at {time}")
 }
 
@@ -173,9 +173,18 @@ fn row_text(key: &[u8], meta: &RowMeta, counters: usize) -> String {
     let kind = match kind {
         RowKind::Run { seq } => format!("seq {seq}"),
         RowKind::Plain { base, timestamp: None } => format!("base {base}"),
-        RowKind::Plain { base, timestamp: Some(at) } => format!("base {base} at {}", duration_text(at - START_MS)),
+        RowKind::Plain { base, timestamp: Some(at) } => format!("base {base} at {}", since_start(*at)),
     };
     let live = if *live { "live" } else { "not live" };
-    let (key, last_seen) = (key_text(key), duration_text(last_seen - START_MS));
+    let (key, last_seen) = (key_text(key), since_start(*last_seen));
     format!("{key}: {kind}, counters {counters}, offset {offset}, last seen {last_seen}, {live}")
+}
+
+/// The moment that a scenario writes as this many ms after its start.
+fn at(ms: i64) -> Millis {
+    Millis(START_MS + ms)
+}
+
+fn since_start(moment: Millis) -> String {
+    duration_text(moment.0 - START_MS)
 }

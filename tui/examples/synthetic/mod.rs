@@ -1,7 +1,9 @@
 //! The experiment without a broker: a producer sends a million records, two consumers process them, and one of them
 //! leaves with work that it had not committed. For the examples and the tests of frames.
 
-use quipu_record::{Aggregate, AggregateType, CounterPrefix, ReportHeader, ReportWriter, RunKey, Series};
+use quipu_record::{
+    Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series,
+};
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, RawRecord, Topic, TopicState};
 use uuid::{Builder, Uuid};
 
@@ -34,7 +36,14 @@ pub(crate) fn aggregate(
     instances: u64,
 ) -> RawRecord {
     let offset = timestamp % 1_000_000_000 / 100;
-    let aggregate = Aggregate { series: series.clone(), kind, count, timestamp, offset, instances };
+    let aggregate = Aggregate {
+        series: series.clone(),
+        kind,
+        count,
+        timestamp: Millis(timestamp),
+        offset: Offset(offset),
+        instances,
+    };
     let key = Some(series.to_string().into_bytes());
     RawRecord { offset, timestamp, key, value: Some(aggregate.to_json()) }
 }

@@ -167,8 +167,8 @@ impl Pipeline {
     }
 
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) {
-        self.newest_aggregate = self.newest_aggregate.max(Some(aggregate.timestamp));
-        self.aggregated = self.aggregated.max(Some(aggregate.offset.saturating_add(1)));
+        self.newest_aggregate = self.newest_aggregate.max(Some(aggregate.timestamp.0));
+        self.aggregated = self.aggregated.max(Some(aggregate.offset.next().0));
     }
 
     pub(super) fn count_bad(&mut self, topic: Topic, reason: &'static str) {

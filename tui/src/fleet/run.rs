@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use quipu_record::{BadRecord, PlainCounter, Report};
+use quipu_record::{BadRecord, Millis, PlainCounter, Report};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ struct Part {
     /// What a plain counter's row had counted before it started anew.
     base: u128,
     /// A plain counter's own timestamp.
-    timestamp: Option<i64>,
+    timestamp: Option<Millis>,
     counters: Vec<(SeriesId, u64)>,
 }
 

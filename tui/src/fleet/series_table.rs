@@ -58,6 +58,7 @@ impl SeriesTable {
             return false;
         };
         let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
+        let (timestamp, offset) = (timestamp.0, offset.0);
         let entry = self.get_mut(id);
         entry.total = Some(Total { kind, count, timestamp, offset, instances });
         entry.history.push(timestamp, count);

@@ -25,7 +25,7 @@ pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate, template: &Tem
     let cleaned =
         if tags { push_tagged(out, &aggregate.series, template) } else { push_path(out, &aggregate.series, template) };
     // Writing to a vector can't fail.
-    let _ = writeln!(out, " {} {}", aggregate.count, aggregate.timestamp.div_euclid(1000));
+    let _ = writeln!(out, " {} {}", aggregate.count, aggregate.timestamp.0.div_euclid(1000));
     cleaned
 }
 
@@ -151,8 +151,8 @@ mod tests {
             series: series.clone(),
             kind: AggregateType::Gauge,
             count: -5,
-            timestamp: 1_718_900_012_999,
-            offset: 1,
+            timestamp: quipu_record::Millis(1_718_900_012_999),
+            offset: quipu_record::Offset(1),
             instances: 1,
         };
         let cleaned = push_line(&mut out, &aggregate, &template.parse().expect("a template"), tags);

@@ -75,7 +75,8 @@ mod tests {
     use crate::sink::tests::series;
 
     fn aggregate(series: Series, count: i128) -> Aggregate {
-        Aggregate { series, kind: AggregateType::Counter, count, timestamp: 1_718_900_012_345, offset: 7, instances: 3 }
+        let (timestamp, offset) = (quipu_record::Millis(1_718_900_012_345), quipu_record::Offset(7));
+        Aggregate { series, kind: AggregateType::Counter, count, timestamp, offset, instances: 3 }
     }
 
     fn line(name: &str, labels: &[(&str, &str)]) -> (String, bool) {

@@ -44,7 +44,7 @@ proptest! {
         for (at, entry) in topics.log.iter().enumerate() {
             process(&mut topology, entry);
             if commits[at] {
-                topics.aggregates.extend(topology.take_aggregates(1));
+                topics.aggregates.extend(topology.take_aggregates(quipu_record::Millis(1)));
                 topology.take_rows(|key, value| topics.changelog.push((key.into(), value)));
                 changelogs.push((entry.0 + 1, topics.changelog.clone()));
             }

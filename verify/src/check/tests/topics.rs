@@ -1,5 +1,5 @@
 use quipu_config::{Audit, Config};
-use quipu_record::{Aggregate, AggregateType};
+use quipu_record::{Aggregate, AggregateType, Millis, Offset};
 use quipu_topology::{Settings, SourceRecord, Topology};
 
 use crate::check::{Check, Published};
@@ -39,7 +39,8 @@ impl Topics {
     pub(super) fn publish(&mut self, series: &str, count: i128, offset: i64) -> &mut Self {
         let series = series.parse().expect("a series");
         let kind = AggregateType::Counter;
-        self.aggregates.push(Aggregate { series, kind, count, timestamp: 1, offset, instances: 1 });
+        let (timestamp, offset) = (Millis(1), Offset(offset));
+        self.aggregates.push(Aggregate { series, kind, count, timestamp, offset, instances: 1 });
         self
     }
 
@@ -109,8 +110,8 @@ pub(super) fn topology(audits: &[Audit]) -> Topology {
     let audits = audits.iter().cloned();
     let audits = audits.map(|Audit { name, sent, processed }| quipu_topology::Audit { name, sent, processed });
     Topology::new(Settings {
-        instance_timeout_ms: 1_000_000,
-        refresh_interval_ms: 1_000_000,
+        instance_timeout: Millis(1_000_000),
+        refresh_interval: Millis(1_000_000),
         max_rows: 1000,
         max_series: 1000,
         audits: audits.collect(),
@@ -118,8 +119,12 @@ pub(super) fn topology(audits: &[Audit]) -> Topology {
 }
 
 pub(super) fn process(topology: &mut Topology, (offset, key, value): &Entry) {
-    let record =
-        SourceRecord { offset: *offset, timestamp: Some(1), key: Some(key.as_bytes()), value: value.as_deref() };
+    let record = SourceRecord {
+        offset: Offset(*offset),
+        timestamp: Some(Millis(1)),
+        key: Some(key.as_bytes()),
+        value: value.as_deref(),
+    };
     // The totals show whether the record is bad.
-    let _ = topology.process(&record, 1);
+    let _ = topology.process(&record, Millis(1));
 }
