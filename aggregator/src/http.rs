@@ -94,8 +94,8 @@ pub(crate) fn totals_router(state: HttpState) -> Router {
         match freshness.stale(Instant::now()) {
             None => (StatusCode::OK, "ready\n".to_owned()),
             Some(age) => {
-                let stale = format!("the totals are {} s old, and records wait\n", age.as_secs());
-                (StatusCode::SERVICE_UNAVAILABLE, stale)
+                let why = format!("the totals are {} s old, and records wait\n", age.as_secs());
+                (StatusCode::SERVICE_UNAVAILABLE, why)
             }
         }
     };
