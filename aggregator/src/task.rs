@@ -254,7 +254,7 @@ impl Task {
         self.instruments.table(topology);
         self.engine.begin_commit(now());
         self.longest_step = self.commit_began.elapsed();
-        self.instruments.came_and_went(self.engine.take_events());
+        self.instruments.run_events(self.engine.take_events());
         if self.engine.state() == State::Running {
             self.is_silent = false;
             if !self.engine.is_committing() {
@@ -281,15 +281,15 @@ impl Task {
         let began = Instant::now();
         let committed = self.engine.advance(patience)?;
         self.longest_step = self.longest_step.max(began.elapsed());
-        self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
+        self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters() as u64);
         if let Some(Committed { position, totals, removed, rows, dead_letters }) = committed {
             if let Some(position) = position {
                 self.view.update(position, &totals, &removed);
             }
             let aggregates = totals.len();
             self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
-            self.instruments.published.increment(aggregates);
-            self.instruments.dead_letters.increment(dead_letters);
+            self.instruments.published.increment(aggregates as u64);
+            self.instruments.dead_letters.increment(dead_letters as u64);
             debug!(position, aggregates, rows, dead_letters, "committed");
         }
         Ok(())
