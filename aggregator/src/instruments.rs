@@ -1,4 +1,4 @@
-//! What the aggregator counts of itself.
+//! The aggregator's own metrics.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
+use metrics_util::layers::{Fanout, FanoutBuilder};
 use quipu_record::BadRecord;
 use quipu_reporter::KafkaRecorder;
 use quipu_topology::{Events, Outcome, Topology};
@@ -15,21 +16,22 @@ use crate::http::View;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
-/// The aggregator's counters, which Prometheus can scrape and which go out through the reporter as those of one more
-/// instance; and its gauges, which are for Prometheus only.
+/// The aggregator's own metrics. Prometheus can scrape all of them. The reporter publishes the counters, too, as those of
+/// one more instance.
 pub(crate) struct Instruments {
-    recorders: Recorders,
-    outcomes: HashMap<&'static str, OwnCounter>,
-    /// Records applied since the counters were last told: the usual outcome is not looked up for each.
-    applied: usize,
-    bad: HashMap<&'static str, OwnCounter>,
-    pub(crate) published: OwnCounter,
-    pub(crate) dead_letters: OwnCounter,
-    pub(crate) dead_letters_lost: OwnCounter,
-    pub(crate) commits: OwnCounter,
-    joined: OwnCounter,
-    left: OwnCounter,
-    silent: OwnCounter,
+    prometheus: Arc<PrometheusRecorder>,
+    reporter: KafkaRecorder,
+    outcomes: HashMap<&'static str, Counter>,
+    /// Records applied since the counters were updated. This most frequent outcome is not looked up for each record.
+    applied: u64,
+    bad: HashMap<&'static str, Counter>,
+    pub(crate) published: Counter,
+    pub(crate) dead_letters: Counter,
+    pub(crate) dead_letters_lost: Counter,
+    pub(crate) commits: Counter,
+    joined: Counter,
+    left: Counter,
+    silent: Counter,
     position: Gauge,
     rows: Gauge,
     live_runs: Gauge,
@@ -46,23 +48,23 @@ impl Instruments {
         let gauge = |name, help| described.gauge(name, help);
         let position = gauge("quipu_source_position", "The next offset to read from the source topic");
         let rows = gauge("quipu_rows", "Rows of the table: runs, their parts, and keys of plain counters");
-        let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor fell silent");
+        let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor are silent");
         let series = gauge("quipu_series", "Series that have a total");
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
-        let longest_step = "The longest step of each commit: so long no record was applied";
+        let longest_step = "The longest step of each commit; no record is applied during a step";
         let commit_pause_seconds = described.histogram("quipu_commit_pause_seconds", longest_step);
         for (name, help) in [
             ("quipu_aggregates_published_total", "Aggregates that Kafka accepted"),
             ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
-            ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka refused for good"),
+            ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka rejected"),
             ("quipu_commits_total", "Commits of totals and position"),
-            ("quipu_run_events_total", "Runs that came and went, by event: joined, left or silent"),
+            ("quipu_run_events_total", "Changes of the state of runs, by event: joined, left or silent"),
         ] {
             described.counter(name, help);
         }
-        let recorders = Recorders { prometheus, reporter };
-        let counter = |name| recorders.counter(&Key::from_static_name(name));
-        let event = |event| recorders.labeled("quipu_run_events_total", "event", event);
+        let counters = fan_out(&prometheus, &reporter);
+        let counter = |name| counters.register_counter(&Key::from_static_name(name), &METADATA);
+        let event = |event| labeled(&counters, "quipu_run_events_total", "event", event);
         Self {
             outcomes: HashMap::new(),
             applied: 0,
@@ -74,7 +76,8 @@ impl Instruments {
             joined: event("joined"),
             left: event("left"),
             silent: event("silent"),
-            recorders,
+            prometheus,
+            reporter,
             position,
             rows,
             live_runs,
@@ -84,7 +87,7 @@ impl Instruments {
         }
     }
 
-    /// Counts a record; [`Self::records_read`] tells of it.
+    /// Counts a record. [`Self::records_read`] updates the counter of those that were applied.
     pub(crate) fn record(&mut self, result: &Result<Outcome, BadRecord>) {
         if let Ok(Outcome::Applied) = result {
             self.applied += 1;
@@ -93,7 +96,7 @@ impl Instruments {
         }
     }
 
-    /// Tells the counters of what was applied.
+    /// Updates the counter of the records that were applied.
     pub(crate) fn records_read(&mut self) {
         let applied = std::mem::take(&mut self.applied);
         if applied > 0 {
@@ -101,12 +104,12 @@ impl Instruments {
         }
     }
 
-    fn count(&mut self, result: &Result<Outcome, BadRecord>, by: usize) {
+    fn count(&mut self, result: &Result<Outcome, BadRecord>, by: u64) {
         let (counters, name, label, value) = match result {
             Ok(outcome) => (&mut self.outcomes, "quipu_records_total", "outcome", outcome_name(*outcome)),
             Err(bad) => (&mut self.bad, "quipu_bad_records_total", "reason", bad.reason()),
         };
-        let register = || self.recorders.labeled(name, label, value);
+        let register = || labeled(&fan_out(&self.prometheus, &self.reporter), name, label, value);
         counters.entry(value).or_insert_with(register).increment(by);
     }
 
@@ -119,9 +122,9 @@ impl Instruments {
     }
 
     pub(crate) fn run_events(&self, Events { joined, left, silent }: Events) {
-        self.joined.increment(joined);
-        self.left.increment(left);
-        self.silent.increment(silent);
+        self.joined.increment(joined as u64);
+        self.left.increment(left as u64);
+        self.silent.increment(silent as u64);
     }
 
     pub(crate) fn committed(&self, took: Duration, longest_step: Duration) {
@@ -131,7 +134,7 @@ impl Instruments {
     }
 }
 
-/// Whether the totals can be used, for Prometheus. They are set when somebody asks, so that they are true while the task
+/// Whether the totals can be used, for Prometheus. They are set at each scrape, so that they are right while the task
 /// makes no step.
 #[derive(Clone)]
 pub(crate) struct HealthGauges {
@@ -147,7 +150,7 @@ impl HealthGauges {
         Self {
             ready: gauge(
                 "quipu_ready",
-                "1 if the totals are here and not too old: the log was read to the end that it had at assignment",
+                "1 if the totals are available and not too old: the log was read to the end that it had at assignment",
             ),
             lag: gauge(
                 "quipu_source_lag",
@@ -155,11 +158,11 @@ impl HealthGauges {
             ),
             age: gauge(
                 "quipu_totals_age_seconds",
-                "How long the oldest record that is not in the totals has been waiting; 0 if none is known to wait",
+                "How long the oldest record that is not in the totals has been waiting; 0 if no such record was found",
             ),
             limit: gauge(
                 "quipu_totals_age_limit_seconds",
-                "The age of the totals from which on the process is not ready",
+                "The age of the totals above which the process is not ready",
             ),
         }
     }
@@ -174,30 +177,14 @@ impl HealthGauges {
     }
 }
 
-/// Where the counters go.
-struct Recorders {
-    prometheus: Arc<PrometheusRecorder>,
-    reporter: KafkaRecorder,
+/// A recorder whose counters are counters of both, so that Prometheus and the reporter publish them.
+/// It can't be sent to another thread, and is made again when a counter is registered later.
+pub(crate) fn fan_out(prometheus: &Arc<PrometheusRecorder>, reporter: &KafkaRecorder) -> Fanout {
+    FanoutBuilder::default().add_recorder(Arc::clone(prometheus)).add_recorder(reporter.clone()).build()
 }
 
-impl Recorders {
-    fn counter(&self, key: &Key) -> OwnCounter {
-        OwnCounter(self.prometheus.register_counter(key, &METADATA), self.reporter.register_counter(key, &METADATA))
-    }
-
-    fn labeled(&self, name: &'static str, label: &'static str, value: &'static str) -> OwnCounter {
-        self.counter(&Key::from_parts(name, vec![Label::from_static_parts(label, value)]))
-    }
-}
-
-/// A counter that both recorders have.
-pub(crate) struct OwnCounter(Counter, Counter);
-
-impl OwnCounter {
-    pub(crate) fn increment(&self, by: usize) {
-        self.0.increment(by as u64);
-        self.1.increment(by as u64);
-    }
+fn labeled(recorder: &Fanout, name: &'static str, label: &'static str, value: &'static str) -> Counter {
+    recorder.register_counter(&Key::from_parts(name, vec![Label::from_static_parts(label, value)]), &METADATA)
 }
 
 fn outcome_name(outcome: Outcome) -> &'static str {
@@ -211,7 +198,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Registers with a help text.
+/// Registers metrics with their help texts.
 struct Described<'a>(&'a PrometheusRecorder);
 
 impl Described<'_> {

@@ -1,8 +1,8 @@
-//! The second topology: from the topic of the totals to where people look.
+//! The second topology: it copies totals from their topic to databases and to standard output.
 //!
-//! Each sink is a consumer group and a thread of its own, so that a slow or dead target delays nobody else. The pure
-//! parts say what is written ([`influxdb::line_protocol`], [`graphite::line`]), what becomes of it ([`outbox`]) and how long to
-//! wait after a failure ([`retry`]).
+//! Each sink has a consumer group and a thread of its own, so that a slow or dead target delays no other sink. The pure
+//! modules decide what is written ([`influxdb::line_protocol`], [`graphite::line`]), what is committed or retried
+//! ([`outbox`]) and how long the sink waits after a failure ([`retry`]).
 
 mod batch;
 mod clean;
@@ -18,12 +18,15 @@ mod stdout;
 mod target;
 
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusRecorder;
-use quipu_config::{Config, Sink, SinkType};
+use quipu_config::{Config, Influxdb, Sink, SinkOptions};
 use quipu_reporter::KafkaRecorder;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::warn;
 
 pub(crate) use clean::push_cleaned;
@@ -37,102 +40,112 @@ use runner::Runner;
 use stdout::Lines;
 use target::Target;
 
-/// How long a stopping process waits for the writes that its sinks have under way.
+/// How long a stopping process waits for the writes of its sinks that are under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(50);
-const DEFECT: &str =
-    "it ended by a defect, which the log above has; what it did not commit is written again at the next start";
+const PANICKED: &str =
+    "its thread panicked, see the log above; what it did not commit is written again at the next start";
 
 /// The sinks of this process.
+#[derive(Default)]
 pub(crate) struct Sinks {
-    threads: Vec<(String, JoinHandle<Result<(), Error>>)>,
+    /// The names of the sinks that run.
+    names: Vec<String>,
+    /// A task for each, which waits for the end of the sink's thread. The sinks themselves are no tasks, because the
+    /// runtime would wait at its end for one whose target hangs.
+    ends: JoinSet<(String, Result<(), Error>)>,
 }
 
 impl Sinks {
-    /// Starts a thread for each, and adds what they do to `statuses`.
+    /// Starts a thread for each sink of `config`, and adds the status of each to `statuses`.
     pub(crate) fn start(
         config: &Config,
         shared: &Shared,
-        prometheus: &PrometheusRecorder,
+        prometheus: &Arc<PrometheusRecorder>,
         reporter: &KafkaRecorder,
         statuses: &OnceLock<Vec<Arc<Status>>>,
     ) -> Result<Self, Error> {
         let mut runners = Vec::new();
         for sink in &config.sinks {
-            let status = Status::new(&sink.name, sink.kind, prometheus, reporter);
+            let status = Status::new(&sink.name, sink.kind(), prometheus, reporter);
             let group = sink.group(&config.application_id);
             let reader = Reader::new(config, &group, Arc::clone(&status))?;
             let target = target(sink).map_err(|why| Error::Sink { name: sink.name.clone(), why })?;
             runners.push(Runner::new(sink.name.clone(), reader, target, status, shared.clone()));
         }
         statuses.get_or_init(|| runners.iter().map(|runner| Arc::clone(&runner.status)).collect());
-        let mut threads = Vec::new();
+        let mut sinks = Self::default();
         for runner in runners {
-            let name = runner.name.clone();
-            let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || runner.run());
-            threads.push((name, thread.map_err(|error| Error::Thread(error.to_string()))?));
+            sinks.spawn(runner.name.clone(), move || runner.run())?;
         }
-        Ok(Self { threads })
+        Ok(sinks)
     }
 
-    /// Waits until every sink has ended by itself.
+    fn spawn(&mut self, name: String, run: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
+        let (sender, ended) = oneshot::channel();
+        let thread = thread::Builder::new().name(format!("sink-{name}"));
+        thread.spawn(move || sender.send(run())).map_err(Error::thread)?;
+        self.names.push(name.clone());
+        self.ends.spawn(async move {
+            // A thread that panics drops its sender.
+            let result =
+                ended.await.unwrap_or_else(|_| Err(Error::Sink { name: name.clone(), why: PANICKED.to_owned() }));
+            (name, result)
+        });
+        Ok(())
+    }
+
+    /// Waits until every sink has ended by itself. The future can be dropped and made again.
     ///
     /// # Errors
-    /// One ended by a defect, or because its consumer is stuck, now; nobody would write what it has read.
+    /// A sink panicked or its consumer hangs. Then nothing writes what this sink has read.
     pub(crate) async fn ended(&mut self) -> Result<(), Error> {
-        while !self.threads.is_empty() {
-            match self.threads.iter().position(|(_, thread)| thread.is_finished()) {
-                Some(at) => {
-                    let (name, thread) = self.threads.swap_remove(at);
-                    thread.join().unwrap_or_else(|_| Err(Error::Sink { name, why: DEFECT.to_owned() }))?;
-                }
-                None => tokio::time::sleep(POLL).await,
-            }
+        while let Some((_, result)) = self.next().await {
+            result?;
         }
         Ok(())
     }
 
-    /// Waits for what is under way, after [`Shared::stop`]. A sink whose target hangs is left behind: what it did not
-    /// commit is written again at the next start.
-    pub(crate) async fn stopped(self) {
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while !self.have_ended() && Instant::now() < deadline {
-            tokio::time::sleep(POLL).await;
-        }
-        for (name, thread) in self.threads {
-            if !thread.is_finished() {
-                warn!(sink = name, "the sink's last write is not answered; it is written again at the next start");
-            } else if thread.join().is_err() {
-                warn!(sink = name, "{DEFECT}");
+    /// Waits for the writes that are under way, after [`Shared::stop`]. A sink whose target hangs is not waited for: what
+    /// it did not commit is written again at the next start.
+    pub(crate) async fn stopped(mut self) {
+        let all = async {
+            while let Some((sink, result)) = self.next().await {
+                if let Err(error) = result {
+                    warn!(sink, %error, "the sink failed while it stopped");
+                }
+            }
+        };
+        if timeout(STOP_TIMEOUT, all).await.is_err() {
+            for sink in self.names {
+                warn!(sink, "the target did not answer the sink's last write, which is repeated at the next start");
             }
         }
     }
 
-    fn have_ended(&self) -> bool {
-        self.threads.iter().all(|(_, thread)| thread.is_finished())
+    /// The next sink that ends, and how.
+    async fn next(&mut self) -> Option<(String, Result<(), Error>)> {
+        let (name, result) = self.ends.join_next().await?.ok()?;
+        self.names.retain(|running| *running != name);
+        Some((name, result))
     }
 }
 
 fn target(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
-    match sink.kind {
-        SinkType::Stdout => Ok(Box::new(Lines(std::io::stdout()))),
-        SinkType::Graphite => {
-            let address = sink.address.clone().unwrap_or_default();
-            let template = sink.template.clone().unwrap_or_default();
-            Ok(Box::new(Graphite::new(address, template, sink.tags, sink.timeout, sink.settle())))
-        }
-        SinkType::Influxdb => influxdb(sink),
+    match &sink.options {
+        SinkOptions::Stdout => Ok(Box::new(Lines(std::io::stdout()))),
+        SinkOptions::Graphite(options) => Ok(Box::new(Graphite::new(options, sink.timeout))),
+        SinkOptions::Influxdb(options) => influxdb(options, sink.timeout),
     }
 }
 
 #[cfg(feature = "influxdb")]
-fn influxdb(sink: &Sink) -> Result<Box<dyn Target + Send>, String> {
-    Ok(Box::new(influxdb::InfluxDb::of(sink)?))
+fn influxdb(options: &Influxdb, timeout: Duration) -> Result<Box<dyn Target + Send>, String> {
+    Ok(Box::new(influxdb::InfluxDb::new(options, timeout)?))
 }
 
 #[cfg(not(feature = "influxdb"))]
-fn influxdb(_: &Sink) -> Result<Box<dyn Target + Send>, String> {
-    Err("this build has no HTTP client; build Quipu with the feature influxdb (one of its defaults)".to_owned())
+fn influxdb(_: &Influxdb, _: Duration) -> Result<Box<dyn Target + Send>, String> {
+    Err("this build has no HTTP client; build Quipu with the feature influxdb (a default)".to_owned())
 }
 
 #[cfg(test)]
@@ -142,22 +155,19 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn sinks(threads: impl IntoIterator<Item = (&'static str, JoinHandle<Result<(), Error>>)>) -> Sinks {
-        Sinks { threads: threads.into_iter().map(|(name, thread)| (name.to_owned(), thread)).collect() }
-    }
-
     #[tokio::test]
-    async fn a_sink_that_ends_by_a_defect_is_an_error_while_others_run() {
+    async fn a_sink_that_panics_is_an_error_while_others_run() {
+        let mut sinks = Sinks::default();
         let (until, stop) = std::sync::mpsc::sync_channel::<()>(1);
-        let works = thread::spawn(move || {
+        let works = move || {
             stop.recv().unwrap_or_default();
             Ok(())
-        });
-        let closed = thread::spawn(|| Ok(()));
-        let broken = thread::spawn(|| std::panic::resume_unwind(Box::new("a defect")));
-        let mut sinks = sinks([("works", works), ("closed", closed), ("broken", broken)]);
-        let error = sinks.ended().await.expect_err("a defect").to_string();
-        assert!(error.starts_with("sink broken: it ended by a defect"), "{error}");
+        };
+        sinks.spawn("works".to_owned(), works).expect("a thread");
+        sinks.spawn("closed".to_owned(), || Ok(())).expect("a thread");
+        sinks.spawn("broken".to_owned(), || std::panic::resume_unwind(Box::new("a defect"))).expect("a thread");
+        let error = sinks.ended().await.expect_err("a panic").to_string();
+        assert!(error.starts_with("sink broken: its thread panicked"), "{error}");
         drop(until);
         assert!(sinks.ended().await.is_ok(), "the others end by themselves");
     }
@@ -169,10 +179,10 @@ pub(crate) mod tests {
         Aggregate { series, kind, count: i128::from(count), timestamp: Millis(0), offset: Offset(0), instances: 1 }
     }
 
-    /// Series of names and values that mean harm, short enough to be kept whole by every target.
+    /// Series with hostile names and values, short enough that no target cuts them.
     pub(crate) fn series() -> impl Strategy<Value = Series> {
         let text = "\\PC{1,8}|[a-z_xA20#,= \\\\\"\n\r\t;.{}]{1,12}|[\\\\,= ]{1,4}|time|total|name|_field|__name__";
         let labels = prop::collection::vec((text, text), 0..4);
-        (text, labels).prop_filter_map("a label stands twice", |(name, labels)| Series::new(name, labels).ok())
+        (text, labels).prop_filter_map("a label occurs twice", |(name, labels)| Series::new(name, labels).ok())
     }
 }

@@ -283,15 +283,15 @@ impl Task {
         let began = Instant::now();
         let committed = self.engine.advance(patience)?;
         self.longest_step = self.longest_step.max(began.elapsed());
-        self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters());
+        self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters() as u64);
         if let Some(Committed { position, totals, removed, rows, dead_letters }) = committed {
             if let Some(position) = position {
                 self.view.update(position, &totals, &removed);
             }
             let aggregates = totals.len();
             self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
-            self.instruments.published.increment(aggregates);
-            self.instruments.dead_letters.increment(dead_letters);
+            self.instruments.published.increment(aggregates as u64);
+            self.instruments.dead_letters.increment(dead_letters as u64);
             debug!(position = position.map(|position| position.0), aggregates, rows, dead_letters, "committed");
         }
         Ok(())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::properties::{Properties, Secrets};
 use crate::secret::Secret;
-use crate::sink::Sink;
+use crate::sink::{Sink, postpone};
 use crate::text::{duration, listen, off};
 
 /// Everything that can be set, with what holds when it is not.
@@ -53,7 +53,7 @@ pub struct Config {
     #[serde(rename = "audit")]
     pub audits: Vec<Audit>,
     /// Where the totals are written to, besides their topic. Default none.
-    #[serde(rename = "sink")]
+    #[serde(rename = "sink", deserialize_with = "postpone")]
     pub sinks: Vec<Sink>,
 }
 

@@ -1,11 +1,12 @@
-//! The keys that can be set, as the defaults have them.
+//! The keys that can be set. They are taken from the defaults.
 
 use strsim::normalized_damerau_levenshtein;
 use toml::Value;
 
 use crate::config::Config;
 
-/// The paths of all keys, in the order of the alphabet.
+/// The paths of all keys, in alphabetical order.
+#[derive(Default)]
 pub(super) struct Keys(Vec<Key>);
 
 struct Key {
@@ -19,7 +20,7 @@ enum Kind {
     Text,
     /// The value is a number or a boolean.
     Literal,
-    /// A table whose keys are the user's.
+    /// A table with keys that the user chooses.
     Open,
     /// A list, which only the file can set.
     List,
@@ -28,7 +29,7 @@ enum Kind {
 /// A key that a variable or a flag can set.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Its path, a segment each.
+    /// The segments of its path.
     pub(super) path: Vec<String>,
     /// Whether its value is a number or a boolean.
     pub(super) is_literal: bool,
@@ -37,7 +38,7 @@ pub(super) struct Target {
 impl Keys {
     pub(super) fn of_defaults() -> Self {
         let mut keys = Vec::new();
-        // The defaults are of types that TOML has; the test of the example file would not pass if they were not.
+        // TOML has all types of the defaults; otherwise the test of the example file fails.
         let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
         collect(&defaults, "", &mut keys);
         Self(keys)
@@ -56,12 +57,12 @@ impl Keys {
         )
     }
 
-    /// Whether `path` is that of a table whose keys are the user's.
+    /// Whether `path` is the path of a table with keys that the user chooses.
     pub(super) fn is_open(&self, path: &str) -> bool {
         self.open().any(|open| open == path)
     }
 
-    /// The paths of tables whose keys are the user's.
+    /// The paths of the tables with keys that the user chooses.
     pub(super) fn open(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|key| key.kind == Kind::Open).map(|key| key.path.as_str())
     }
@@ -70,7 +71,7 @@ impl Keys {
         self.0.iter().map(|key| key.path.clone())
     }
 
-    /// The names of the variables that can be set; an open table's ends in `_…`.
+    /// The names of the variables that can be set. The name for an open table ends in `_…`.
     pub(super) fn variables(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter(|key| key.kind != Kind::List).map(|key| match key.kind {
             Kind::Open => key.variable() + "_…",
@@ -78,7 +79,7 @@ impl Keys {
         })
     }
 
-    /// Finds the key of which `rest` leaves nothing over, else the open table of which it leaves the user's key.
+    /// Finds the key for which `rest` is empty, or the open table for which `own_key` makes a key of the rest.
     fn find<'a>(
         &self,
         rest: impl Fn(&Key) -> Option<&'a str>,
@@ -122,16 +123,16 @@ fn collect(table: &toml::Table, prefix: &str, keys: &mut Vec<Key>) {
     }
 }
 
-/// What to say of an unknown name: the nearest of `known`. It is compared as a whole, and by the part after the last
-/// dot, so that a key in the wrong table is found too.
-pub(super) fn suggestion(name: &str, known: impl IntoIterator<Item = String>) -> String {
+/// The part of an error about an unknown name that suggests the nearest name of `existing`. Names are compared as a whole
+/// and by the part after the last dot, so that a key in the wrong table is found too.
+pub(super) fn suggestion(name: &str, existing: impl IntoIterator<Item = String>) -> String {
     let name = fold(name);
     let likeness = |candidate: &str| {
         let candidate = fold(candidate);
         let whole = normalized_damerau_levenshtein(&name, &candidate);
         whole.max(0.9 * normalized_damerau_levenshtein(last(&name), last(&candidate)))
     };
-    let scored = known.into_iter().map(|known| (likeness(&known), known));
+    let scored = existing.into_iter().map(|existing| (likeness(&existing), existing));
     let (likeness, nearest) = scored.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
     if likeness < 0.5 {
         format!("`quipu config show` lists all keys; the nearest is `{nearest}`")

@@ -1,4 +1,4 @@
-//! File, environment and flags merged into one document that knows where each value came from.
+//! File, environment and flags, merged into one document that records where each value came from.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,16 +12,16 @@ use crate::document::{flatten, get_mut, remove, set};
 use crate::error::Problem;
 use crate::keys::{Keys, Target, suggestion};
 
-/// A key's value from outside the file.
+/// The value of a key that a variable or a flag sets.
 pub(super) struct Setting {
     pub(super) target: Target,
     pub(super) text: String,
-    /// The variable or the flag.
+    /// The name of the variable or of the flag.
     pub(super) origin: String,
 }
 
-/// The merged document. A span below the length of the file is a place in the file; beyond it, a span stands for the
-/// setting of that number.
+/// The merged document. A span within the length of the file is a place in the file. A larger span is the number of a
+/// setting, counted from the end of the file.
 pub(super) struct Layers<'a> {
     document: DeTable<'a>,
     file: String,
@@ -39,7 +39,7 @@ impl Setting {
 }
 
 impl<'a> Layers<'a> {
-    /// Merges a file and the settings, of which the later win.
+    /// Merges a file and the settings. A later setting overrides an earlier one.
     pub(super) fn new(
         file: Option<&Path>,
         text: &'a str,
@@ -51,7 +51,7 @@ impl<'a> Layers<'a> {
         let file = file.map(|path| path.display().to_string()).unwrap_or_default();
         let mut layers = Self { document: document.into_inner(), file, text, settings };
         if !errors.is_empty() {
-            // What the parser made of the rest, and of the rest of a wrong line, would be blamed for what it is not.
+            // After an error the parser may have misread the rest. Problems of that rest would mislead.
             layers.document = DeTable::new();
             let mut wrong: Vec<_> = errors
                 .iter()
@@ -75,32 +75,51 @@ impl<'a> Layers<'a> {
         layers
     }
 
-    /// Reads the document. What can't be read is a problem, and is left out of what is returned.
+    /// Reads the document. What can't be read is a problem and is left out of the result.
     pub(super) fn deserialize<T: DeserializeOwned>(&mut self, keys: &Keys, problems: &mut Vec<Problem>) -> Option<T> {
+        // No value has this span.
+        let mut whole = Spanned::new(usize::MAX..usize::MAX, std::mem::take(&mut self.document));
+        let read = self.read(&mut whole, "", keys, problems);
+        self.document = whole.into_inner();
+        read
+    }
+
+    /// Reads a table whose path is `path`. What can't be read is a problem and is removed from the table.
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        table: &mut Spanned<DeTable<'a>>,
+        path: &str,
+        keys: &Keys,
+        problems: &mut Vec<Problem>,
+    ) -> Option<T> {
+        let mut removed_keys: Vec<String> = Vec::new();
         let mut damaged: Vec<Range<usize>> = Vec::new();
         loop {
-            // The span of the whole is one that no value has.
-            let whole = Spanned::new(usize::MAX..usize::MAX, self.document.clone());
-            let error = match T::deserialize(Deserializer::from(whole)) {
-                Ok(config) => return Some(config),
+            let error = match T::deserialize(Deserializer::from(table.clone())) {
+                Ok(value) => return Some(value),
                 Err(error) => error,
             };
-            let span = error.span().unwrap_or_default();
-            let Some(removed) = remove(&mut self.document, &span) else {
-                problems.push(Problem { origin: String::new(), line: None, message: error.message().to_owned() });
+            let span = error.span().unwrap_or(table.span());
+            let Some(removed) = remove(table.get_mut(), &span) else {
+                // The table itself lacks a key, perhaps one that was removed.
+                if !removed_keys.iter().any(|key| error.message() == format!("missing field `{key}`")) {
+                    let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
+                    problems.push(self.problem_at(&span, format!("{path}{}", error.message())));
+                }
                 return None;
             };
-            // A table that something was taken out of may only lack that.
+            // A table within this one may lack only what was removed from it.
             let is_consequence = damaged.contains(&span);
             damaged.extend(removed.table);
             if is_consequence {
                 continue;
             }
-            let path = removed.path;
+            let path = if path.is_empty() { removed.path.clone() } else { format!("{path}.{}", removed.path) };
+            removed_keys.push(removed.path);
             let message = if removed.is_key {
                 unknown(&path, keys.paths().chain(siblings(&path, error.message())))
             } else if keys.is_open(&path) {
-                // What stands there instead may be secret.
+                // The value that is there instead may be secret.
                 format!("{path}: expected a table, a line for each property")
             } else {
                 format!("{path}: {}", in_plain_words(error.message()))
@@ -109,7 +128,20 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// A problem of the value at `path` (an element of a list by its number), or of the table that it would be in.
+    /// The tables of the list `name`. An element that is no table is a problem.
+    pub(super) fn tables(&self, name: &str, problems: &mut Vec<Problem>) -> Vec<Spanned<DeTable<'a>>> {
+        let Some(DeValue::Array(list)) = self.document.get(name).map(Spanned::get_ref) else { return Vec::new() };
+        let mut tables = Vec::new();
+        for element in list {
+            match element.get_ref() {
+                DeValue::Table(table) => tables.push(Spanned::new(element.span(), table.clone())),
+                _ => problems.push(self.problem_at(&element.span(), format!("{name}: expected a table"))),
+            }
+        }
+        tables
+    }
+
+    /// A problem of the value at `path`, or of the table that would hold it. A list's element is named by its number.
     pub(super) fn problem(&self, path: &[&str], message: impl AsRef<str>) -> Problem {
         let mut value: Option<&Spanned<DeValue<'_>>> = None;
         for segment in path {
@@ -130,7 +162,8 @@ impl<'a> Layers<'a> {
         }
     }
 
-    fn problem_at(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
+    /// A problem of what has this span.
+    pub(super) fn problem_at(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
         let message = message.into();
         if let Some(index) = span.start.checked_sub(self.text.len() + 1) {
             let origin = self.settings.get(index).map(|setting| setting.origin.clone()).unwrap_or_default();
@@ -141,10 +174,10 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// serde's message without the names of Rust's types.
+/// The message of serde without the names of Rust's types.
 fn in_plain_words(message: &str) -> String {
     if message.contains(", expected struct ") {
-        // What stands there instead may be secret.
+        // The value that is there instead may be secret.
         return "expected a table".to_owned();
     }
     message
@@ -152,12 +185,13 @@ fn in_plain_words(message: &str) -> String {
         .replace("expected i32", "expected a whole number")
 }
 
-fn unknown(path: &str, known: impl IntoIterator<Item = String>) -> String {
-    format!("unknown key `{}`; {}", path.escape_debug(), suggestion(path, known))
+/// The message for an unknown key, with the nearest of the keys that exist.
+pub(super) fn unknown(path: &str, existing: impl IntoIterator<Item = String>) -> String {
+    format!("unknown key `{}`; {}", path.escape_debug(), suggestion(path, existing))
 }
 
-/// The keys beside an unknown one. serde names them in its message (``unknown field `x`, expected one of `a`, `b` ``);
-/// for the elements of a list that is the only place where they stand.
+/// The keys beside an unknown one, from the message of serde (``unknown field `x`, expected one of `a`, `b` ``). For the
+/// elements of a list, nothing else has them.
 fn siblings(path: &str, message: &str) -> Vec<String> {
     let table = path.rsplit_once('.').map_or_else(String::new, |(table, _)| format!("{table}."));
     let names = message.rsplit_once(", expected ").map_or("", |(_, names)| names);
@@ -171,7 +205,7 @@ fn value(setting: &Setting) -> DeValue<'_> {
     }
     match DeValue::parse(setting.text.trim()).map(Spanned::into_inner) {
         Ok(value @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_))) => value,
-        // The error that comes of it says what was expected.
+        // The error of this text has the type that was expected.
         _ => text(),
     }
 }

@@ -29,5 +29,7 @@ pub use config::{Audit, Config, Http, Kafka, Limits, ProcessingGuarantee, State,
 pub use error::{ConfigError, Problem};
 pub use load::Flag;
 pub use properties::Properties;
-pub use sink::{MAX_BATCH, Sink, SinkType};
+pub use sink::{
+    Graphite, Influxdb, InfluxdbApi, InfluxdbConnection, InfluxdbV1, InfluxdbV2, MAX_BATCH, Sink, SinkOptions, SinkType,
+};
 pub use template::{Node, Template};

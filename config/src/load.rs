@@ -7,8 +7,7 @@ use crate::error::{ConfigError, Problem};
 use crate::keys::Keys;
 use crate::layers::{Layers, Setting};
 use crate::secret::{Secret, secret_file};
-use crate::sink::Sink;
-use crate::validate;
+use crate::sink;
 
 /// A value that was given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +56,9 @@ impl Config {
         }));
         let mut layers = Layers::new(file, text, &settings, &keys, &mut problems);
         let config = layers.deserialize(&keys, &mut problems).map(|mut config: Self| {
-            config.read_secrets(&environment, &layers, &mut problems);
+            config.sinks = sink::read(&layers, &keys, &environment, &mut problems);
+            config.read_secrets(&layers, &mut problems);
             config.validate(&layers, &mut problems);
-            config.sinks.iter_mut().for_each(Sink::set_defaults);
             config
         });
         match config {
@@ -71,17 +70,11 @@ impl Config {
         }
     }
 
-    fn read_secrets(&mut self, environment: &[(OsString, OsString)], layers: &Layers<'_>, problems: &mut Vec<Problem>) {
+    fn read_secrets(&mut self, layers: &Layers<'_>, problems: &mut Vec<Problem>) {
         for (property, path) in &self.kafka.secret_files {
             match secret_file(path) {
                 Ok(secret) => self.kafka.secrets.0.insert(property, secret),
                 Err(why) => problems.push(layers.problem(&["kafka", "secret_files", property], why)),
-            }
-        }
-        for (index, sink) in self.sinks.iter_mut().enumerate() {
-            match validate::sink_secret(sink, environment) {
-                Ok(secret) => sink.secret = Secret(secret),
-                Err((key, why)) => problems.push(layers.problem(&["sink", &index.to_string(), key], why)),
             }
         }
         if let Some(path) = &self.http.token_file {

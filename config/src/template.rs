@@ -1,16 +1,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How series are named: `quipu.{name}.{labels}`.
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How series are named in Graphite: `quipu.{name}.{labels}`.
 ///
-/// `{name}` and `{labels}` are nodes, each there once; the labels become two nodes each, name and value.
+/// `{name}` and `{labels}` are nodes, and the template has each of them once. A label becomes two nodes: its name and its
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Node>);
 
-/// A part of a [`Template`], between dots.
+/// A part of a [`Template`] between two dots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// Text that stands for itself.
+    /// A constant text.
     Text(String),
     /// The metric's name.
     Name,
@@ -74,6 +78,18 @@ impl fmt::Display for Template {
             })?;
         }
         Ok(())
+    }
+}
+
+impl Serialize for Template {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -1,14 +1,10 @@
 //! What is wrong with values that have the right type.
 
-mod sink;
-
 use std::time::Duration;
 
 use quipu_record::limits;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
-
-pub(crate) use sink::secret as sink_secret;
 
 use crate::config::Config;
 use crate::error::Problem;
@@ -87,7 +83,6 @@ impl Config {
         self.validate_kafka(&mut findings);
         self.validate_limits(&mut findings);
         self.validate_audits(&mut findings);
-        self.validate_sinks(&mut findings);
     }
 
     fn validate_identity(&self, findings: &mut Findings<'_>) {
@@ -181,20 +176,6 @@ impl Config {
                 before.iter().any(|other| other.name == audit.name),
                 &path,
                 "another audit has this name; names must be unique",
-            );
-        }
-    }
-
-    fn validate_sinks(&self, findings: &mut Findings<'_>) {
-        for (index, sink) in self.sinks.iter().enumerate() {
-            let number = index.to_string();
-            for (key, message) in sink::wrong(sink) {
-                findings.add(&["sink", &number, key], message);
-            }
-            findings.add_if(
-                self.sinks[..index].iter().any(|other| other.name == sink.name),
-                &["sink", &number, "name"],
-                "another sink has this name; names must be unique",
             );
         }
     }

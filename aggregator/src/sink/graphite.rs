@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use quipu_config::Template;
+use quipu_config::{Graphite as Options, Template};
 use quipu_record::Aggregate;
 
 use super::retry::Failure;
@@ -13,10 +13,10 @@ use line::push_line;
 
 /// Carbon and its relays, over TCP.
 ///
-/// The protocol has no acknowledgement: a peer that hangs, or is gone from the network, takes bytes for long. All that it
-/// ever says is the end of the connection, which it ends when it has read our end of it: so connections take turns. What
-/// was read is safe only after some time without the peer ending by itself, and after a failure it is written again. The
-/// values are absolute and have fixed times, so that repeating one is harmless.
+/// The protocol has no acknowledgement: a write succeeds for a long time after the peer hangs or has left the network. But
+/// a peer closes its side of a connection when it has read the end of ours. So the sink closes each connection in turn and
+/// commits when the peer has closed its side. After a failure the sink writes again what it did not commit. That is
+/// harmless, because values are absolute and have fixed times.
 pub(crate) struct Graphite {
     address: String,
     template: Template,
@@ -24,7 +24,7 @@ pub(crate) struct Graphite {
     timeout: Duration,
     settle: Duration,
     stream: Option<TcpStream>,
-    /// What was written up to then has been read.
+    /// The peer has read everything that was written before this time.
     read: Option<Instant>,
 }
 
@@ -40,7 +40,7 @@ impl Target for Graphite {
             Some(stream) => stream,
             None => self.connect()?,
         };
-        // After an error a part of a line may be with the peer, which drops it with the connection.
+        // After an error the peer may have a part of a line, which it drops when the connection ends.
         stream.write_all(&lines).map_err(|error| self.failure(&error.to_string()))?;
         self.stream = Some(stream);
         Ok(Written { points: aggregates.len(), cleaned, rejected: Vec::new() })
@@ -58,22 +58,23 @@ impl Target for Graphite {
         let Some(written) = self.stream.take() else {
             return Ok(());
         };
-        // The next connection is there before this one ends, so that it shows if the peer itself ended.
+        // The next connection is opened first, because this fails if the peer is no longer running.
         let next = self.connect()?;
         let now = Instant::now();
         end(written, self.timeout)
-            .map_err(|error| self.failure(&format!("the peer did not read all that was written ({error})")))?;
+            .map_err(|error| self.failure(&format!("the peer did not read everything that was written ({error})")))?;
         (self.stream, self.read) = (Some(next), Some(now));
         Ok(())
     }
 }
 
 impl Graphite {
-    pub(crate) fn new(address: String, template: Template, tags: bool, timeout: Duration, settle: Duration) -> Self {
-        Self { address, template, tags, timeout, settle, stream: None, read: None }
+    pub(crate) fn new(options: &Options, timeout: Duration) -> Self {
+        let Options { address, template, tags, settle } = options.clone();
+        Self { address, template: template.unwrap_or_default(), tags, timeout, settle, stream: None, read: None }
     }
 
-    /// Looks whether the peer ended the connection. It has nothing to say: if there is something to read, it is the end.
+    /// Checks whether the peer closed the connection. A peer sends no data, so a read returns only at the end.
     fn check(&mut self) -> Result<(), Failure> {
         let Some(mut stream) = self.stream.take() else {
             return Ok(());
@@ -93,7 +94,7 @@ impl Graphite {
 
     fn connect(&self) -> Result<TcpStream, Failure> {
         let addresses = self.address.to_socket_addrs().map_err(|error| self.failure(&error.to_string()))?;
-        let mut failure = self.failure("the name has no address");
+        let mut failure = self.failure("the host name has no address");
         for address in addresses {
             let connected = TcpStream::connect_timeout(&address, self.timeout).and_then(|stream| {
                 stream.set_nodelay(true)?;
@@ -113,14 +114,14 @@ impl Graphite {
     }
 }
 
-/// Ends our side of a connection and waits until the peer, which has read everything then, has ended its own.
+/// Closes our side of a connection and waits until the peer has read everything and has closed its side.
 fn end(mut stream: TcpStream, timeout: Duration) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(io::Error::new(ErrorKind::TimedOut, format!("it kept the connection for {timeout:?}")));
+            return Err(io::Error::new(ErrorKind::TimedOut, format!("it kept the connection open for {timeout:?}")));
         }
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut [0; 256]) {
@@ -142,22 +143,22 @@ mod tests {
 
     fn graphite(listener: &TcpListener) -> Graphite {
         let address = listener.local_addr().expect("an address").to_string();
-        let (timeout, settle) = (Duration::from_millis(500), Duration::from_secs(1));
-        Graphite::new(address, Template::default(), false, timeout, settle)
+        let options = Options { address, template: None, tags: false, settle: Duration::from_secs(1) };
+        Graphite::new(&options, Duration::from_millis(500))
     }
 
     #[test]
     fn a_closed_connection_is_noticed_before_anything_is_lost_in_it() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
-        graphite.write(&[aggregate(1)]).expect("somebody listens");
+        graphite.write(&[aggregate(1)]).expect("a listener");
         let (peer, _) = listener.accept().expect("a connection");
         let mut line = String::new();
         BufReader::new(&peer).read_line(&mut line).expect("a line");
         assert_eq!(line, "quipu.records.topic.auth 1 0\n");
         assert_eq!(graphite.check(), Ok(()));
         drop(peer);
-        // The end comes over the loopback in its own time.
+        // The end of the connection takes some time on the loopback interface.
         let mut checks = 0;
         while graphite.check().is_ok() {
             checks += 1;
@@ -173,21 +174,21 @@ mod tests {
         let batch: Vec<_> = (0..10_000).map(aggregate).collect();
         let failed = (0..10_000).find_map(|_| graphite.write(&batch).err());
         assert!(matches!(failed, Some(Unwritten::Failed(Failure { is_refusal: false, .. }))), "{failed:?}");
-        assert!(graphite.stream.is_none(), "a part of a line is in it");
+        assert!(graphite.stream.is_none(), "a part of a line was written");
     }
 
     #[test]
     fn what_is_confirmed_was_read_and_the_next_connection_is_there() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
-        graphite.write(&[aggregate(1), aggregate(2)]).expect("somebody listens");
+        graphite.write(&[aggregate(1), aggregate(2)]).expect("a listener");
         let (peer, _) = listener.accept().expect("a connection");
         let reader = thread::spawn(move || BufReader::new(&peer).lines().map_while(Result::ok).count());
         let sent = Instant::now();
         assert_eq!(graphite.confirm(sent), Ok(()));
         assert_eq!(reader.join().expect("it counts"), 2);
 
-        // What was sent before is read; a connection serves until something later is to be confirmed.
+        // What was sent before is confirmed already, and the connection stays in use.
         let (peer, _) = listener.accept().expect("the next connection");
         assert_eq!(graphite.confirm(sent), Ok(()));
         graphite.write(&[aggregate(3)]).expect("the next connection");
@@ -201,8 +202,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
         graphite.write(&[aggregate(1)]).expect("the kernel takes it");
-        let failure = graphite.confirm(Instant::now()).expect_err("nobody reads");
-        assert!(failure.why.contains("did not read all that was written"), "{failure:?}");
+        let failure = graphite.confirm(Instant::now()).expect_err("no reader");
+        assert!(failure.why.contains("did not read everything that was written"), "{failure:?}");
         assert!(graphite.stream.is_none() && graphite.read.is_none());
     }
 }

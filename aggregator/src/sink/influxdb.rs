@@ -5,10 +5,11 @@ mod write_api;
 
 use std::collections::HashSet;
 use std::io::Write as _;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use quipu_config::Sink;
+use quipu_config::{Influxdb, InfluxdbApi, InfluxdbConnection};
 use quipu_record::Aggregate;
 use tokio::runtime::{Builder, Runtime};
 
@@ -19,7 +20,7 @@ use transport::Transport;
 use verdict::{Verdict, verdict};
 use write_api::{Answer, WriteApi};
 
-/// InfluxDB, and what speaks its protocol.
+/// InfluxDB, and servers with the same API.
 pub(crate) struct InfluxDb {
     runtime: Runtime,
     api: WriteApi,
@@ -29,46 +30,35 @@ pub(crate) struct InfluxDb {
 }
 
 impl InfluxDb {
-    /// The target that the configuration describes.
+    /// The target with these options; a request may take `timeout`.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(crate) fn of(sink: &Sink) -> Result<Self, String> {
-        let Sink { bucket, database, timeout, .. } = sink;
-        let url = sink.url.as_deref().unwrap_or_default();
-        let secret = sink.secret().unwrap_or_default();
-        let authorities = sink.ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
-        let transport = Transport { gzip: sink.gzip(), timeout: *timeout, authorities };
-        let api = match (bucket, database) {
-            (Some(bucket), _) => {
-                let org = sink.org.as_deref().unwrap_or_default();
-                WriteApi::v2(url, org, bucket, secret, transport)
-            }
-            (None, database) => {
-                let user = sink.user.clone().map(|user| (user, secret.to_owned()));
-                let policy = sink.retention_policy.as_deref();
-                WriteApi::v1(url, database.as_deref().unwrap_or_default(), policy, user, &transport)
-            }
+    /// What is wrong with the options.
+    pub(crate) fn new(options: &Influxdb, timeout: Duration) -> Result<Self, String> {
+        let InfluxdbConnection { url, ca_file, batch, gzip, .. } = &options.connection;
+        let secret = options.connection.secret().unwrap_or_default();
+        let authorities = ca_file.as_deref().map(transport::authorities).transpose()?.unwrap_or_default();
+        let transport = Transport { gzip: *gzip, timeout, authorities };
+        let api = match &options.api {
+            InfluxdbApi::V2(api) => WriteApi::v2(url, api, secret, transport),
+            InfluxdbApi::V1(api) => WriteApi::v1(url, api, secret, &transport),
         };
         let api = api.map_err(|error| error.to_string())?;
-        Self::new(api, sink.batch(), sink.gzip()).map_err(|error| error.to_string())
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        Ok(Self { runtime, api, batch: *batch, gzip: *gzip })
     }
 
-    fn new(api: WriteApi, batch: usize, gzip: bool) -> std::io::Result<Self> {
-        Ok(Self { runtime: Builder::new_current_thread().enable_all().build()?, api, batch, gzip })
-    }
-
-    /// Writes lines; halves them to find those that the server rejects.
+    /// Writes lines. If the server rejects some of them, the halves are written, down to the lines that are wrong.
     fn write_lines(&self, lines: &[Line<'_>], text: &[u8], written: &mut Written) -> Result<(), Failure> {
         let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
             return Ok(());
         };
         let body = self.body(&text[first.start..last.end]);
-        let Answer { status, text: words, retry_after } = self.runtime.block_on(self.api.write(body))?;
-        let why = format!("HTTP {status}: {}", words.trim());
-        match verdict(status, &words, lines.len()) {
+        let Answer { status, text: reason, retry_after } = self.runtime.block_on(self.api.write(body))?;
+        let why = format!("HTTP {status}: {}", reason.trim());
+        match verdict(status, &reason, lines.len()) {
             Verdict::Accepted => written.points += lines.len(),
-            Verdict::Again => return Err(Failure { why, retry_after, is_refusal: false }),
+            Verdict::Retry => return Err(Failure { why, retry_after, is_refusal: false }),
             Verdict::Refused => return Err(Failure { why, retry_after, is_refusal: true }),
             Verdict::Rejected => written.rejected.extend(lines.iter().map(|line| line.rejection(&why))),
             Verdict::Split => {
@@ -128,8 +118,8 @@ impl Line<'_> {
     }
 }
 
-/// The last of those that have the same series and time, in order: which one of two in a request stays is for the server
-/// to say.
+/// The aggregates without those that a later one with the same series and time replaces. If a request has two of them,
+/// it depends on the server which one is kept.
 fn latest(aggregates: &[Aggregate]) -> Vec<&Aggregate> {
     let mut seen = HashSet::with_capacity(aggregates.len());
     let mut latest: Vec<_> =

@@ -7,15 +7,18 @@ use quipu_config::SinkType;
 use quipu_reporter::KafkaRecorder;
 use serde::Serialize;
 
+use crate::instruments::fan_out;
+
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
-const POINTS: (&str, &str) = ("quipu_sink_points_total", "Aggregates that the sink's target has accepted");
-const REJECTED: (&str, &str) = ("quipu_sink_rejected_total", "Aggregates that the target can't have, and bad records");
-const RETRIES: (&str, &str) = ("quipu_sink_retries_total", "Writes that failed and were done again");
-const CLEANED: (&str, &str) = ("quipu_sink_cleaned_total", "Points of which a name or a value had to be cleaned");
+const POINTS: (&str, &str) = ("quipu_sink_points_total", "Aggregates that the sink's target accepted");
+const REJECTED: (&str, &str) =
+    ("quipu_sink_rejected_total", "Aggregates that the target can't store, and records that are not aggregates");
+const RETRIES: (&str, &str) = ("quipu_sink_retries_total", "Writes that failed and were retried");
+const CLEANED: (&str, &str) = ("quipu_sink_cleaned_total", "Points of which a name or a value was cleaned");
 const LAG: (&str, &str) = ("quipu_sink_lag", "Offsets of the totals' topic after the sink's committed position");
 
-/// What a sink does, as its metrics and the query API tell it.
+/// The state of a sink, for its metrics and the query API.
 pub(crate) struct Status {
     name: String,
     kind: SinkType,
@@ -39,7 +42,7 @@ pub(crate) struct Snapshot {
     retries: u64,
     cleaned: u64,
     lag: i64,
-    /// Why the target does not accept at present.
+    /// The error of the last write, if it failed.
     failing: Option<String>,
 }
 
@@ -47,15 +50,14 @@ impl Status {
     pub(crate) fn new(
         name: &str,
         kind: SinkType,
-        prometheus: &PrometheusRecorder,
+        prometheus: &Arc<PrometheusRecorder>,
         reporter: &KafkaRecorder,
     ) -> Arc<Self> {
+        let both = fan_out(prometheus, reporter);
         let label = || vec![Label::new("sink", name.to_owned())];
         let count = |(metric, help): (&'static str, &'static str)| {
             prometheus.describe_counter(metric.into(), None, help.into());
-            let key = Key::from_parts(metric, label());
-            let counters = [prometheus.register_counter(&key, &METADATA), reporter.register_counter(&key, &METADATA)];
-            Count { value: AtomicU64::new(0), counters }
+            Count::new(both.register_counter(&Key::from_parts(metric, label()), &METADATA))
         };
         prometheus.describe_gauge(LAG.0.into(), None, LAG.1.into());
         Arc::new(Self {
@@ -111,17 +113,20 @@ impl Status {
     }
 }
 
+/// A counter that the status can read, which a [`Counter`] can't be.
 struct Count {
     value: AtomicU64,
-    counters: [Counter; 2],
+    counter: Counter,
 }
 
 impl Count {
+    fn new(counter: Counter) -> Self {
+        Self { value: AtomicU64::new(0), counter }
+    }
+
     fn add(&self, by: usize) {
         self.value.fetch_add(by as u64, Ordering::Relaxed);
-        for counter in &self.counters {
-            counter.increment(by as u64);
-        }
+        self.counter.increment(by as u64);
     }
 
     fn get(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Rows on disk.
 //!
-//! Every write is one atomic batch with the write-ahead log on and without fsync: Kafka is the record, and what a
-//! power failure takes from the log's end is read from the changelog again.
+//! Every write is one atomic batch with the write-ahead log on and without fsync. The changelog in Kafka has every row, so
+//! rows that a power failure removes from the end of the write-ahead log are read from there again.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,25 +9,29 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use quipu_record::{Millis, Offset};
-use rocksdb::{DB, IteratorMode, Options, WriteBatch};
+use rocksdb::{DB, ErrorKind, IteratorMode, Options, WriteBatch};
 use tracing::{info, warn};
 
 use crate::engine::{Checkpoint, Output, Store};
 use crate::error::Error;
 
-/// Changes when rows or the checkpoint are written in another way.
+/// The version of the format. It changes when rows or the checkpoint are written in another way.
 const FORMAT: &[u8] = b"1";
-/// Keys begin with what they are the key of.
+/// The first byte of a key: what the key belongs to.
 const META: u8 = 0;
 const ROW: u8 = 1;
 const FORMAT_KEY: &[u8] = &[META, 0];
 const CHECKPOINT_KEY: &[u8] = &[META, 1];
-/// What RocksDB says, which has no code for it, when this process or another one has the folder open.
+/// `rocksdb::Error::kind` gives RocksDB's status code, but not its subcode. So a full disk, a lock that another process
+/// holds and a missing right are all `IOError`, or `Corruption` if the error was met while files were compared. Only the
+/// text tells them apart.
+///
+/// The texts of RocksDB if this process or another one has the folder open.
 const IN_USE: [&str; 2] = ["IO error: While lock file: ", "IO error: lock hold by current process"];
-/// What the system says where there is no room.
+/// The texts of the operating system if there is no space.
 const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
-/// What it says where something is in the way and the files are as they were.
-const IN_THE_WAY: [&str; 6] = [
+/// The texts of the operating system if the files can't be accessed but may be intact.
+const NO_ACCESS: [&str; 6] = [
     "Permission denied",
     "Operation not permitted",
     "Read-only file system",
@@ -35,6 +39,8 @@ const IN_THE_WAY: [&str; 6] = [
     "Cannot allocate memory",
     "Input/output error",
 ];
+/// The text of the operating system if a file is missing.
+const MISSING: &str = "No such file or directory";
 
 /// Rows in RocksDB, in a folder that only one process can have open.
 pub(crate) struct RocksStore {
@@ -48,7 +54,7 @@ impl RocksStore {
     }
 
     fn io_error(&self, error: &std::io::Error) -> Error {
-        Error::Store { path: self.path.clone(), why: format!("{error}: set state.dir to a folder that can be written") }
+        Error::Store { path: self.path.clone(), why: format!("{error}: set state.dir to a writable folder") }
     }
 
     fn open(&mut self) -> Result<&DB, Error> {
@@ -57,10 +63,10 @@ impl RocksStore {
                 fs::create_dir_all(parent).map_err(|error| self.io_error(&error))?;
             }
             let mut options = options();
-            // Where there was a database, and the file that names the others is gone, it would silently begin a new one.
+            // If a database has lost the file that lists the others, RocksDB would create a new one without an error.
             options.create_if_missing(!self.path.join("IDENTITY").exists());
             let db = match DB::open(&options, &self.path) {
-                Err(error) if is_damage(error.as_ref()) => {
+                Err(error) if is_damage(error.kind(), error.as_ref()) => {
                     self.move_aside(&format!("it is damaged ({error})"))?;
                     options.create_if_missing(true);
                     DB::open(&options, &self.path)
@@ -79,7 +85,7 @@ impl RocksStore {
         fs::rename(&self.path, &aside).map_err(|error| self.io_error(&error))
     }
 
-    /// A path beside the folder that nothing has.
+    /// A path beside the folder that does not exist yet.
     fn aside(&self) -> PathBuf {
         let mut seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         loop {
@@ -92,12 +98,12 @@ impl RocksStore {
         }
     }
 
-    /// Reads everything, or says why it can't be trusted.
+    /// Reads everything. The inner error is the reason why the files can't be trusted.
     fn read(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Result<Option<Checkpoint>, String>, Error> {
         let path = self.path.clone();
         let db = self.open()?;
         let untrusted = |error: rocksdb::Error| {
-            if is_damage(error.as_ref()) {
+            if is_damage(error.kind(), error.as_ref()) {
                 Ok(Err(format!("it is damaged ({error})")))
             } else {
                 Err(store_error(&path, &error))
@@ -151,7 +157,7 @@ impl Store for RocksStore {
 
     fn clear(&mut self) -> Result<(), Error> {
         let mut batch = WriteBatch::default();
-        // The checkpoint first: without one, no row counts.
+        // The checkpoint is deleted first, because rows without a checkpoint are ignored.
         batch.delete(CHECKPOINT_KEY);
         batch.put(FORMAT_KEY, FORMAT);
         batch.delete_range(&[ROW][..], &[ROW + 1][..]);
@@ -187,21 +193,23 @@ fn store_error(path: &Path, error: &rocksdb::Error) -> Error {
 }
 
 fn remedy(error: &str) -> &'static str {
-    if IN_USE.iter().any(|said| error.starts_with(said)) {
+    if IN_USE.iter().any(|text| error.starts_with(text)) {
         "another process uses this folder: give each its own state.dir"
-    } else if FULL.iter().any(|said| error.contains(said)) {
-        "the disk is full: make room and start again; nothing is lost, what the store lacks is in the changelog"
+    } else if FULL.iter().any(|text| error.contains(text)) {
+        "the disk is full: free some space and start again; nothing is lost, the changelog has all rows"
     } else {
-        "check the folder and its rights; if it is damaged, delete it: the changelog has the rows"
+        "check the folder and its permissions; if it is damaged, delete it: the changelog has the rows"
     }
 }
 
-/// Whether nothing but a new folder mends it. A text begins with the kind of the error.
-fn is_damage(error: &str) -> bool {
-    match error.split(": ").next() {
-        Some("Corruption" | "Invalid argument") => !FULL.iter().chain(&IN_THE_WAY).any(|said| error.contains(said)),
-        // A file that others name is gone.
-        Some("IO error") => error.contains("No such file or directory"),
+/// Whether the files are damaged, so that only a new folder helps.
+fn is_damage(kind: ErrorKind, error: &str) -> bool {
+    match kind {
+        ErrorKind::Corruption | ErrorKind::InvalidArgument => {
+            !FULL.iter().chain(&NO_ACCESS).any(|text| error.contains(text))
+        }
+        // A file that other files refer to is missing.
+        ErrorKind::IOError => error.contains(MISSING),
         _ => false,
     }
 }
@@ -246,7 +254,7 @@ mod tests {
         (checkpoint.expect("it opens"), rows)
     }
 
-    /// How many folders were moved aside; nothing else is there but the folder of the application.
+    /// How many folders were moved aside. Nothing but these and the folder of the application exists.
     fn aside(dir: &tempfile::TempDir) -> usize {
         let entries = fs::read_dir(dir.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
         let names: Vec<_> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
@@ -255,7 +263,7 @@ mod tests {
         aside
     }
 
-    /// The same, after the new one was loaded, which is empty.
+    /// The same, after a new, empty store was loaded.
     fn aside_after_loading(store: &mut RocksStore, dir: &tempfile::TempDir) -> usize {
         assert_eq!(load(store), (None, vec![]));
         store.close();
@@ -330,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_use_is_an_error_that_says_so() {
+    fn a_folder_in_use_is_an_error_with_its_remedy() {
         let dir = tempfile::tempdir().expect("a folder");
         let first = written(&dir);
         let mut second = RocksStore::new(dir.path().join("my.app"));
@@ -341,15 +349,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_said_and_nothing_is_moved() {
+    fn a_folder_without_access_is_an_error_and_nothing_is_moved() {
         let dir = tempfile::tempdir().expect("a folder");
         written(&dir).close();
-        // As little to be opened as a file without the right to it, for root too.
+        // A folder can't be opened as a file, even by root, whom permissions do not stop.
         let lock = files(&dir, "LOCK").remove(0);
         fs::remove_file(&lock).and_then(|()| fs::create_dir(&lock)).expect("a folder in its place");
         let mut store = RocksStore::new(dir.path().join("my.app"));
         let error = store.load(&mut |_, _| true).expect_err("no lock");
-        assert!(error.to_string().contains("check the folder and its rights"), "{error}");
+        assert!(error.to_string().contains("check the folder and its permissions"), "{error}");
         assert_eq!(aside(&dir), 0);
         fs::remove_dir(&lock).expect("removed");
         assert_eq!(load(&mut store).0, Some(CHECKPOINT));
@@ -357,25 +365,52 @@ mod tests {
 
     #[test]
     fn each_error_has_its_remedy() {
-        for (error, said, damage) in [
+        for (kind, error, text, damage) in [
             (
+                ErrorKind::Corruption,
                 "Corruption: block checksum mismatch: stored = 1, computed = 2 in /lock/000008.sst",
                 "if it is damaged",
                 true,
             ),
             (
+                ErrorKind::Corruption,
                 "Corruption: Can't access /000008.sst: IO error: Permission denied: while stat a file",
-                "its rights",
+                "its permissions",
                 false,
             ),
-            ("IO error: No such file or directory: While opening a file: /lock/MANIFEST-000005", "its rights", true),
-            ("IO error: While open a file for lock: /app/LOCK: Permission denied", "its rights", false),
-            ("IO error: While lock file: /app/LOCK: Resource temporarily unavailable", "another process", false),
-            ("IO error: lock hold by current process, acquire time 1 acquiring thread 2: /app/LOCK", "another", false),
-            ("IO error: No space left on device: While appending to file: /lock/000008.log", "disk is full", false),
+            (
+                ErrorKind::IOError,
+                "IO error: No such file or directory: While opening a file: /lock/MANIFEST-000005",
+                "its permissions",
+                true,
+            ),
+            (
+                ErrorKind::IOError,
+                "IO error: While open a file for lock: /app/LOCK: Permission denied",
+                "its permissions",
+                false,
+            ),
+            (
+                ErrorKind::IOError,
+                "IO error: While lock file: /app/LOCK: Resource temporarily unavailable",
+                "another process",
+                false,
+            ),
+            (
+                ErrorKind::IOError,
+                "IO error: lock hold by current process, acquire time 1 acquiring thread 2: /app/LOCK",
+                "another",
+                false,
+            ),
+            (
+                ErrorKind::IOError,
+                "IO error: No space left on device: While appending to file: /lock/000008.log",
+                "disk is full",
+                false,
+            ),
         ] {
-            assert!(remedy(error).contains(said), "{error}: {}", remedy(error));
-            assert_eq!(is_damage(error), damage, "{error}");
+            assert!(remedy(error).contains(text), "{error}: {}", remedy(error));
+            assert_eq!(is_damage(kind, error), damage, "{error}");
         }
     }
 }

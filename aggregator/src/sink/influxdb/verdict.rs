@@ -8,7 +8,7 @@ pub(crate) enum Verdict {
     /// All lines are stored.
     Accepted,
     /// Send the same lines again, later.
-    Again,
+    Retry,
     /// The request is wrong, not the lines: send them again when somebody may have mended it.
     Refused,
     /// Some of the lines are wrong (or they are too many): send halves, to find which.
@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
 pub(crate) fn verdict(status: u16, text: &str, lines: usize) -> Verdict {
     match status {
         200..=299 => Verdict::Accepted,
-        408 | 425 | 429 | 500..=599 => Verdict::Again,
+        408 | 425 | 429 | 500..=599 => Verdict::Retry,
         413 if lines > 1 => Verdict::Split,
         413 => Verdict::Rejected,
         400 | 422 if is_about_lines(text) => {
@@ -81,9 +81,9 @@ mod tests {
         for (status, text, lines, expected) in [
             (204, "", 9, Verdict::Accepted),
             (200, "", 9, Verdict::Accepted),
-            (429, "", 9, Verdict::Again),
-            (408, "", 9, Verdict::Again),
-            (503, partial, 9, Verdict::Again),
+            (429, "", 9, Verdict::Retry),
+            (408, "", 9, Verdict::Retry),
+            (503, partial, 9, Verdict::Retry),
             (413, "", 9, Verdict::Split),
             (413, "", 1, Verdict::Rejected),
             (400, partial, 9, Verdict::Split),

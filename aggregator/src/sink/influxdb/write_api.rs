@@ -1,9 +1,10 @@
-//! InfluxDB's two ways to write lines over HTTP.
+//! The two APIs of InfluxDB for writing lines over HTTP.
 
 use std::time::Duration;
 
 use influxdb2::api::write::TimestampPrecision;
 use influxdb2::{Client, ClientBuilder, RequestError};
+use quipu_config::{InfluxdbV1, InfluxdbV2};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, Url};
 
@@ -11,8 +12,8 @@ use super::transport::{ClientError, Transport, unanswered};
 use super::verdict::retry_after;
 use crate::sink::retry::Failure;
 
-/// As much of an error as anybody reads.
-const WORDS_BYTES: usize = 4096;
+/// The most bytes of an error's text that are kept.
+const TEXT_BYTES: usize = 4096;
 
 /// Where and how to write.
 pub(crate) enum WriteApi {
@@ -22,7 +23,7 @@ pub(crate) enum WriteApi {
     V1(Request),
 }
 
-/// A request of our own.
+/// A request that is made without the client of `influxdb2`.
 pub(crate) struct Request {
     client: reqwest::Client,
     url: Url,
@@ -30,7 +31,7 @@ pub(crate) struct Request {
     token: Option<String>,
 }
 
-/// What the server said.
+/// The server's answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) text: String,
@@ -38,13 +39,8 @@ pub(crate) struct Answer {
 }
 
 impl WriteApi {
-    pub(crate) fn v2(
-        url: &str,
-        org: &str,
-        bucket: &str,
-        token: &str,
-        transport: Transport,
-    ) -> Result<Self, ClientError> {
+    pub(crate) fn v2(url: &str, api: &InfluxdbV2, token: &str, transport: Transport) -> Result<Self, ClientError> {
+        let InfluxdbV2 { org, bucket } = api;
         let mut probe_url = parse(url, "api/v2/write")?;
         probe_url.query_pairs_mut().append_pair("org", org).append_pair("bucket", bucket);
         let client = ClientBuilder::with_builder(transport.builder(), url, org, token).build();
@@ -52,16 +48,12 @@ impl WriteApi {
         let token = (!token.is_empty()).then(|| token.to_owned());
         let uncompressed = Transport { gzip: false, ..transport };
         let probe = Request { client: uncompressed.client()?, url: probe_url, user: None, token };
-        Ok(Self::V2 { client, bucket: bucket.to_owned(), probe })
+        Ok(Self::V2 { client, bucket: bucket.clone(), probe })
     }
 
-    pub(crate) fn v1(
-        url: &str,
-        database: &str,
-        retention_policy: Option<&str>,
-        user: Option<(String, String)>,
-        transport: &Transport,
-    ) -> Result<Self, ClientError> {
+    pub(crate) fn v1(url: &str, api: &InfluxdbV1, password: &str, transport: &Transport) -> Result<Self, ClientError> {
+        let InfluxdbV1 { database, retention_policy, user } = api;
+        let user = user.clone().map(|user| (user, password.to_owned()));
         let mut url = parse(url, "write")?;
         url.query_pairs_mut().append_pair("db", database).append_pair("precision", "ms");
         if let Some(policy) = retention_policy {
@@ -73,7 +65,7 @@ impl WriteApi {
     /// Writes lines.
     ///
     /// # Errors
-    /// There was no answer.
+    /// The server did not answer.
     pub(crate) async fn write(&self, body: Vec<u8>) -> Result<Answer, Failure> {
         let (client, bucket, probe) = match self {
             Self::V1(request) => return request.send(body).await,
@@ -85,7 +77,7 @@ impl WriteApi {
             Err(RequestError::Http { status, text }) => {
                 let mut answer = Answer { status: status.as_u16(), text, retry_after: None };
                 if matches!(answer.status, 429 | 503) {
-                    // The client shows no headers. A write of nothing tells how long the server wants to be left alone.
+                    // The client does not give access to headers. The answer to an empty write has the `Retry-After`.
                     answer.retry_after = probe.send(Vec::new()).await.ok().and_then(|probed| probed.retry_after);
                 }
                 Ok(answer)
@@ -108,20 +100,20 @@ impl Request {
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|header| header.to_str().ok()).and_then(retry_after);
         let status = response.status().as_u16();
-        Ok(Answer { status, text: words(response).await, retry_after })
+        Ok(Answer { status, text: text(response).await, retry_after })
     }
 }
 
-/// The beginning of the server's words; the status says enough if they can't be read.
-async fn words(mut response: Response) -> String {
-    let mut words = Vec::new();
+/// The beginning of the answer's text, as far as it can be read.
+async fn text(mut response: Response) -> String {
+    let mut text = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        words.extend_from_slice(&chunk[..chunk.len().min(WORDS_BYTES - words.len())]);
-        if words.len() == WORDS_BYTES {
+        text.extend_from_slice(&chunk[..chunk.len().min(TEXT_BYTES - text.len())]);
+        if text.len() == TEXT_BYTES {
             break;
         }
     }
-    String::from_utf8_lossy(&words).into_owned()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn parse(url: &str, endpoint: &str) -> Result<Url, ClientError> {
