@@ -132,6 +132,7 @@ impl Scenario {
         let restored = core.restore(&self.changelog, self.position);
         let outcome = restored.err().unwrap_or_else(|| format!("position {}", core.position()));
         self.core = Some(core);
+        self.written = 0;
         Ok(Found::outcome(outcome))
     }
 
