@@ -62,8 +62,8 @@ fn the_same_group_before_and_after_is_one_step() {
         let reduced = reduce.update(GroupId::new(0), &Change { old, new }, timestamp);
         (reduced.value.0, reduced.timestamp)
     };
-    assert_eq!(step(None, Some(Count(1)), 8), (1, 8));
-    assert_eq!(step(Some(Count(1)), Some(Count(1)), 9), (1, 9));
+    assert_eq!(step(None, Some(Count(1)), Millis(8)), (1, Millis(8)));
+    assert_eq!(step(Some(Count(1)), Some(Count(1)), Millis(9)), (1, Millis(9)));
 }
 
 #[test]
