@@ -66,7 +66,7 @@ impl RocksStore {
             // If a database has lost the file that lists the others, RocksDB would create a new one without an error.
             options.create_if_missing(!self.path.join("IDENTITY").exists());
             let db = match DB::open(&options, &self.path) {
-                Err(error) if is_damage(error.kind(), error.as_ref()) => {
+                Err(error) if is_damage(&error.kind(), error.as_ref()) => {
                     self.move_aside(&format!("it is damaged ({error})"))?;
                     options.create_if_missing(true);
                     DB::open(&options, &self.path)
@@ -103,7 +103,7 @@ impl RocksStore {
         let path = self.path.clone();
         let db = self.open()?;
         let untrusted = |error: rocksdb::Error| {
-            if is_damage(error.kind(), error.as_ref()) {
+            if is_damage(&error.kind(), error.as_ref()) {
                 Ok(Err(format!("it is damaged ({error})")))
             } else {
                 Err(store_error(&path, &error))
@@ -203,7 +203,7 @@ fn remedy(error: &str) -> &'static str {
 }
 
 /// Whether the files are damaged, so that only a new folder helps.
-fn is_damage(kind: ErrorKind, error: &str) -> bool {
+fn is_damage(kind: &ErrorKind, error: &str) -> bool {
     match kind {
         ErrorKind::Corruption | ErrorKind::InvalidArgument => {
             !FULL.iter().chain(&NO_ACCESS).any(|text| error.contains(text))
@@ -410,7 +410,7 @@ mod tests {
             ),
         ] {
             assert!(remedy(error).contains(text), "{error}: {}", remedy(error));
-            assert_eq!(is_damage(kind, error), damage, "{error}");
+            assert_eq!(is_damage(&kind, error), damage, "{error}");
         }
     }
 }
