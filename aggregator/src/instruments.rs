@@ -177,8 +177,8 @@ impl HealthGauges {
     }
 }
 
-/// A recorder whose counters are counters of both, so that Prometheus and the reporter publish them.
-/// It can't be sent to another thread, and is made again when a counter is registered later.
+/// A recorder that registers each counter with both, so that Prometheus and the reporter publish it. A `Fanout` can't be
+/// sent to another thread, so it is built again when a counter is registered later.
 pub(crate) fn fan_out(prometheus: &Arc<PrometheusRecorder>, reporter: &KafkaRecorder) -> Fanout {
     FanoutBuilder::default().add_recorder(Arc::clone(prometheus)).add_recorder(reporter.clone()).build()
 }

@@ -50,8 +50,8 @@ const PANICKED: &str =
 pub(crate) struct Sinks {
     /// The names of the sinks that run.
     names: Vec<String>,
-    /// A task for each, which waits for the end of the sink's thread. The sinks themselves are no tasks, because the
-    /// runtime would wait at its end for one whose target hangs.
+    /// A task for each sink, which waits for the end of the sink's thread. A sink is not a blocking task itself, because
+    /// the runtime would wait at its end for a sink whose target hangs.
     ends: JoinSet<(String, Result<(), Error>)>,
 }
 

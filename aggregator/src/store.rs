@@ -1,4 +1,4 @@
-//! Where rows outlive the process, near it.
+//! The local store: it keeps the rows on disk, so that a start is faster.
 
 mod memory;
 #[cfg(feature = "rocksdb")]
@@ -13,7 +13,7 @@ use crate::health::Progress;
 use memory::MemoryStore;
 
 const LOADING: &str = "loading the store";
-/// Loading so many rows is a step.
+/// How many rows are loaded in one step.
 const ROWS_PER_STEP: usize = 10_000;
 
 /// The store that the configuration names.
@@ -42,7 +42,7 @@ impl AnyStore {
         Ok(Self { store, progress: Progress::default() })
     }
 
-    /// The same store; what it does are steps of this progress.
+    /// The same store; its calls are steps of `progress`.
     pub(crate) fn watched(self, progress: Progress) -> Self {
         Self { progress, ..self }
     }

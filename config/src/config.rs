@@ -11,37 +11,38 @@ use crate::secret::Secret;
 use crate::sink::{Sink, postpone};
 use crate::text::{duration, listen, off};
 
-/// Everything that can be set, with what holds when it is not.
+/// Everything that can be set, with the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Which aggregator this is: its consumer group and client ID. Of two with the same ID one works and the other waits
-    /// to take over; two with different IDs and the same topics overwrite each other's aggregates. Default `quipu`.
+    /// The consumer group and client ID of the aggregator. Of several processes with the same ID, one is active and the
+    /// others are standbys. Two processes with different IDs and the same topics overwrite each other's aggregates.
+    /// Default `quipu`.
     pub application_id: String,
-    /// How often changed aggregates are published and the position is committed. `0s` is after every batch.
+    /// How often changed aggregates are published and the position is committed. `0s`: after every batch.
     /// Default 1 s.
     #[serde(with = "duration")]
     pub commit_interval: Duration,
-    /// How often an aggregate that did not change is published again, so that graphs have no holes. Default 1 min.
+    /// How often an aggregate that did not change is published again, so that graphs have no gaps. Default 1 min.
     #[serde(with = "duration")]
     pub refresh_interval: Duration,
-    /// After how long without a report a run no longer counts as a live instance (its counts stay in the totals).
-    /// Default 30 s.
+    /// After this long without a report, a run counts as silent and no longer as a live instance. Its counts stay in the
+    /// totals. Default 30 s.
     #[serde(with = "duration")]
     pub instance_timeout: Duration,
     /// What holds when the aggregator crashes. Default `exactly_once`.
     pub processing_guarantee: ProcessingGuarantee,
-    /// A name for this process within its group (`group.instance.id`): killed and started again under the same name,
-    /// it need not wait until the group takes the one before for dead (10 s). Empty is none. Default empty.
+    /// A name for this process within its group (`group.instance.id`). A process that is killed and started again under
+    /// the same name does not wait for the session timeout of its predecessor (10 s). Empty: none. Default empty.
     pub group_instance_id: String,
-    /// After how long without a step, although there is something to read or to commit, the process leaves the group and
-    /// ends with exit code 75, so that a standby or its supervisor goes on; at least 30 s. None (`off` in text): never.
-    /// Default 1 min.
+    /// After this long without a step, although there is something to read or to commit, the process leaves the group and
+    /// ends with exit code 75, so that a standby takes over or the supervisor restarts it. At least 30 s. None (`off` in
+    /// text): never. Default 1 min.
     #[serde(with = "duration::or_off")]
     pub watchdog: Option<Duration>,
-    /// Where rows outlive the process.
+    /// The local store of the rows.
     pub state: State,
-    /// How to reach Kafka.
+    /// How to connect to Kafka.
     pub kafka: Kafka,
     /// Which topics to use.
     pub topics: Topics,
@@ -49,34 +50,33 @@ pub struct Config {
     pub limits: Limits,
     /// The aggregator's own metrics and health, and the query API.
     pub http: Http,
-    /// Pairs of aggregates to compare. Default none.
+    /// The audits. Default none.
     #[serde(rename = "audit")]
     pub audits: Vec<Audit>,
-    /// Where the totals are written to, besides their topic. Default none.
+    /// The sinks, which copy the totals to other targets. Default none.
     #[serde(rename = "sink", deserialize_with = "postpone")]
     pub sinks: Vec<Sink>,
 }
 
-/// What holds when the aggregator crashes; the names are Kafka Streams'.
+/// What holds when the aggregator crashes. The names are those of Kafka Streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessingGuarantee {
-    /// Totals, rows and position become visible together, in one transaction; a process that was taken for dead is
-    /// fenced.
+    /// Totals, rows and position are committed in one transaction. A process that the group has replaced is fenced.
     #[default]
     ExactlyOnce,
-    /// Without transactions: after a crash totals may be said twice (which harms nobody, they are absolute), and a
-    /// process that was taken for dead may still say older ones.
+    /// There are no transactions. After a crash a total may be published twice, which is harmless because totals are
+    /// absolute. A process that the group has replaced may still publish older totals.
     AtLeastOnce,
 }
 
-/// Where rows outlive the process, near it. The changelog has them too: the store saves the time to read it.
+/// The local store of the rows. The changelog has the rows, too: the store saves the time to read it at a start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {
     /// Which store. Default `rocksdb`.
     pub store: StoreKind,
-    /// The folder that holds a folder for each application ID. A relative path starts at the working directory.
+    /// The folder that has a folder for each application ID. A relative path starts at the working directory.
     /// Default `quipu-state`.
     pub dir: PathBuf,
 }
@@ -88,22 +88,22 @@ pub enum StoreKind {
     /// On disk, in RocksDB.
     #[default]
     Rocksdb,
-    /// None: every start reads the changelog.
+    /// In memory only: every start reads the changelog.
     Memory,
 }
 
-/// How to reach Kafka.
+/// How to connect to Kafka.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kafka {
-    /// The brokers to ask first, `host:port`, separated by commas. Default `localhost:9092`.
+    /// The brokers to contact first, `host:port`, separated by commas. Default `localhost:9092`.
     pub brokers: String,
     /// Properties of librdkafka for every client of the aggregator, such as `security.protocol`. Default none.
     pub properties: Properties,
-    /// Properties whose value stands in a file (one newline at its end is dropped), such as `sasl.password`. A
+    /// Properties whose value is read from a file (one newline at its end is dropped), such as `sasl.password`. A
     /// relative path starts at the working directory. Default none.
     pub secret_files: BTreeMap<String, PathBuf>,
-    /// What stood in the secret files when the configuration was loaded.
+    /// The contents of the secret files when the configuration was loaded.
     #[serde(skip)]
     pub(crate) secrets: Secrets,
 }
@@ -112,27 +112,27 @@ pub struct Kafka {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Topics {
-    /// Where reports and counters come from. Default `metrics`.
+    /// The topic that reports and plain records are read from. Default `metrics`.
     pub metrics: String,
-    /// Where the totals go. Default `metrics-agg`.
+    /// The topic that totals are published to. Default `metrics-agg`.
     pub aggregates: String,
     /// The changelog of the rows. Default `metrics-state`.
     pub state: String,
-    /// Where bad records go. Default `metrics-dlq`.
+    /// The topic that bad records are copied to. Default `metrics-dlq`.
     pub dead_letters: String,
-    /// Whether to create topics that are absent. Default true.
+    /// Whether to create missing topics. Default true.
     pub create: bool,
     /// The replication factor of the topics that are created; -1 is the broker's default. Default -1.
     pub replication_factor: i32,
 }
 
-/// How much to hold in memory. What a limit cuts off is counted and shown.
+/// How much to hold in memory. A record over a limit is counted and copied as a bad record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// The most rows (runs, parts of runs, and keys of plain counters) to hold. Default 5 million.
+    /// The most rows: runs, parts of runs, and plain keys. Default 5 million.
     pub max_rows: usize,
-    /// The most series to hold totals of. Default 1 million.
+    /// The most series with a total. Default 1 million.
     pub max_series: usize,
 }
 
@@ -140,24 +140,24 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Where `/metrics`, `/metrics/totals`, `/healthz`, `/readyz` and `/api/v1` are served; `off` in text is none.
+    /// Where `/metrics`, `/metrics/totals`, `/healthz`, `/readyz` and `/api/v1` are served. `off` in text: nowhere.
     /// Default `127.0.0.1:9464`.
     #[serde(with = "listen")]
     pub listen: Option<SocketAddr>,
-    /// The file that holds the token which `/api/v1` and `/metrics/totals` ask for (`Authorization: Bearer …`); `off` in
-    /// text is none. Default none.
+    /// The file with the token that `/api/v1` and `/metrics/totals` require (`Authorization: Bearer …`). `off` in text:
+    /// none. Default none.
     #[serde(with = "off")]
     pub token_file: Option<PathBuf>,
-    /// What stood in the file when the configuration was loaded.
+    /// The contents of the file when the configuration was loaded.
     #[serde(skip)]
     pub(crate) token: Secret,
 }
 
-/// A pair of aggregates, what was sent and what was processed, and a name for their difference.
+/// A comparison of what was sent with what was processed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
-    /// The label `audit` of the series that are derived from the pair.
+    /// The value of the label `audit` of the derived series.
     pub name: String,
     /// The series that count what was sent.
     pub sent: Selector,
@@ -169,8 +169,8 @@ impl Config {
     /// The defaults as a commented file.
     pub const EXAMPLE: &str = include_str!("../../quipu.example.toml");
 
-    /// The properties of librdkafka that every client of the aggregator has: brokers, client ID, what was passed
-    /// through, and the secrets.
+    /// The properties of librdkafka for every client of the aggregator: brokers, client ID, `kafka.properties`, and the
+    /// secrets.
     pub fn client_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         [("bootstrap.servers", self.kafka.brokers.as_str()), ("client.id", self.application_id.as_str())]
             .into_iter()
@@ -181,7 +181,7 @@ impl Config {
     /// The configuration as TOML, with `***` for values that may be secret.
     ///
     /// # Errors
-    /// A number or a path is none that TOML can hold.
+    /// TOML can't represent a number or a path of the configuration.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }

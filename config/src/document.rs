@@ -1,4 +1,4 @@
-//! What the merging does to a TOML document.
+//! Changes of a TOML document, for the merge of the layers.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,10 +17,10 @@ pub(super) fn get_mut<'t, 'a>(document: &'t mut DeTable<'a>, path: &str) -> Opti
     }
 }
 
-/// Sets a value. Where the file has something else in the place of a table, that is an error of its own.
+/// Sets a value. If the file has another value where a table must be, the document stays as it is: reading reports it.
 pub(super) fn set<'a>(table: &mut DeTable<'a>, path: &'a [String], value: Spanned<DeValue<'a>>) {
     let [first, rest @ ..] = path else { return };
-    // Another span than the value's, so that an error of the value is not taken for one of the key.
+    // The key has another span than the value, so that an error of the value is not reported for the key.
     let key = Spanned::new(value.span().start..usize::MAX, Cow::Borrowed(first.as_str()));
     if rest.is_empty() {
         table.insert(key, value);
@@ -32,8 +32,8 @@ pub(super) fn set<'a>(table: &mut DeTable<'a>, path: &'a [String], value: Spanne
     }
 }
 
-/// Makes `a.b = 1` the key `"a.b"`: the names of properties have dots, and nobody expects to have to quote them.
-/// Returns the names that are there twice, and where.
+/// Turns `a.b = 1` into the key `"a.b"`, so that the names of properties, which have dots, need no quotes. Returns the
+/// names that occur twice, with their places.
 pub(super) fn flatten(table: &mut DeTable<'_>) -> Vec<(String, Range<usize>)> {
     let mut twice = Vec::new();
     for (key, value) in std::mem::take(table) {
@@ -56,16 +56,16 @@ pub(super) fn flatten(table: &mut DeTable<'_>) -> Vec<(String, Range<usize>)> {
     twice
 }
 
-/// What was removed.
+/// A key or a value that was removed.
 pub(super) struct Removed {
     pub(super) path: String,
-    /// Whether it was the key that is wrong, not the value.
+    /// Whether the span was that of the key, not of the value.
     pub(super) is_key: bool,
-    /// The span of the table that it was in, unless that is the whole document.
+    /// The span of the table that had it, unless this is the whole document.
     pub(super) table: Option<Range<usize>>,
 }
 
-/// Removes what has this span, the innermost if several do.
+/// Removes the key or value with this span, the innermost if there are several.
 pub(super) fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Removed> {
     for (key, value) in table.iter_mut() {
         if let Some(removed) = remove_within(value, span) {

@@ -8,12 +8,12 @@ use crate::layers::Setting;
 
 const PREFIX: &str = "QUIPU_";
 
-/// Variables that are no keys: those of the binary's own flags and of the project's scripts. Tests may have any name
-/// that begins with [`OF_TESTS`].
+/// Variables that are not keys: those of the binary's own flags and of the project's scripts. The variables of tests have
+/// names that begin with [`OF_TESTS`].
 const RESERVED: [&str; 4] = ["QUIPU_CACHE", "QUIPU_CI", "QUIPU_CONFIG", "QUIPU_LOG"];
 const OF_TESTS: &str = "QUIPU_TEST_";
 
-/// The keys that the environment sets, in the order of the alphabet.
+/// The keys that the environment sets, in alphabetical order.
 pub(super) fn settings<N: Into<OsString>, V: Into<OsString>>(
     environment: impl IntoIterator<Item = (N, V)>,
     keys: &Keys,
@@ -42,8 +42,8 @@ pub(super) fn settings<N: Into<OsString>, V: Into<OsString>>(
     settings
 }
 
-/// Whether a variable is none of the configuration. Kubernetes (and Docker's links) describe a service named `quipu` to
-/// every container beside it in variables such as `QUIPU_SERVICE_HOST` and `QUIPU_PORT_9464_TCP_ADDR`.
+/// Whether a variable does not belong to the configuration. If a service is named `quipu`, Kubernetes and Docker's links
+/// set variables such as `QUIPU_SERVICE_HOST` and `QUIPU_PORT_9464_TCP_ADDR` in other containers.
 fn is_foreign(name: &str) -> bool {
     let of_service =
         name.ends_with("_PORT") || ["_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|part| name.contains(part));

@@ -2,30 +2,30 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no configuration.
+/// Why the configuration can't be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file can't be read, or is not UTF-8.
     #[error("can't read the configuration {}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Everything that is wrong: in the file, by line, then in the environment, the flags and the secret files.
+    /// Everything that is wrong: first in the file, by line, then in the environment, the flags and the secret files.
     #[error("{}", lines(_0))]
     Invalid(Vec<Problem>),
 }
 
-/// One thing that is wrong in a configuration. It holds no value that may be secret.
+/// One mistake in a configuration. It has no value that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where the value came from: the file, the variable (`QUIPU_KAFKA_BROKERS`) or the flag (`--brokers`); empty if
-    /// nobody set it.
+    /// The source of the value: the file, the variable (`QUIPU_KAFKA_BROKERS`) or the flag (`--brokers`). It is empty if
+    /// nothing sets the value.
     pub origin: String,
-    /// The line, if it came from the file.
+    /// The line, if the value is in the file.
     pub line: Option<usize>,
     /// What is wrong, and what to do.
     pub message: String,

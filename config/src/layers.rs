@@ -75,7 +75,7 @@ impl<'a> Layers<'a> {
         layers
     }
 
-    /// Reads the document. What can't be read is a problem and is left out of the result.
+    /// Reads the document. A value that can't be read is a problem, and the result has the default instead.
     pub(super) fn deserialize<T: DeserializeOwned>(&mut self, keys: &Keys, problems: &mut Vec<Problem>) -> Option<T> {
         // No value has this span.
         let mut whole = Spanned::new(usize::MAX..usize::MAX, std::mem::take(&mut self.document));
@@ -84,7 +84,8 @@ impl<'a> Layers<'a> {
         read
     }
 
-    /// Reads a table whose path is `path`. What can't be read is a problem and is removed from the table.
+    /// Reads the table at `path`. A value that can't be read is a problem and is removed from the table. Returns none if a
+    /// required value is missing.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         table: &mut Spanned<DeTable<'a>>,
@@ -108,7 +109,7 @@ impl<'a> Layers<'a> {
                 }
                 return None;
             };
-            // A table within this one may lack only what was removed from it.
+            // A table within this one may be wrong only because a value was removed from it.
             let is_consequence = damaged.contains(&span);
             damaged.extend(removed.table);
             if is_consequence {
@@ -128,7 +129,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The tables of the list `name`. An element that is no table is a problem.
+    /// The tables of the list `name`. An element that is not a table is a problem.
     pub(super) fn tables(&self, name: &str, problems: &mut Vec<Problem>) -> Vec<Spanned<DeTable<'a>>> {
         let Some(DeValue::Array(list)) = self.document.get(name).map(Spanned::get_ref) else { return Vec::new() };
         let mut tables = Vec::new();
@@ -162,7 +163,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// A problem of what has this span.
+    /// A problem at the place with this span.
     pub(super) fn problem_at(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
         let message = message.into();
         if let Some(index) = span.start.checked_sub(self.text.len() + 1) {
@@ -191,7 +192,7 @@ pub(super) fn unknown(path: &str, existing: impl IntoIterator<Item = String>) ->
 }
 
 /// The keys beside an unknown one, from the message of serde (``unknown field `x`, expected one of `a`, `b` ``). For the
-/// elements of a list, nothing else has them.
+/// elements of a list there is no other source.
 fn siblings(path: &str, message: &str) -> Vec<String> {
     let table = path.rsplit_once('.').map_or_else(String::new, |(table, _)| format!("{table}."));
     let names = message.rsplit_once(", expected ").map_or("", |(_, names)| names);

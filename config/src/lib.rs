@@ -1,13 +1,13 @@
-//! The configuration: a TOML file, the environment and flags, each over the one before it.
+//! The configuration: a TOML file, the environment and flags. Each of them overrides those before it.
 //!
-//! [`Config`] is the only list of the keys; what is not in it is refused, with the name of the nearest key. To add a
-//! key, add a field with its default there and its text to `quipu.example.toml` (a test holds the two equal). A key of
-//! no value is written as a word (`listen = "off"`), not left out, so that every key has a default that can be shown
-//! and a variable that can set it.
+//! [`Config`] is the only list of the keys. A key that it does not have is refused, and the error has the nearest key. To
+//! add a key, add a field with its default there and its description to `quipu.example.toml` (a test compares the two).
+//! An absent value is written as a word (`listen = "off"`), so that every key has a default that can be shown and a
+//! variable that can set it. The keys of sinks are the fields of [`Sink`] and of the [`SinkOptions`].
 //!
-//! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` is `kafka.brokers`,
+//! The variable of a key is `QUIPU_` and its path: `QUIPU_KAFKA_BROKERS` sets `kafka.brokers`,
 //! `QUIPU_KAFKA_PROPERTIES_SASL_PASSWORD` the property `sasl.password`. An empty variable counts as not set. Lists
-//! (`[[audit]]`, `[[sink]]`) are for the file only.
+//! (`[[audit]]`, `[[sink]]`) can be set in the file only.
 
 mod config;
 mod document;

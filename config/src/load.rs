@@ -12,7 +12,7 @@ use crate::sink;
 /// A value that was given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
-    /// The flag as the user typed it, for errors, such as `--brokers`.
+    /// The flag as the user typed it, such as `--brokers`, for errors.
     pub name: String,
     /// The path of the key that it sets, such as `kafka.brokers`.
     pub key: String,
@@ -21,11 +21,11 @@ pub struct Flag {
 }
 
 impl Config {
-    /// Loads the defaults, over them `file`, over it the variables `QUIPU_…` of `environment`, over them `flags`, and
-    /// reads the secret files.
+    /// Loads the configuration and reads the secret files. `file` overrides the defaults, the variables `QUIPU_…` of
+    /// `environment` override `file`, and `flags` override the variables.
     ///
     /// # Errors
-    /// [`ConfigError::Read`] if `file` can't be read, else [`ConfigError::Invalid`] with everything that is wrong.
+    /// [`ConfigError::Read`] if `file` can't be read, otherwise [`ConfigError::Invalid`] with everything that is wrong.
     pub fn load<N: Into<OsString>, V: Into<OsString>>(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (N, V)>,

@@ -10,7 +10,7 @@ const REDACTED: &str = "***";
 pub struct Properties(BTreeMap<String, String>);
 
 impl Properties {
-    /// The properties, sorted by name, with their values as they are.
+    /// The properties, sorted by name, with their values, secret ones included.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -31,7 +31,7 @@ impl Properties {
     }
 }
 
-/// Properties that came from secret files, of which no value is ever shown.
+/// Properties from secret files. Their values are never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Secrets(pub(super) Properties);
 

@@ -11,7 +11,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a secret file holds, without one newline at its end.
+/// Reads a secret file. One newline at its end is dropped.
 pub(crate) fn secret_file(path: &Path) -> Result<String, String> {
     let mut text = std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
     if text.ends_with('\n') {

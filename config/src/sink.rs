@@ -23,7 +23,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Sink {
     /// The label of the sink's metrics. The sink's consumer group is `<application_id>-sink-<name>`.
     pub name: String,
-    /// The kind of the target, and what only this kind can set.
+    /// The kind of the target, with the options of this kind.
     #[serde(flatten)]
     pub options: SinkOptions,
     /// How long the target may take to answer (InfluxDB) or to accept bytes (Graphite). Default 10 s.

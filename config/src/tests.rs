@@ -26,7 +26,7 @@ fn load(text: &str) -> Result<Config, ConfigError> {
     Config::load(Some(file(text).path()), NO_VARIABLES, [])
 }
 
-/// What is wrong with a file, a line each; the file's path is written `FILE`.
+/// The problems of a file, one on each line. The path of the file is replaced by `FILE`.
 fn wrong(text: &str) -> Vec<String> {
     let file = file(text);
     let error = Config::load(Some(file.path()), NO_VARIABLES, []).expect_err("a wrong configuration");
@@ -69,9 +69,9 @@ fn the_commented_lines_of_the_example_are_right_too() {
         })
         .map(|line| line.replace("/dev/kafka-password", "/dev/null").replace("/dev/influxdb-token", "/dev/null") + "\n")
         .collect();
-    // Where librdkafka was built without OpenSSL, it refuses one of the lines.
+    // A librdkafka without OpenSSL refuses one of the lines.
     let text = text.replace("sasl_ssl", "sasl_plaintext");
-    let config = load(&text).expect("the example with its comments taken off");
+    let config = load(&text).expect("the example without comment signs");
     assert_eq!(config.audits.len(), 1);
     assert_eq!(config.sinks.len(), 4);
     assert_eq!(config.sinks[0].group(&config.application_id), "quipu-sink-influx");
@@ -111,7 +111,7 @@ fn variables_have_the_types_of_their_keys() {
 }
 
 #[test]
-fn what_is_shown_of_a_loaded_configuration_loads_as_the_same() {
+fn a_configuration_that_is_shown_loads_as_the_same() {
     let config = load(
         "commit_interval = '250ms'\n[kafka.properties]\nclient.rack = 'a'\n[[audit]]\nname = 'x'\n\
          sent = 'a{b=\"c\"}'\nprocessed = 'd'\n[[sink]]\nname = 'g'\ntype = 'graphite'\naddress = 'h:1'\n\

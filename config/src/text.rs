@@ -1,4 +1,4 @@
-//! Values that are written as text. For `#[serde(with)]`.
+//! Types that are written as text, for `#[serde(with)]`.
 
 pub(crate) mod duration;
 pub(crate) mod listen;

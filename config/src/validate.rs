@@ -1,4 +1,4 @@
-//! What is wrong with values that have the right type.
+//! Checks of values that have the right type.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::layers::Layers;
 use crate::properties::is_secret;
 use crate::text::duration;
 
-/// Longer, a crash would repeat so much work that nobody can want it.
+/// With a longer interval, a crash would repeat minutes of work.
 const LONGEST_COMMIT_INTERVAL: Duration = Duration::from_secs(300);
-/// Shorter, the clocks' and the network's jitter would decide.
+/// Shorter intervals would be within the jitter of clocks and of the network.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-/// A call of a Kafka client may take 25 s while brokers are away.
+/// A call of a Kafka client may take 25 s while brokers are unreachable.
 const SHORTEST_WATCHDOG: Duration = Duration::from_secs(30);
-/// What Kafka allows for the name of a topic; IDs become part of topics' and folders' names.
+/// The longest name of a topic in Kafka. IDs become parts of the names of groups and folders.
 const NAME_BYTES: usize = 249;
 
 const POSITION: &str = "the aggregator keeps its own position; remove this property";
 const EXACT: &str = "without it totals would not be exact; remove this property";
-const RELIED_ON: &str = "the aggregator relies on its own value; remove this property";
+const RELIED_ON: &str = "the aggregator needs its own value; remove this property";
 const CLUSTER: &str = "set kafka.brokers instead";
 const IDENTITY: &str = "set application_id instead";
 
-/// The properties that are the aggregator's to set, and what to do instead.
+/// The properties that only the aggregator sets, and what to do instead.
 const OWNED: [(&str, &str); 27] = [
     ("acks", EXACT),
     ("auto.commit.enable", POSITION),
@@ -186,7 +186,7 @@ fn is_safe_name(name: &str) -> bool {
     (1..=NAME_BYTES).contains(&name.len()) && name.bytes().all(is_safe) && name != "." && name != ".."
 }
 
-/// Whether librdkafka could take this for a broker: a host (an IPv6 address in brackets) and perhaps a port.
+/// Whether this is a host (an IPv6 address in brackets), with or without a port.
 fn is_broker(broker: &str) -> bool {
     let (host, port) = match broker.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -196,7 +196,7 @@ fn is_broker(broker: &str) -> bool {
     !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control()) && port.is_none_or(is_port)
 }
 
-/// Why a property can't be passed on. librdkafka's own words are used where they can't contain a secret.
+/// Why librdkafka refuses a property: in the words of librdkafka, unless they could contain a secret.
 fn wrong_property(name: &str, value: &str, is_secret: bool) -> Option<String> {
     if let Some((_, remedy)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         return Some((*remedy).to_owned());

@@ -85,7 +85,7 @@ fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let mut stream = Stream::new();
     stream.publish_seconds(0..5);
     let sink = stream.start_sink(&sink(carbon.address(), ""));
-    sink.expect_log("the target did not accept");
+    sink.expect_log("the write to the target failed");
     carbon.restart();
     stream.expect(&sink, || read_records(&carbon));
 
@@ -99,7 +99,7 @@ fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     // The kernel keeps accepting lines for Carbon, longer than the settle time.
     carbon.hang();
     stream.publish_seconds(15..20);
-    sink.expect_log("the peer did not read all that was written");
+    sink.expect_log("the peer did not read everything that was written");
     carbon.kill();
     carbon.restart();
     stream.expect(&sink, || read_records(&carbon));
@@ -128,7 +128,7 @@ fn nothing_is_lost_if_a_relay_is_killed_or_hangs() {
 
     relay.hang();
     stream.publish_seconds(10..15);
-    sink.expect_log("the peer did not read all that was written");
+    sink.expect_log("the peer did not read everything that was written");
     relay.kill();
     relay.restart();
     stream.expect(&sink, || read_records(&carbon));

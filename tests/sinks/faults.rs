@@ -38,7 +38,7 @@ fn fails(start: impl Fn() -> Scripted) {
         let sink = stream.start_sink(&sink(&server, api));
         stream.publish_seconds(3..8);
         expect(&stream, &sink, &server);
-        sink.expect_log("the target did not accept");
+        sink.expect_log("the write to the target failed");
         sink.expect_status("accepting again", |status| status["retries"] != 0 && status["failing"].is_null());
     }
 }
@@ -147,7 +147,7 @@ fn nothing_is_lost_to_a_wrong_configuration_or_a_proxy() {
             stream.publish_seconds(0..3);
             let sink = stream.start_sink(&sink(&server, api));
             expect(&stream, &sink, &server);
-            sink.expect_log("the target refuses; mend it or the sink's configuration");
+            sink.expect_log("the target refuses all writes; correct it or the sink's configuration");
             sink.expect_status("nothing rejected", |status| status["rejected"] == 0);
         }
     }

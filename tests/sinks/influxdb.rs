@@ -66,7 +66,7 @@ fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let mut stream = Stream::new();
     stream.publish_seconds(0..5);
     let sink = stream.start_sink(&sink(&server));
-    sink.expect_log("the target did not accept");
+    sink.expect_log("the write to the target failed");
     server.restart();
     stream.expect(&sink, || read(&server, ALL));
 
@@ -89,7 +89,7 @@ fn a_missing_database_is_waited_for() {
     let mut stream = Stream::new();
     stream.publish_seconds(0..2);
     let sink = stream.start_sink(&sink(&server));
-    sink.expect_log("the target refuses; mend it or the sink's configuration");
+    sink.expect_log("the target refuses all writes; correct it or the sink's configuration");
     create_database(server.address());
     stream.expect(&sink, || read(&server, ALL));
 }

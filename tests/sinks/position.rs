@@ -51,7 +51,7 @@ fn totals_that_carbon_did_not_read_are_written_by_the_next_process() {
     stream.publish_seconds(0..5);
     let killed = stream.start_sink(&carbon::sink(server.address(), ""));
     killed.expect_points(400);
-    killed.expect_log("the peer did not read all that was written");
+    killed.expect_log("the peer did not read everything that was written");
     drop(killed);
     server.kill();
     server.restart();

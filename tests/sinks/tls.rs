@@ -72,13 +72,13 @@ fn an_untrusted_certificate_loses_nothing_and_its_remedy_is_logged() {
     let ca_file = format!("ca_file = '{}'", certificates.path("ca.pem"));
 
     let untrusting = sink("localhost", "");
-    untrusting.expect_log("the target refuses; mend it or the sink's configuration");
-    untrusting.expect_log("UnknownIssuer; give the certificate of its CA as ca_file of the sink");
+    untrusting.expect_log("the target refuses all writes; correct it or the sink's configuration");
+    untrusting.expect_log("UnknownIssuer; set ca_file of the sink to the certificate of the CA");
     untrusting.expect_status("nothing is lost", |status| status["points"] == 0 && status["rejected"] == 0);
     untrusting.stop();
 
     let misnaming = sink("127.0.0.1", &ca_file);
-    misnaming.expect_log("the url must have a name that the certificate is for");
+    misnaming.expect_log("the host name in the url must be in the certificate");
     misnaming.stop();
 
     let trusting = sink("localhost", &ca_file);
@@ -93,7 +93,7 @@ fn the_v2_api_is_reached_over_tls_too() {
     stream.publish_seconds(0..3);
     let url = format!("type = 'influxdb'\nbucket = 'any'\nurl = 'https://localhost:{}'", port(&server));
     let untrusting = stream.start_sink(&url);
-    untrusting.expect_log("UnknownIssuer; give the certificate of its CA as ca_file of the sink");
+    untrusting.expect_log("UnknownIssuer; set ca_file of the sink to the certificate of the CA");
     untrusting.stop();
     // SSL_CERT_FILE replaces the system's certificates, as for other programs.
     let trusting = stream.start_sink_with(&url, &[("SSL_CERT_FILE", &certificates.path("ca.pem"))]);
@@ -107,5 +107,5 @@ fn a_server_without_tls_is_distinguished_from_one_that_is_down() {
     stream.publish_seconds(0..1);
     let url = format!("url = 'https://{}'", server.address());
     let sink = stream.start_sink(&format!("type = 'influxdb'\n{url}\ndatabase = 'quipu'"));
-    sink.expect_log("the server does not speak TLS there; begin the url with http://");
+    sink.expect_log("the server does not use TLS on this port; begin the url with http://");
 }

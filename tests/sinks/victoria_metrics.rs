@@ -63,7 +63,7 @@ fn nothing_is_lost_if_a_server_is_absent_killed_or_hangs() {
     let mut stream = Stream::new();
     stream.publish_seconds(0..3);
     let sink = stream.start_sink(&sink(&server));
-    sink.expect_log("the target did not accept");
+    sink.expect_log("the write to the target failed");
     server.restart();
     stream.expect(&sink, || read(&server));
 

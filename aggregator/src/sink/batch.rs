@@ -9,12 +9,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Whether there is nothing in it, not even progress.
+    /// Whether nothing was read: the batch has no aggregates and moves no position.
     pub(crate) fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
-    /// The position moves to `next` on `partition`.
+    /// Moves the position of `partition` to `next`.
     pub(crate) fn advance(&mut self, partition: i32, next: i64) {
         match self.offsets.iter_mut().find(|(of, _)| *of == partition) {
             Some((_, offset)) => *offset = next,

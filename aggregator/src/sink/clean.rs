@@ -1,9 +1,9 @@
-//! The rule for names that a target can't hold: each byte that it can't hold is written as `_x` and two hexadecimal
-//! digits (`a b` becomes `a_x20b`). An underscore that would begin such a group in the original is written so too, so
-//! that no two texts become one and every text can be read back.
+//! The rule for names that a target can't store: each byte that it can't store is written as `_x` and two hexadecimal
+//! digits (`a b` becomes `a_x20b`). An underscore that would begin such a group in the original is written in this way,
+//! too. So no two texts become one, and every text can be read back.
 
-/// Appends `text`, cleaned of the bytes that `keep` refuses (it is told where the byte stands, too); says whether there
-/// were any.
+/// Appends `text`, cleaned of the bytes for which `keep` returns false; its first argument is the position of the byte.
+/// Returns whether there were any.
 pub(crate) fn push_cleaned(out: &mut Vec<u8>, text: &str, keep: impl Fn(usize, u8) -> bool) -> bool {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let bytes = text.as_bytes();
@@ -26,7 +26,7 @@ fn begins_group(bytes: &[u8]) -> bool {
     matches!(bytes, [b'_', b'x', high, low, ..] if is_digit(*high) && is_digit(*low))
 }
 
-/// A number for a text too long to be kept whole: 64-bit FNV-1a.
+/// A number that replaces a text which is too long for the target: 64-bit FNV-1a.
 pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -46,7 +46,7 @@ pub(crate) fn restore(cleaned: &[u8]) -> String {
             rest = tail;
         }
     }
-    String::from_utf8(bytes).expect("what was text")
+    String::from_utf8(bytes).expect("UTF-8, as before")
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_not_be_held_is_changed() {
+    fn only_bytes_that_the_target_can_not_store_are_changed() {
         assert_eq!(cleaned("records_processed"), ("records_processed".to_owned(), false));
         assert_eq!(cleaned("a b"), ("a_x20b".to_owned(), true));
         assert_eq!(cleaned("é"), ("_xC3_xA9".to_owned(), true));

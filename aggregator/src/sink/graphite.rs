@@ -110,7 +110,7 @@ impl Graphite {
     }
 
     fn failure(&self, why: &str) -> Failure {
-        Failure::passing(format!("{}: {why}", self.address))
+        Failure::temporary(format!("{}: {why}", self.address))
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_connection_is_noticed_before_anything_is_lost_in_it() {
+    fn a_closed_connection_is_noticed_before_the_next_write() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
         graphite.write(&[aggregate(1)]).expect("a listener");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_does_not_read_is_a_failure_not_a_wait_for_ever() {
+    fn a_peer_that_does_not_read_is_a_failure_within_the_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
         let batch: Vec<_> = (0..10_000).map(aggregate).collect();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_confirmed_was_read_and_the_next_connection_is_there() {
+    fn a_confirmed_write_was_read_and_the_next_connection_is_open() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
         graphite.write(&[aggregate(1), aggregate(2)]).expect("a listener");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_holds_without_reading_it_is_not_confirmed() {
+    fn a_write_that_the_peer_did_not_read_is_not_confirmed() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let mut graphite = graphite(&listener);
         graphite.write(&[aggregate(1)]).expect("the kernel takes it");

@@ -118,8 +118,8 @@ impl Line<'_> {
     }
 }
 
-/// The aggregates without those that a later one with the same series and time replaces. If a request has two of them,
-/// it depends on the server which one is kept.
+/// Drops an aggregate if a later one has the same series and time: if a request has both, it depends on the server which
+/// one is kept.
 fn latest(aggregates: &[Aggregate]) -> Vec<&Aggregate> {
     let mut seen = HashSet::with_capacity(aggregates.len());
     let mut latest: Vec<_> =

@@ -1,15 +1,15 @@
-//! Batches between the topic and the target. Pure: what was sent, what has settled, what is to be sent again.
+//! Batches between the topic and the target: which were sent, which have settled, and which must be sent again. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 
-/// The most aggregates in it before the topic is left waiting.
+/// From this number of aggregates in the outbox on, the sink reads no more from the topic.
 const LIMIT: usize = 200_000;
 
-/// Batches that wait to be sent, and those that were sent and wait to settle: the target accepted them, but may not have
-/// stored them.
+/// Batches that wait to be sent, and batches that were sent and wait to settle: the target accepted them, but it may not
+/// have stored them yet.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     unsettled: VecDeque<(Instant, Batch)>,
@@ -18,7 +18,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds what was read. Progress without an aggregate goes with the batch before it, if that is still here.
+    /// Adds what was read. A batch without aggregates only moves the position of the batch before it, if there is one.
     pub(crate) fn push(&mut self, batch: Batch) {
         let last = self.waiting.back_mut().or_else(|| self.unsettled.back_mut().map(|(_, batch)| batch));
         if let (true, Some(last)) = (batch.aggregates.is_empty(), last) {
@@ -35,7 +35,7 @@ impl Outbox {
         self.aggregates >= LIMIT
     }
 
-    /// The batch to send now.
+    /// The next batch to send.
     pub(crate) fn next(&self) -> Option<&Batch> {
         self.waiting.front()
     }
@@ -45,21 +45,21 @@ impl Outbox {
         self.unsettled.extend(self.waiting.pop_front().map(|batch| (now, batch)));
     }
 
-    /// The target failed: what had not settled is sent again, before what follows it.
+    /// The target failed: batches that had not settled are sent again, before those that follow them.
     pub(crate) fn failed(&mut self) {
         while let Some((_, batch)) = self.unsettled.pop_back() {
             self.waiting.push_front(batch);
         }
     }
 
-    /// When the newest was sent of those that have settled: `settle` has passed since.
+    /// When the newest of the settled batches was sent. A batch has settled when `settle` has passed since it was sent.
     pub(crate) fn settled(&self, now: Instant, settle: Duration) -> Option<Instant> {
         let sent = self.unsettled.iter().map(|(sent, _)| *sent);
         sent.take_while(|sent| now.duration_since(*sent) >= settle).last()
     }
 
-    /// Takes out the batches that were sent at `sent` or before: up to where they go may be committed, which is one
-    /// request however many they are.
+    /// Takes out the batches that were sent at `sent` or before. Returns the position after them, which can be committed in
+    /// one request.
     pub(crate) fn take_sent(&mut self, sent: Instant) -> Vec<(i32, i64)> {
         let mut position = Batch::default();
         let settled = self.unsettled.partition_point(|(at, _)| *at <= sent);
@@ -72,7 +72,7 @@ impl Outbox {
         position.offsets
     }
 
-    /// Forgets everything: another process reads it.
+    /// Removes everything. The process that has the partitions now reads it again.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -116,12 +116,12 @@ mod tests {
         outbox.sent(now);
         outbox.sent(now);
         outbox.push(progress(4));
-        assert_eq!(outbox.take_sent(now), [(0, 4)], "in one");
+        assert_eq!(outbox.take_sent(now), [(0, 4)], "in one commit");
         assert_eq!((outbox.take_sent(now), outbox.aggregates), (Vec::new(), 0));
     }
 
     proptest! {
-        /// A target that forgets at each failure what it was sent within the settle time ends with everything that was
+        /// The target loses at each failure what it got within the settle time. It still has everything that was
         /// committed, in order, each once or more.
         #[test]
         fn what_is_committed_was_kept_by_the_target(steps in steps()) {

@@ -1,4 +1,4 @@
-//! The consumer of the totals: a group of its own for each sink, so that each has its own position.
+//! The consumer of the totals. Each sink has a consumer group of its own and therefore its own position.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
@@ -26,7 +26,7 @@ const LINGER: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(100);
 /// How long a call of the client may take.
 const BOUND: Duration = Duration::from_secs(15);
-/// How long a sink that ends waits for the answers to its commits, and then for the group to be left.
+/// How long a sink that ends waits for the answers to its commits, and then again to leave the group.
 const CLOSE_BOUND: Duration = Duration::from_secs(2);
 
 /// Reads aggregates, from the beginning of the topic if the group has no position.
@@ -34,14 +34,14 @@ pub(crate) struct Reader {
     consumer: Bounded<BaseConsumer<Context>>,
     topic: String,
     is_paused: bool,
-    /// What came although the partitions are paused.
+    /// Records that arrived while the partitions were paused.
     early: Batch,
     revoked: bool,
     unreadable: usize,
 }
 
 impl Reader {
-    /// Tells `status` how far the group is behind, once a second.
+    /// Creates the consumer. It updates the lag in `status` once a second.
     pub(crate) fn new(config: &Config, group: &str, status: Arc<Status>) -> Result<Self, Error> {
         let topic = config.topics.aggregates.clone();
         let consumer: BaseConsumer<Context> = client_config(config.client_properties())
@@ -63,7 +63,7 @@ impl Reader {
         Ok(Self { consumer, topic, is_paused: false, early: Batch::default(), revoked: false, unreadable: 0 })
     }
 
-    /// The next records, at most so many; an empty batch if there are none for a moment.
+    /// Reads at most `most` aggregates. The batch is empty if none arrives within [`POLL`].
     pub(crate) fn read(&mut self, most: usize, shared: &Shared) -> Batch {
         self.pause(false);
         let mut batch = std::mem::take(&mut self.early);
@@ -80,7 +80,7 @@ impl Reader {
         batch
     }
 
-    /// Waits, as a member of the group that reads nothing.
+    /// Waits without reading, and stays a member of the group.
     pub(crate) fn wait(&mut self, duration: Duration, shared: &Shared) {
         let deadline = Instant::now() + duration;
         let mut early = std::mem::take(&mut self.early);
@@ -95,8 +95,8 @@ impl Reader {
         self.early = early;
     }
 
-    /// Sends the group's offsets without waiting for the answer, which the next calls read; the context logs a refusal.
-    /// What fails is committed with the next offsets.
+    /// Commits the group's offsets without waiting for the answer, which a later call reads. If the commit fails, the context
+    /// logs it, and the next commit has newer offsets.
     pub(crate) fn commit(&self, offsets: &[(i32, i64)]) -> KafkaResult<()> {
         let mut partitions = TopicPartitionList::new();
         for (partition, offset) in offsets {
@@ -107,43 +107,41 @@ impl Reader {
         Ok(())
     }
 
-    /// Waits for the answers to the commits under way and leaves the group, each with a bound.
+    /// Waits for the answers to the commits that are under way, then leaves the group. Both are bounded in time.
     pub(crate) fn close(self) {
         let deadline = Instant::now() + CLOSE_BOUND;
         while self.consumer.context().commits.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
             drop(self.consumer.poll(POLL));
         }
         if !self.consumer.close(CLOSE_BOUND) {
-            warn!(
-                "the sink's group does not let go of this process; its partitions are free after the session timeout"
-            );
+            warn!("leaving the sink's group took too long; its partitions are assigned anew after the session timeout");
         }
     }
 
     /// Whether the consumer can be used.
     ///
     /// # Errors
-    /// A call of it did not return.
+    /// A call of the consumer did not return.
     pub(crate) fn check(&self) -> Result<(), CallError> {
         self.consumer.check()
     }
 
-    /// Whether partitions were taken from this process since the last call: what was read before is another's now. What
-    /// [`read`](Self::read) returned last was read after it.
+    /// Whether partitions were revoked since the last call. Then another process continues what was read before. The last
+    /// batch of [`read`](Self::read) was read after the revocation.
     pub(crate) fn take_revoked(&mut self) -> bool {
         std::mem::take(&mut self.revoked)
     }
 
-    /// How many records that are no aggregates were skipped since the last call.
+    /// How many records were skipped since the last call because they are not aggregates.
     pub(crate) fn take_unreadable(&mut self) -> usize {
         std::mem::take(&mut self.unreadable)
     }
 
-    /// Polls once; whether a record came, or the end of those that are there now.
+    /// Polls once. Returns whether a record or the end of a partition was read.
     fn poll_into(&mut self, batch: &mut Batch, timeout: Duration) -> bool {
         let polled = self.consumer.poll(timeout);
-        // Partitions may be taken and given back while the target is waited for. What is read after that goes on from
-        // the group's position, and stays.
+        // Partitions may be revoked and assigned again while the sink waits for its target. Reading then continues at the
+        // group's position, so only what was read before is dropped.
         if self.consumer.context().revoked.swap(false, Ordering::Relaxed) {
             self.revoked = true;
             *batch = Batch::default();
@@ -155,20 +153,20 @@ impl Reader {
             None => return false,
             Some(Ok(message)) => message,
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                // Behind the last total stands its transaction's marker, which is passed and not returned.
+                // The marker of the transaction follows the last total. It moves the position and is not returned.
                 if let Some(next) = self.position(partition) {
                     batch.advance(partition, next);
                 }
                 return true;
             }
             Some(Err(error)) => {
-                // A broker that is away was reported by the context; the client goes on trying.
-                warn!(topic = self.topic, %error, "can't read totals, and goes on trying");
+                // The context reports a broker that is unreachable; the client retries.
+                warn!(topic = self.topic, %error, "can't read totals; retrying");
                 return false;
             }
         };
         batch.advance(message.partition(), message.offset() + 1);
-        // A tombstone would be an operator's; there is nothing to write for it.
+        // Only an operator writes tombstones here, and a sink writes nothing for them.
         if let Some(value) = message.payload() {
             match Aggregate::decode(value) {
                 Ok(aggregate) => batch.aggregates.push(aggregate),
@@ -178,7 +176,7 @@ impl Reader {
                         topic = self.topic,
                         partition,
                         offset,
-                        "no aggregate, skipped: {}",
+                        "not an aggregate; the record is skipped: {}",
                         error.to_string().escape_debug()
                     );
                     self.unreadable += 1;
@@ -188,7 +186,7 @@ impl Reader {
         true
     }
 
-    /// What is read next.
+    /// The offset of the next record to read.
     fn position(&self, partition: i32) -> Option<i64> {
         let positions = self.consumer.call("position", BOUND, Consumer::position).ok()?;
         match positions.find_partition(&self.topic, partition)?.offset() {
@@ -204,7 +202,8 @@ impl Reader {
         }
     }
 
-    /// A partition stays paused when it is taken away and given back, so it is told after each assignment what it is.
+    /// Pauses or resumes all partitions. A partition that is revoked and assigned again is still paused, so this is repeated
+    /// after each assignment.
     fn apply_pause(&self) {
         let is_paused = self.is_paused;
         let applied = self.consumer.call("pause", BOUND, move |consumer| {
@@ -212,7 +211,7 @@ impl Reader {
             if is_paused { consumer.pause(&assigned) } else { consumer.resume(&assigned) }
         });
         if let Err(error) = applied {
-            warn!(%error, "can't pause or resume reading, and tries again");
+            warn!(%error, "can't pause or resume reading; retrying");
             self.consumer.context().assigned.store(true, Ordering::Relaxed);
         }
     }
@@ -221,7 +220,7 @@ impl Reader {
 struct Context {
     revoked: AtomicBool,
     assigned: AtomicBool,
-    /// How many commits were not answered yet.
+    /// How many commits have no answer yet.
     commits: AtomicIsize,
     status: Arc<Status>,
 }
@@ -247,13 +246,13 @@ impl ClientContext for Context {
     }
 }
 
-/// How many offsets there are behind the group's, in the partitions that this process has. Of those that another one has
-/// now, the client remembers what it knew, which is no lag of this process.
+/// How many offsets follow the group's, in the partitions that this process has. For partitions that another process has
+/// now, librdkafka keeps old numbers; those do not count.
 fn lag(statistics: &Statistics) -> i64 {
     let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
     let lags = partitions.filter(|partition| partition.desired).map(|partition| {
         let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-        // A group without a position begins where the log does.
+        // A group without a position begins at the beginning of the log.
         (end - partition.committed_offset.max(partition.lo_offset).max(0)).max(0)
     });
     lags.sum()
@@ -263,18 +262,18 @@ impl ConsumerContext for Context {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         self.commits.fetch_sub(1, Ordering::Relaxed);
         if let Err(error) = result {
-            warn!(%error, "can't commit the sink's position; a later commit has a newer one");
+            warn!(%error, "can't commit the sink's position; the next commit has a newer one");
         }
     }
 
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => {
-                info!(partitions = partitions.count(), "the sink's group gave us partitions");
+                info!(partitions = partitions.count(), "partitions of the sink's group were assigned");
                 self.assigned.store(true, Ordering::Relaxed);
             }
             Rebalance::Revoke(_) => self.revoked.store(true, Ordering::Relaxed),
-            Rebalance::Error(error) => warn!(%error, "the sink's group failed to share the partitions"),
+            Rebalance::Error(error) => warn!(%error, "the rebalance of the sink's group failed"),
         }
     }
 }
@@ -287,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_lag_is_that_of_the_partitions_that_are_ours() {
-        let known =
+        let partition =
             Partition { lo_offset: 5, hi_offset: 30, ls_offset: 25, committed_offset: 20, ..Partition::default() };
         let ours = |partition| Partition { desired: true, ..partition };
         let lag_of = |partitions: &[Partition]| {
@@ -295,9 +294,9 @@ mod tests {
             let topics = [("totals".to_owned(), Topic { partitions, ..Topic::default() })].into();
             lag(&Statistics { topics, ..Statistics::default() })
         };
-        assert_eq!(lag_of(&[ours(known.clone()), known.clone()]), 5);
-        assert_eq!(lag_of(std::slice::from_ref(&known)), 0, "another process has it");
-        assert_eq!(lag_of(&[ours(Partition { committed_offset: -1001, ..known.clone() })]), 20, "no position yet");
-        assert_eq!(lag_of(&[ours(Partition { ls_offset: -1, ..known })]), 10);
+        assert_eq!(lag_of(&[ours(partition.clone()), partition.clone()]), 5);
+        assert_eq!(lag_of(std::slice::from_ref(&partition)), 0, "another process has it");
+        assert_eq!(lag_of(&[ours(Partition { committed_offset: -1001, ..partition.clone() })]), 20, "no position yet");
+        assert_eq!(lag_of(&[ours(Partition { ls_offset: -1, ..partition })]), 10);
     }
 }

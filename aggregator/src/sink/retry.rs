@@ -1,49 +1,48 @@
-//! What to do after a write that a target did not accept. Pure: the answer and a random number go in, the decision comes
-//! out.
+//! How long a sink waits after a failed write. Pure: the failure and a random number are arguments.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A target that asks for more patience than this is asked again all the same.
+/// The longest `Retry-After` that is followed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// Why a batch was not accepted; it is sent again as it is.
+/// Why a batch was not accepted. The same batch is sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// What happened, in the target's words if it had any.
+    /// What happened, with the target's text if there is one.
     pub(crate) why: String,
-    /// How long the target asks to be left alone.
+    /// The wait that the target asks for (`Retry-After`).
     pub(crate) retry_after: Option<Duration>,
-    /// Whether somebody has to mend the target or the configuration.
+    /// Whether an operator has to correct the target or the configuration.
     pub(crate) is_refusal: bool,
 }
 
 impl Failure {
-    /// One that time may heal.
-    pub(crate) fn passing(why: impl Into<String>) -> Self {
+    /// A failure that may end by itself.
+    pub(crate) fn temporary(why: impl Into<String>) -> Self {
         Self { why: why.into(), retry_after: None, is_refusal: false }
     }
 }
 
-/// The waits between attempts: they double, up to half a minute, with jitter, so that many clients of a server that comes
-/// back do not come at once.
+/// The waits between attempts. They double, up to 30 s, and have jitter, so that many clients do not return to a restarted
+/// server at once.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    /// How long to wait after this failure; `random` is between 0 and 1.
+    /// How long to wait after `failure`; `random` is between 0 and 1.
     pub(crate) fn after(&mut self, failure: &Failure, random: f64) -> Duration {
         let longest = FIRST.saturating_mul(2_u32.saturating_pow(self.attempts)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let jittered = longest.mul_f64(0.5 + random / 2.0);
-        // What the target asked for is a minimum; the jitter comes on top.
+        // The wait that the target asks for is a minimum; jitter is added.
         failure.retry_after.map_or(jittered, |asked| asked.min(LONGEST_RETRY_AFTER) + longest.mul_f64(random / 2.0))
     }
 
-    /// The target accepts again.
+    /// Begins anew with the shortest wait.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }
@@ -56,7 +55,7 @@ mod tests {
     #[test]
     fn waits_double_with_jitter_and_end_at_half_a_minute() {
         let mut backoff = Backoff::default();
-        let failure = Failure::passing("reset");
+        let failure = Failure::temporary("reset");
         let waits: Vec<_> = (0..9).map(|_| backoff.after(&failure, 1.0).as_millis()).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
         assert_eq!(backoff.after(&failure, 0.0), LONGEST / 2);
@@ -65,8 +64,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_target_asks_for_is_the_least() {
-        let failure = Failure { retry_after: Some(Duration::from_secs(120)), ..Failure::passing("429") };
+    fn the_wait_is_not_shorter_than_retry_after() {
+        let failure = Failure { retry_after: Some(Duration::from_secs(120)), ..Failure::temporary("429") };
         assert_eq!(Backoff::default().after(&failure, 0.0), Duration::from_secs(120));
         assert!(Backoff::default().after(&failure, 1.0) > Duration::from_secs(120));
         let forever = Failure { retry_after: Some(Duration::from_secs(99_999_999)), ..failure };

@@ -1,4 +1,4 @@
-//! A sink's thread: reads totals, writes them to the target, and commits what the target has.
+//! The thread of a sink: it reads totals, writes them to the target, and commits what the target accepted.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::retry::{Backoff, Failure};
 use super::status::Status;
 use super::target::{Target, Unwritten, Written};
 
-/// How long a sink whose outbox is full waits before it looks whether something has settled, which takes seconds.
+/// How long a sink with a full outbox waits before it checks again whether a batch has settled.
 const FULL_WAIT: Duration = Duration::from_millis(100);
 
 pub(crate) struct Runner {
@@ -52,8 +52,8 @@ impl Runner {
         }
     }
 
-    /// Runs until it is told to stop, or nobody reads the target any more. What is not committed then is written again
-    /// at the next start.
+    /// Runs until the process stops, or until the reader of standard output is gone. What is not committed by then is
+    /// written again at the next start.
     ///
     /// # Errors
     /// A call of the consumer did not return.
@@ -64,7 +64,7 @@ impl Runner {
             if let Err(unwritten) = self.step() {
                 match unwritten {
                     Unwritten::Closed => {
-                        info!(sink = self.name, "nobody reads the output any more; the sink ends");
+                        info!(sink = self.name, "the reader of standard output is gone; the sink ends");
                         self.reader.close();
                         return Ok(());
                     }
@@ -80,19 +80,18 @@ impl Runner {
     /// Reads, writes and commits once.
     fn step(&mut self) -> Result<(), Unwritten> {
         if self.outbox.is_full() {
-            // The target has yet to settle.
             self.reader.wait(FULL_WAIT, &self.shared);
-            self.forget_revoked();
+            self.drop_revoked();
         } else {
             let batch = self.reader.read(MAX_BATCH, &self.shared);
-            self.forget_revoked();
+            self.drop_revoked();
             if !batch.is_empty() {
                 self.outbox.push(batch);
             }
         }
         self.status.unreadable(self.reader.take_unreadable());
         while let Some(batch) = self.outbox.next() {
-            // Progress alone is nothing to connect for.
+            // A batch without aggregates needs no connection.
             if !batch.aggregates.is_empty() {
                 let written = self.target.write(&batch.aggregates)?;
                 self.written(&written);
@@ -102,8 +101,8 @@ impl Runner {
         self.commit()
     }
 
-    /// Whoever has the partitions now begins at the group's position, and be it this process.
-    fn forget_revoked(&mut self) {
+    /// Drops what was read before a revocation. Reading continues at the group's position, in this process or in another.
+    fn drop_revoked(&mut self) {
         if self.reader.take_revoked() {
             self.outbox.clear();
         }
@@ -114,13 +113,15 @@ impl Runner {
             return Ok(());
         };
         self.target.confirm(sent)?;
-        // Not before: a peer that takes bytes and reads none of them fails here, each time.
+        // The backoff is not reset after a write, because a peer that accepts bytes and never reads them fails only here.
         self.backoff.reset();
         let position = self.outbox.take_sent(sent);
         match self.reader.commit(&position) {
-            Ok(()) => debug!(sink = self.name, ?position, "committing"),
-            // The next commit has a newer position; until then a restart would repeat a little, no more.
-            Err(error) => warn!(sink = self.name, %error, "can't commit the sink's position, and tries again"),
+            Ok(()) => debug!(sink = self.name, ?position, "committing the sink's position"),
+            // After a restart the sink would only repeat some writes.
+            Err(error) => {
+                warn!(sink = self.name, %error, "can't commit the sink's position; the next commit has a newer one")
+            }
         }
         Ok(())
     }
@@ -130,7 +131,7 @@ impl Runner {
         for rejection in &written.rejected {
             if let Some(not_logged) = self.rejected_lines.ask(now_ms()) {
                 let (series, why) = (rejection.series.escape_debug(), rejection.why.escape_debug());
-                warn!(sink = self.name, %series, not_logged, "the target can't have this total, and it is skipped: {why}");
+                warn!(sink = self.name, %series, not_logged, "the target rejects this total; it is skipped: {why}");
             }
         }
     }
@@ -144,16 +145,16 @@ impl Runner {
         if failure.is_refusal {
             error!(
                 sink = self.name,
-                wait_ms, "the target refuses; mend it or the sink's configuration; nothing is lost meanwhile: {why}"
+                wait_ms, "the target refuses all writes; correct it or the sink's configuration; retrying: {why}"
             );
         } else {
-            warn!(sink = self.name, wait_ms, "the target did not accept, and is tried again: {why}");
+            warn!(sink = self.name, wait_ms, "the write to the target failed; retrying: {why}");
         }
         self.reader.wait(wait, &self.shared);
     }
 }
 
-/// Between 0 and 1, good enough for jitter: the standard library seeds its hashers at random.
+/// A number between 0 and 1 for jitter. The standard library seeds its hashers with random numbers.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are enough")]
 fn random() -> f64 {
     (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64

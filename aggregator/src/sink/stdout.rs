@@ -5,7 +5,7 @@ use quipu_record::Aggregate;
 use super::retry::Failure;
 use super::target::{Target, Unwritten, Written};
 
-/// A line of JSON for each aggregate.
+/// Writes a line of JSON for each aggregate.
 pub(crate) struct Lines<W>(pub(crate) W);
 
 impl<W: Write> Target for Lines<W> {
@@ -23,7 +23,7 @@ impl<W: Write> Target for Lines<W> {
 fn unwritten(error: &io::Error) -> Unwritten {
     match error.kind() {
         ErrorKind::BrokenPipe => Unwritten::Closed,
-        _ => Failure::passing(format!("can't write to standard output: {error}")).into(),
+        _ => Failure::temporary(format!("can't write to standard output: {error}")).into(),
     }
 }
 
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn each_aggregate_is_a_line_of_json() {
         let mut lines = Lines(Vec::new());
-        let written = lines.write(&[aggregate(1), aggregate(2)]).expect("a vector takes all");
+        let written = lines.write(&[aggregate(1), aggregate(2)]).expect("a vector accepts everything");
         assert_eq!(written, Written { points: 2, ..Written::default() });
         let read: Vec<_> =
             lines.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Aggregate::decode).collect();

@@ -4,52 +4,52 @@ use quipu_record::Aggregate;
 
 use super::retry::Failure;
 
-/// Where a sink writes.
+/// The database or the stream that a sink writes to.
 pub(crate) trait Target {
-    /// Writes a batch, in order. What is wrong with single aggregates is told in the outcome.
+    /// Writes a batch, in order. The result has the aggregates that the target rejected.
     ///
     /// # Errors
-    /// The target did not take (all of) the batch; it is to be written again as a whole.
+    /// The target did not accept the whole batch. The whole batch must be written again.
     fn write(&mut self, aggregates: &[Aggregate]) -> Result<Written, Unwritten>;
 
-    /// How long after a write it may still be lost, because the target does not acknowledge that it is stored.
+    /// How long after a write the points may still be lost, because the target does not acknowledge that it stored them.
     fn settle(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Makes sure that the target still has what was written up to `sent`, which is longer ago than the settle time.
+    /// Checks that the target has everything that was written up to `sent`. The settle time has passed since then.
     ///
     /// # Errors
-    /// It may be lost: all that has not settled is to be written again.
+    /// Points may be lost. Every batch that has not settled must be written again.
     fn confirm(&mut self, _sent: Instant) -> Result<(), Failure> {
         Ok(())
     }
 }
 
-/// What became of a batch that was taken.
+/// The result of a batch that the target accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// How many aggregates the target has.
+    /// How many aggregates the target stored.
     pub(crate) points: usize,
-    /// How many of them have a name or a value that was cleaned.
+    /// How many aggregates have a name or a value that was cleaned.
     pub(crate) cleaned: usize,
-    /// What the target can't have, and why, in its own words.
+    /// The aggregates that the target rejected, and why.
     pub(crate) rejected: Vec<Rejection>,
 }
 
-/// An aggregate that the target can't have.
+/// An aggregate that the target rejected, with the target's reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) series: String,
     pub(crate) why: String,
 }
 
-/// Why a batch was not taken.
+/// Why a batch was not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unwritten {
-    /// Try again.
+    /// The write failed, and must be repeated.
     Failed(Failure),
-    /// Nobody reads any more, as with standard output after `| head`: the sink ends.
+    /// The reader is gone, such as that of standard output after `| head`: the sink ends.
     Closed,
 }
 

@@ -1,7 +1,7 @@
 use crate::engine::{Checkpoint, Output, Store};
 use crate::error::Error;
 
-/// Keeps nothing: the rows are in the table, and every start reads the changelog.
+/// A store that keeps nothing. Every start reads the changelog.
 #[derive(Debug)]
 pub(crate) struct MemoryStore;
 

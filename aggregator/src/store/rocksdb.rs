@@ -22,10 +22,11 @@ const META: u8 = 0;
 const ROW: u8 = 1;
 const FORMAT_KEY: &[u8] = &[META, 0];
 const CHECKPOINT_KEY: &[u8] = &[META, 1];
-/// `rocksdb::Error::kind` gives RocksDB's status code, but not its subcode. So a full disk, a lock that another process
-/// holds and a missing right are all `IOError`, or `Corruption` if the error was met while files were compared. Only the
-/// text tells them apart.
-///
+
+// `rocksdb::Error::kind` gives RocksDB's status code without its subcode. So a full disk, a lock that another process holds
+// and a missing permission all have the kind `IOError`, or `Corruption` if RocksDB met them while it checked its files. Only
+// the text distinguishes them.
+
 /// The texts of RocksDB if this process or another one has the folder open.
 const IN_USE: [&str; 2] = ["IO error: While lock file: ", "IO error: lock hold by current process"];
 /// The texts of the operating system if there is no space.
@@ -305,7 +306,7 @@ mod tests {
     type Spoil = fn(&mut RocksStore);
 
     #[test]
-    fn what_cannot_be_trusted_is_moved_aside_however_often() {
+    fn an_untrusted_store_is_moved_aside_each_time() {
         let dir = tempfile::tempdir().expect("a folder");
         let spoils: [(&str, Spoil); 3] = [
             ("a row", |store| store.write(&[row("a", Some("damaged"))], None).expect("written")),

@@ -102,18 +102,18 @@ impl InfluxdbConnection {
         let (key, text): (_, String) = match (&self.secret_file, &self.secret_variable) {
             (None, None) => return Ok(()),
             (Some(_), Some(_)) => {
-                return Err(("secret_file", "is set beside secret_variable; remove one of the two".to_owned()));
+                return Err(("secret_file", "is set as well as secret_variable; remove one of the two".to_owned()));
             }
             (Some(path), None) => ("secret_file", secret_file(path).map_err(|why| ("secret_file", why))?),
             (None, Some(variable)) => {
                 let value = environment.iter().find(|(name, _)| name == variable.as_str()).map(|(_, value)| value);
                 let value = value.and_then(|value| value.to_str()).filter(|value| !value.is_empty());
-                let missing = || ("secret_variable", format!("the variable {variable} is not set, or not text"));
+                let missing = || ("secret_variable", format!("the variable {variable} is not set or is not UTF-8"));
                 ("secret_variable", value.ok_or_else(missing)?.to_owned())
             }
         };
         if text.chars().any(char::is_control) {
-            return Err((key, "the secret has more than one line, or control characters".to_owned()));
+            return Err((key, "the secret has several lines or control characters".to_owned()));
         }
         self.secret = Secret(Some(text));
         Ok(())
@@ -168,7 +168,7 @@ fn read_api(section: &mut Section<'_, '_>) -> Option<InfluxdbApi> {
             if has_both {
                 section.add("database", "is for the v1 API, and bucket for the v2 API; remove one of them");
             } else {
-                section.add("bucket", "is missing (v2 API), or database (v1 API)");
+                section.add("bucket", "is missing; set bucket (v2 API) or database (v1 API)");
             }
             None
         }
@@ -204,7 +204,7 @@ fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     )
 }
 
-/// The path of a URL; none if this is no URL, or if it has a user or a query.
+/// The path of a URL. None if the text is not a URL, or has a user or a query.
 fn path_of(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,4 +1,4 @@
-//! Reads the sections `[[sink]]`: what all sinks have, then the options of the type.
+//! Reads the sections `[[sink]]`: first the keys that all sinks have, then the options of the type.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) struct Type {
     kind: SinkType,
 }
 
-/// What every sink has.
+/// The keys that every sink has, without the type.
 #[derive(Deserialize)]
 pub(super) struct Common {
     #[serde(deserialize_with = "name")]
@@ -77,7 +77,7 @@ fn read_section(
     Some(Sink { name, options, timeout })
 }
 
-/// What no struct was read from is a key of another type, or of none.
+/// Reports the keys that are left: each is a key of another type, or unknown.
 fn refuse_rest(section: &mut Section<'_, '_>, keys: &Keys) {
     for (key, span) in section.take_rest() {
         let message = match keys::by_type().iter().find(|(_, keys)| keys.contains(&key.as_str())) {

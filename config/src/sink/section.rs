@@ -40,7 +40,7 @@ impl<'a, 'l> Section<'a, 'l> {
         self.layers.read(&mut Spanned::new(self.whole.span(), part), "sink", &Keys::default(), self.problems)
     }
 
-    /// Takes the keys of `T` out of the rest without reading them. Returns those that the section sets.
+    /// Takes the keys of `T` out of the rest without reading them. Returns the keys that the section sets.
     pub(super) fn drop_keys<T: DeserializeOwned>(&mut self) -> Vec<&'static str> {
         keys::of::<T>().iter().copied().filter(|key| self.rest.remove(*key).is_some()).collect()
     }
@@ -52,7 +52,7 @@ impl<'a, 'l> Section<'a, 'l> {
         }
     }
 
-    /// Takes out everything that is left: the keys and where they are.
+    /// Takes out the keys that are left, with their places.
     pub(super) fn take_rest(&mut self) -> Vec<(String, Range<usize>)> {
         std::mem::take(&mut self.rest).into_iter().map(|(key, _)| (key.to_string(), key.span())).collect()
     }

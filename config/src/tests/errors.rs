@@ -4,7 +4,7 @@ use super::{NO_VARIABLES, flag, load, wrong, wrong_variable};
 use crate::{Config, ConfigError};
 
 #[test]
-fn everything_wrong_in_a_file_is_told_with_its_line() {
+fn everything_wrong_in_a_file_is_reported_with_its_line() {
     let text = "\
 aplication_id = 'x'
 commit_interval = '5'
@@ -44,13 +44,13 @@ processed = 'b'
 }
 
 #[test]
-fn what_is_missing_is_told_with_the_line_of_its_table() {
+fn a_missing_key_is_reported_with_the_line_of_its_table() {
     assert_eq!(wrong("\n[[audit]]\nname = 'a'\nsent = 'a'\n"), ["FILE:2: audit: missing field `processed`"]);
     assert_eq!(wrong("audit = [{ name = 'a', sent = 'a' }]\n"), ["FILE:1: audit: missing field `processed`"]);
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn a_syntax_error_is_reported_with_its_line() {
     let lines = wrong("application_id = 5\nkafka = = 1\nx\n");
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("FILE:2: ") && lines[1].starts_with("FILE:3: "), "{lines:?}");
@@ -135,7 +135,7 @@ fn values_out_of_range_are_errors() {
 }
 
 #[test]
-fn what_another_type_of_sink_has_is_an_error_even_with_its_default() {
+fn a_key_of_another_type_of_sink_is_an_error_even_with_its_default() {
     for (sink, expected) in [
         ("type = 'stdout'\nbatch = 5000", "FILE:4: sink.batch: is for sinks of the type influxdb; remove it"),
         ("type = 'stdout'\ngzip = true", "FILE:4: sink.gzip: is for sinks of the type influxdb; remove it"),
@@ -155,11 +155,11 @@ fn the_defaults_of_a_sink_are_shown_for_its_type_and_read_back() {
     for default in ["settle = \"5s\"", "batch = 5000", "gzip = true"] {
         assert_eq!(shown.matches(default).count(), 1, "{shown}");
     }
-    assert_eq!(load(&shown).expect("what was shown"), config);
+    assert_eq!(load(&shown).expect("the shown configuration"), config);
 }
 
 #[test]
-fn a_sink_names_what_it_writes_to() {
+fn the_names_that_a_sink_writes_to_are_not_empty() {
     for (keys, expected) in [
         ("bucket = ''", "FILE:5: sink.bucket: must not be empty"),
         ("database = ' '", "FILE:5: sink.database: must not be empty"),
@@ -171,7 +171,44 @@ fn a_sink_names_what_it_writes_to() {
 }
 
 #[test]
-fn a_sink_has_what_its_type_needs_and_nothing_else() {
+fn the_two_apis_of_influxdb_have_their_own_keys() {
+    for (keys, expected) in [
+        (
+            "bucket = 'b'\ndatabase = 'd'",
+            "FILE:6: sink.database: is for the v1 API, and bucket for the v2 API; remove one of them",
+        ),
+        (
+            "bucket = 'b'\nuser = 'u'",
+            "FILE:6: sink.user: is for the v1 API, which has a database instead of a bucket; remove it",
+        ),
+        (
+            "database = 'd'\norg = 'o'",
+            "FILE:6: sink.org: is for the v2 API, which has a bucket instead of a database; remove it",
+        ),
+        (
+            "database = 'd'\nsecret_file = '/dev/null'",
+            "FILE:1: sink.user: is missing: `secret_file` holds this user's password",
+        ),
+        ("user = 'u'", "FILE:1: sink.bucket: is missing; set bucket (v2 API) or database (v1 API)"),
+    ] {
+        let file = format!("[[sink]]\nname = 'a'\ntype = 'influxdb'\nurl = 'http://host'\n{keys}\n");
+        assert_eq!(wrong(&file), [expected]);
+    }
+    let sink = "[[sink]]\nname = 'a'\ntype = 'influxdb'\nbatch = 0\ntimeout = '0s'\ngzip = 'x'\nbucket = 5\n";
+    let expected = [
+        "FILE:1: sink: missing field `url`",
+        "FILE:4: sink.batch: must be 1 to 5000",
+        "FILE:5: sink.timeout: must be longer than 0s",
+        "FILE:6: sink.gzip: invalid type: string \"x\", expected a boolean",
+        "FILE:7: sink.bucket: invalid type: integer `5`, expected a string",
+    ];
+    assert_eq!(wrong(sink), expected, "each mistake of one sink");
+    assert_eq!(wrong("sink = [1]\n"), ["FILE:1: sink: expected a table"]);
+    assert_eq!(wrong("[[sink]]\nname = 'a'\n"), ["FILE:1: sink: missing field `type`"]);
+}
+
+#[test]
+fn a_sink_has_the_keys_of_its_type_and_no_others() {
     let file = "\
 [[sink]]
 name = 'a/b'
@@ -196,7 +233,7 @@ secret_variable = 'INFLUX_TOKEN'
 ";
     let expected = [
         "FILE:3: sink.type: unknown variant `influx`, expected one of `influxdb`, `graphite`, `stdout`",
-        "FILE:4: sink.bucket: is missing (v2 API), or database (v1 API)",
+        "FILE:4: sink.bucket: is missing; set bucket (v2 API) or database (v1 API)",
         "FILE:7: sink.url: must be a URL without user and query, such as \"http://localhost:8086\"",
         "FILE:8: sink.address: is for sinks of the type graphite; remove it",
         "FILE:10: sink.name: another sink has this name; names must be unique",
@@ -205,7 +242,7 @@ secret_variable = 'INFLUX_TOKEN'
          \"quipu.{name}.{labels}\"",
         "FILE:14: unknown key `sink.buket`; did you mean `sink.bucket`?",
         "FILE:18: sink.url: can't have a path with the v2 API; use a database (v1 API)",
-        "FILE:20: sink.secret_variable: the variable INFLUX_TOKEN is not set, or not text",
+        "FILE:20: sink.secret_variable: the variable INFLUX_TOKEN is not set or is not UTF-8",
     ];
     assert_eq!(wrong(file), expected);
 }

@@ -1,11 +1,11 @@
-//! Durations as text: a whole number and its unit, such as `250ms`, `1s` or `5m`. For `#[serde(with)]`.
+//! Durations as text, for `#[serde(with)]`: a whole number and a unit, such as `250ms`, `1s` or `5m`.
 
 use std::time::Duration;
 
 use serde::de::{Deserialize as _, Deserializer, Error, Unexpected};
 use serde::ser::Serializer;
 
-/// Each unit and its length in ms, the longest first.
+/// The units with their lengths in ms, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -37,7 +37,7 @@ pub(crate) mod or_off {
 
     const OFF: &str = "off";
 
-    // The signature is the one that serde's `with` calls.
+    // serde's `with` calls this signature.
     #[allow(clippy::ref_option)]
     pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match duration {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_unit_or_no_number_is_no_duration() {
+    fn a_text_without_number_or_unit_is_not_a_duration() {
         for text in
             ["", "5", "s", "-1s", "1.5s", "1 s", "1S", "1min", "99999999999999999999s", "18446744073709551615d", "٣s"]
         {

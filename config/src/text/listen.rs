@@ -1,4 +1,4 @@
-//! An address to listen on, or `off`. For `#[serde(with)]`.
+//! An address to listen on, or `off`, for `#[serde(with)]`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use serde::ser::Serializer;
 
 const OFF: &str = "off";
 
-// The signature is the one that serde's `with` calls.
+// serde's `with` calls this signature.
 #[allow(clippy::ref_option)]
 pub(crate) fn serialize<S: Serializer>(listen: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
     match listen {

@@ -1,4 +1,4 @@
-//! A path, or `off`. For `#[serde(with)]`.
+//! A path, or `off`, for `#[serde(with)]`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::ser::{Serialize as _, Serializer};
 
 const OFF: &str = "off";
 
-// The signature is the one that serde's `with` calls.
+// serde's `with` calls this signature.
 #[allow(clippy::ref_option)]
 pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {

@@ -1,9 +1,8 @@
 //! Graphite's plaintext protocol: `name value seconds`, a line each.
 //!
-//! A name is made from a template, in which each part of the series is a node of its own: what is not in
-//! `A-Z a-z 0-9 _ -` is cleaned by the rule of [`clean`](crate::sink::clean), dots too. Or the labels are tags
-//! (`name;label=value`); then dots and colons are kept. Names that the servers would cut or refuse for their length end
-//! in a fingerprint instead.
+//! A name is made from a template, in which each part of the series is a node of its own. Bytes outside
+//! `A-Z a-z 0-9 _ -`, dots included, are cleaned by the rule of [`clean`](crate::sink::clean). If the labels are tags
+//! (`name;label=value`), dots and colons are kept. Names that are too long for the servers end in a fingerprint.
 
 use std::io::Write as _;
 
@@ -12,15 +11,15 @@ use quipu_record::{Aggregate, Label, Series};
 
 use crate::sink::clean::{fingerprint, push_cleaned};
 
-/// Longest node, and longest name of a series with tags: with its suffix it has to be the name of a file.
+/// The longest node, and the longest name of a series with tags: with its suffix it is the name of a file.
 const NODE_BYTES: usize = 200;
-/// Longest part that the labels make: Carbon's paths and the relays' buffers have an end.
+/// The most bytes of all labels together: the paths of Carbon and the buffers of relays are limited.
 const LABELS_BYTES: usize = 2000;
-/// Names that a tag can't have: Graphite's for the metric's name, and ours for the fingerprint.
+/// Names that a tag can't have: Graphite uses the first for the metric's name, and Quipu the second for a fingerprint.
 const TAKEN: [&str; 2] = ["name", FINGERPRINT_TAG];
 const FINGERPRINT_TAG: &str = "quipu_series";
 
-/// Appends a line; says whether a name or a value had to be cleaned.
+/// Appends a line. Returns whether a name or a value was cleaned.
 pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate, template: &Template, tags: bool) -> bool {
     let cleaned =
         if tags { push_tagged(out, &aggregate.series, template) } else { push_path(out, &aggregate.series, template) };
@@ -65,7 +64,7 @@ fn push_tagged(out: &mut Vec<u8>, series: &Series, template: &Template) -> bool 
                 let name = series.name().as_bytes();
                 let is_node_at =
                     |at: Option<usize>| at.and_then(|at| name.get(at)).is_some_and(|byte| is_of_node(*byte));
-                // Without tags it is a path, of which an empty node would be lost.
+                // The name of a series without labels is a path, and Graphite drops an empty node of a path.
                 cleaned |= push_cleaned(out, series.name(), |at, byte| match byte {
                     b'.' => is_node_at(at.checked_sub(1)) && is_node_at(at.checked_add(1)),
                     byte => is_of_tag(byte),
@@ -105,9 +104,10 @@ fn push_node(out: &mut Vec<u8>, start: usize, text: &str) -> bool {
     cut(out, node_start, text) || cleaned
 }
 
-/// Ends what begins at `start` and stands for `text` in a fingerprint, if it is too long; says whether it is.
+/// Cuts the node for `text` that begins at `start` if it is too long, and ends it in a fingerprint. Returns whether it was
+/// cut.
 ///
-/// What is cut has more bytes than what is not, so that none is taken for the other.
+/// A node that was cut is longer than any that was not, so that the two can't be equal.
 fn cut(out: &mut Vec<u8>, start: usize, text: &str) -> bool {
     if out.len() - start <= NODE_BYTES {
         return false;
@@ -122,7 +122,7 @@ fn fingerprint_of(labels: &[Label<'_>]) -> u64 {
     let mut text = Vec::new();
     for part in labels.iter().flat_map(|(name, value)| [name, value]) {
         text.extend_from_slice(part.as_bytes());
-        // No byte of UTF-8.
+        // UTF-8 has no such byte.
         text.push(0xff);
     }
     fingerprint(&text)
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_ends_in_a_fingerprint() {
+    fn a_name_that_is_too_long_ends_in_a_fingerprint() {
         let long = |last: &str| Series::new("a", [("k", "v".repeat(999) + last)]).expect("a series");
         let (one, cleaned) = line(&long("1"), "{name}.{labels}", false);
         assert!(cleaned && one.len() == "a.k.".len() + NODE_BYTES + 1, "{one}");

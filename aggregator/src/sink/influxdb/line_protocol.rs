@@ -1,8 +1,8 @@
 //! InfluxDB's line protocol: measurement = metric name, tags = labels, fields `total` and `instances`, time in ms.
 //!
-//! Commas, spaces and equals signs are escaped and read back as they were. What can't be escaped is cleaned by the rule of
-//! [`clean`](crate::sink::clean): control characters, a `#` that would begin a comment, a backslash that a parser could take
-//! for an escape, and the names of tags that the servers or our own fields have taken.
+//! Commas, spaces and equals signs are escaped. What can't be escaped is cleaned by the rule of
+//! [`clean`](crate::sink::clean): control characters, a `#` that would begin a comment, a backslash that a parser could read
+//! as an escape, and tags with the names of columns that the servers or our fields use.
 
 use std::io::Write as _;
 
@@ -10,16 +10,16 @@ use quipu_record::Aggregate;
 
 use crate::sink::clean::push_cleaned;
 
-/// Names that a tag can't have: InfluxDB's columns, VictoriaMetrics' metric name, and our fields, which are columns of
-/// the same table in InfluxDB 3.
+/// Names that a tag can't have: the columns of InfluxDB, the metric name of VictoriaMetrics, and our fields, which are
+/// columns of the same table in InfluxDB 3.
 const TAKEN: [&str; 6] = ["time", "_field", "_measurement", "__name__", "total", "instances"];
 
-/// The total is beyond InfluxDB's integers, which are of 64 bits with a sign.
+/// The total is too large for InfluxDB, which has 64-bit signed integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the total is beyond the integers that InfluxDB has")]
+#[error("the total is too large for InfluxDB's 64-bit integers")]
 pub(crate) struct TotalTooLarge;
 
-/// Appends a line; says whether a name or a value had to be cleaned. After an error nothing was appended.
+/// Appends a line. Returns whether a name or a value was cleaned. After an error nothing was appended.
 pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate) -> Result<bool, TotalTooLarge> {
     let total = i64::try_from(aggregate.count).map_err(|_| TotalTooLarge)?;
     let instances = i64::try_from(aggregate.instances).unwrap_or(i64::MAX);
@@ -36,8 +36,8 @@ pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate) -> Result<bool
     Ok(cleaned)
 }
 
-/// Appends `text` with a backslash before each of `special`, cleaned of what can't be escaped, and of its first byte if
-/// `not_first`.
+/// Appends `text` with a backslash before each byte of `special`. Bytes that can't be escaped are cleaned, and the first
+/// byte is if `not_first`. Returns whether a byte was cleaned.
 fn push_text(out: &mut Vec<u8>, text: &str, special: &[u8], not_first: bool) -> bool {
     let bytes = text.as_bytes();
     let is_plain = |byte: u8| !byte.is_ascii_control() && !b", =\\\"".contains(&byte);
@@ -46,7 +46,7 @@ fn push_text(out: &mut Vec<u8>, text: &str, special: &[u8], not_first: bool) -> 
         return false;
     }
     let start = out.len();
-    // A backslash stands for itself before an ordinary character; before others, and at the end, parsers differ.
+    // Before an ordinary character every parser reads a backslash as itself; before others and at the end, parsers differ.
     let keep = |at: usize, byte: u8| {
         !(byte.is_ascii_control()
             || at == 0 && not_first
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_escaped_is_cleaned_and_told() {
+    fn what_can_not_be_escaped_is_cleaned_and_reported() {
         assert_eq!(line("#a#", &[]), ("_x23a#".to_owned(), true));
         assert_eq!(line("a\nb total=1i", &[]), (r"a_x0Ab\ total=1i".to_owned(), true));
         assert_eq!(line("a", &[("k", "v\\")]), ("a,k=v_x5C".to_owned(), true));
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(out.len(), one_line);
     }
 
-    /// Reads a line's key as the documentation of the protocol says.
+    /// Reads the key of a line by the documentation of the protocol.
     fn read_key(line: &[u8]) -> (String, Vec<(String, String)>) {
         let mut parts: Vec<Vec<u8>> = vec![Vec::new()];
         let mut bytes = line.iter().copied().peekable();

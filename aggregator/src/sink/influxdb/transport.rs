@@ -1,4 +1,4 @@
-//! How an HTTP server is reached: time limits, whom to trust, and what it means when there is no answer.
+//! The connection to an HTTP server: time limits, trusted certificates, and what a missing answer means.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,22 +12,22 @@ use crate::sink::retry::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the clients of a sink have in common.
+/// What the HTTP clients of a sink have in common.
 pub(crate) struct Transport {
     /// Whether bodies are compressed.
     pub(crate) gzip: bool,
     /// How long the server may take to answer.
     pub(crate) timeout: Duration,
-    /// Who signs servers' certificates, besides those whom the system trusts.
+    /// Certificates of CAs to trust in addition to those of the system.
     pub(crate) authorities: Vec<Certificate>,
 }
 
-/// Why there is no client.
+/// Why a client can't be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     #[error("url: {0}")]
     Url(String),
-    #[error("can't make an HTTP client: {0}")]
+    #[error("can't create an HTTP client: {0}")]
     Client(String),
 }
 
@@ -42,7 +42,7 @@ impl Transport {
             .timeout(self.timeout)
             .default_headers(headers)
             .no_proxy()
-            // A POST that is redirected would become a GET.
+            // A redirect would turn a POST into a GET.
             .redirect(Policy::none())
             .user_agent(concat!("quipu/", env!("CARGO_PKG_VERSION")));
         self.authorities.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate)
@@ -56,7 +56,7 @@ impl Transport {
 /// The certificates of a file in PEM.
 ///
 /// # Errors
-/// The file can't be read, or has none; the text says so.
+/// The file can't be read or has no certificate.
 pub(crate) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let wrong = |why: &str| format!("ca_file {}: {why}", path.display());
     let text = std::fs::read(path).map_err(|error| wrong(&error.to_string()))?;
@@ -66,16 +66,16 @@ pub(crate) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     }
 }
 
-/// What to do when there was no answer.
+/// The failure of a request that the server did not answer.
 pub(crate) fn unanswered(error: &dyn Error) -> Failure {
-    let mut failure = Failure::passing(describe(error));
+    let mut failure = Failure::temporary(describe(error));
     let remedies = [
-        // The words of rustls, which are all that reqwest lets through.
-        ("UnknownIssuer", "give the certificate of its CA as ca_file of the sink"),
-        ("NotValidForName", "the url must have a name that the certificate is for"),
-        ("CaUsedAsEndEntity", "the server shows the certificate of a CA instead of one that the CA signed"),
-        ("Expired", "renew it"),
-        ("InvalidContentType", "the server does not speak TLS there; begin the url with http://"),
+        // reqwest gives no access to the error of rustls but its text.
+        ("UnknownIssuer", "set ca_file of the sink to the certificate of the CA"),
+        ("NotValidForName", "the host name in the url must be in the certificate"),
+        ("CaUsedAsEndEntity", "the server must use a certificate that is signed by the CA, not that of the CA"),
+        ("Expired", "renew the certificate"),
+        ("InvalidContentType", "the server does not use TLS on this port; begin the url with http://"),
     ];
     if let Some((_, remedy)) = remedies.iter().find(|(word, _)| failure.why.contains(word)) {
         failure.why = format!("{}; {remedy}", failure.why);
@@ -84,7 +84,7 @@ pub(crate) fn unanswered(error: &dyn Error) -> Failure {
     failure
 }
 
-/// An error with its causes, of which the last says most.
+/// The text of an error with its causes.
 fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -106,14 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_somebody_has_to_mend_is_a_refusal_with_its_remedy() {
+    fn an_error_that_needs_a_correction_is_a_refusal_with_its_remedy() {
         let unknown = unanswered(&io::Error::other("invalid peer certificate: UnknownIssuer"));
-        assert!(unknown.is_refusal && unknown.why.ends_with("as ca_file of the sink"), "{unknown:?}");
+        assert!(unknown.is_refusal && unknown.why.ends_with("the certificate of the CA"), "{unknown:?}");
         assert!(!unanswered(&io::Error::other("Connection refused")).is_refusal);
     }
 
     #[test]
-    fn a_file_without_a_certificate_is_told_by_its_name() {
+    fn a_file_without_a_certificate_is_named_in_the_error() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(b"no certificate\n").expect("space");
         for path in [file.path(), Path::new("/nowhere/ca.pem")] {

@@ -1,23 +1,23 @@
-//! What a server that is written lines to over HTTP means by its answer. Pure.
+//! What a server's answer to a write of lines means. Pure.
 
 use std::time::Duration;
 
-/// What an HTTP answer to a write of lines means.
+/// What to do after an HTTP answer to a write of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// All lines are stored.
+    /// The server stored all lines.
     Accepted,
     /// Send the same lines again, later.
     Retry,
-    /// The request is wrong, not the lines: send them again when somebody may have mended it.
+    /// The request is wrong, not the lines: send the same lines again later, when an operator may have corrected it.
     Refused,
-    /// Some of the lines are wrong (or they are too many): send halves, to find which.
+    /// Some of the lines are wrong, or the request is too large: send its halves.
     Split,
     /// All of the lines are wrong.
     Rejected,
 }
 
-/// Reads an answer to a write of so many lines.
+/// Reads the answer to a write of `lines` lines.
 pub(crate) fn verdict(status: u16, text: &str, lines: usize) -> Verdict {
     match status {
         200..=299 => Verdict::Accepted,
@@ -35,12 +35,13 @@ pub(crate) fn verdict(status: u16, text: &str, lines: usize) -> Verdict {
     }
 }
 
-/// What the databases say when they have read lines and can't have some of them, in lower case.
+/// The texts of the databases, in lower case, when they have read the lines and reject some of them.
 ///
-/// Everything else, such as a missing organization, a body that can't be unpacked, or a gateway's own words, is about the
-/// request: whoever mistakes that for lines throws all of them away, and whoever mistakes lines for that only waits.
+/// Every other text is about the request: a missing organization, a body that can't be decompressed, an answer of a
+/// gateway. If such a text were taken for one about lines, the sink would drop good lines. The opposite mistake only delays
+/// them.
 const ABOUT_LINES: [&str; 8] = [
-    // InfluxDB 1 and 2, and 3 with its default of keeping the good lines.
+    // InfluxDB 1 and 2, and 3 with its default, which is to store the good lines.
     "partial write",
     "unable to parse '",
     "field type conflict",
@@ -48,25 +49,25 @@ const ABOUT_LINES: [&str; 8] = [
     // InfluxDB 3.
     "parsing failed for write_lp endpoint",
     "line protocol parsing error",
-    // InfluxDB Cloud, and others that speak as it does.
+    // InfluxDB Cloud, and others with the same texts.
     "failed to parse line protocol",
-    // VictoriaMetrics, since it reads a request as a whole; it says nothing when it reads line by line.
+    // VictoriaMetrics, if it reads a request as a whole. If it reads line by line, it reports no bad line.
     "incorrect influx line",
 ];
 
 fn is_about_lines(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ABOUT_LINES.iter().any(|words| text.contains(words))
+    ABOUT_LINES.iter().any(|part| text.contains(part))
 }
 
-/// How many lines InfluxDB 1.x says that it dropped.
+/// The number of dropped lines in an answer of InfluxDB 1.
 fn dropped(text: &str) -> Option<usize> {
     let (_, after) = text.rsplit_once("dropped=")?;
     let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
     after[..digits].parse().ok()
 }
 
-/// Reads the header `Retry-After`, if it is a number of seconds, as the servers that we write to send it.
+/// Reads the header `Retry-After` if it is a number of seconds. The supported servers send no dates.
 pub(crate) fn retry_after(header: &str) -> Option<Duration> {
     header.trim().parse().ok().map(Duration::from_secs)
 }
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_says_what_becomes_of_the_lines() {
+    fn each_answer_has_its_verdict() {
         let partial = r#"{"error":"partial write: field type conflict dropped=2"}"#;
         for (status, text, lines, expected) in [
             (204, "", 9, Verdict::Accepted),
