@@ -11,14 +11,14 @@ use tokio::runtime::Runtime;
 use super::Names;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take that was given [`TIMEOUT`].
+/// How long a call with the timeout [`TIMEOUT`] may take.
 const BOUND: Duration = Duration::from_secs(15);
-/// A group is taken for alive until the broker has noticed that its last member is gone.
+/// How long to retry the deletion of a group. The broker rejects it until the session of the last member has expired.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_millis(500);
 const BROKER_DEFAULT: i32 = -1;
 
-/// Topics on a real cluster that are there only for this experiment.
+/// Topics on a real cluster that belong to this experiment. Dropping the value deletes them.
 pub(super) struct OwnTopics {
     admin: Bounded<AdminClient<DefaultClientContext>>,
     runtime: Runtime,
@@ -27,20 +27,18 @@ pub(super) struct OwnTopics {
 }
 
 impl OwnTopics {
-    /// Creates the topics.
+    /// Creates the topics on the cluster.
     pub(super) fn create(client: &ClientConfig, names: &Names) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-        let admin: AdminClient<DefaultClientContext> = client.create().context("no Kafka client could be made")?;
+        let admin: AdminClient<DefaultClientContext> = client.create().context("no Kafka client could be created")?;
         let brokers = client.get("bootstrap.servers").unwrap_or_default();
         let admin = Bounded::new(admin).context("no thread could be started")?;
         let answered =
             admin.call("fetch_metadata", BOUND, |admin| admin.inner().fetch_metadata(None, TIMEOUT).map(drop));
-        answered.with_context(|| {
-            format!("no answer from {brokers}: is that a Kafka broker, and how is it to be reached?")
-        })?;
+        answered.with_context(|| format!("no answer from {brokers}: check the address and the connection settings"))?;
         let topics = names.topics().map(|(topic, _)| topic.to_owned()).to_vec();
         let groups = vec![names.group.clone(), names.application.clone()];
-        // From here on, dropping deletes what was created before something failed.
+        // If something fails from here on, dropping `own` deletes the topics that were already created.
         let own = Self { admin, runtime, topics, groups };
         let new = names.topics();
         let new = new.map(|(topic, count)| NewTopic::new(topic, count, TopicReplication::Fixed(BROKER_DEFAULT)));
@@ -50,13 +48,15 @@ impl OwnTopics {
             .context("no topic could be created")?;
         for result in results {
             if let Err((topic, error)) = result {
-                bail!("the topic {topic} could not be created (may you create and delete topics there?): {error}");
+                bail!(
+                    "the topic {topic} could not be created (the user needs the right to create and delete topics): {error}"
+                );
             }
         }
         Ok(own)
     }
 
-    /// Deletes the topics, then the groups. What was deleted is not tried again.
+    /// Deletes the topics, then the groups. Another call retries only those that could not be deleted.
     pub(super) fn delete(&mut self) -> Result<()> {
         let topics = self.delete_topics();
         let groups = self.delete_groups();
@@ -72,7 +72,7 @@ impl OwnTopics {
         let failed = failures(results, RDKafkaErrorCode::UnknownTopicOrPartition);
         self.topics = failed.iter().map(|(topic, _)| topic.clone()).collect();
         match failed.first() {
-            Some((topic, error)) => bail!("the topic {topic} is still there: {error}"),
+            Some((topic, error)) => bail!("the topic {topic} could not be deleted: {error}"),
             None => Ok(()),
         }
     }
@@ -86,7 +86,7 @@ impl OwnTopics {
             self.groups = failed.iter().map(|(group, _)| group.clone()).collect();
             let in_use = failed.iter().all(|(_, error)| *error == RDKafkaErrorCode::NonEmptyGroup);
             if let Some((group, error)) = failed.first().filter(|_| !in_use || Instant::now() > deadline) {
-                bail!("the consumer group {group} is still there: {error}");
+                bail!("the consumer group {group} could not be deleted: {error}");
             }
             if !self.groups.is_empty() {
                 self.runtime.block_on(async { tokio::time::sleep(RETRY).await });
@@ -104,7 +104,7 @@ impl Drop for OwnTopics {
     }
 }
 
-/// The answer of an administrative request, or an error at its bound.
+/// Returns the answer of an administrative request, or a timeout error after [`BOUND`].
 async fn bounded<T>(request: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
     let answer = tokio::time::timeout(BOUND, request).await;
     answer.unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
@@ -114,7 +114,7 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
 }
 
-/// What is still there, and why.
+/// Returns what could not be deleted, and why. `absent` is the error code of something that does not exist any more.
 fn failures(
     results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
     absent: RDKafkaErrorCode,
