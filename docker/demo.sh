@@ -9,7 +9,7 @@ case $name in
   producer) set -- producer --records "$RECORDS" --rate "$RATE" ;;
   app-1) set -- consumer --commit-interval 5 --ids "$folder/app-1.ids" ;;
   # app-2 leaves without committing the offsets of its last records, so app-1 processes them again.
-  app-2) set -- consumer --commit-interval 5 --ids "$folder/app-2.ids" --careless ;;
+  app-2) set -- consumer --commit-interval 5 --ids "$folder/app-2.ids" --skip-last-commit ;;
 esac
 [ "$name" != app-2 ] || sleep "$JOIN_SECONDS"
 

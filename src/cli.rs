@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `quipu`.
 
 use clap::{Parser, Subcommand};
 use quipu_demo::{DemoChild, DemoOptions};
@@ -16,21 +16,21 @@ use crate::logging::LogOptions;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is well
-  1  a difference, duplicates or bad health, where asked to check
-  2  a failure, or a wrong command line or configuration
-  75  a step of `quipu aggregate`, or a call of a Kafka client, did not end; started again, it may work
-  130 or 143  ended by SIGINT or SIGTERM before it was done";
+  0  success
+  1  a check failed: it found a difference, duplicates or bad health
+  2  an error, such as a wrong command line or configuration
+  75  a step of `quipu aggregate` or a call of a Kafka client did not finish in time; a restart may help
+  130 or 143  stopped by SIGINT or SIGTERM before the command was done";
 
 const EXAMPLES: &str = "\
 Examples:
   quipu demo                                    a million records, two consumers, and the duplicates
-  quipu aggregate --brokers kafka:9092          keep the totals
+  quipu aggregate --brokers kafka:9092          compute and publish the totals
   quipu top --brokers kafka:9092                watch the fleet
-  quipu config show > quipu.toml                begin a configuration
+  quipu config show > quipu.toml                write the default configuration to a file
   quipu aggregate --config quipu.toml";
 
-/// The version and, where the build knew it, the commit.
+/// The version and, if the build knows it, the commit.
 pub(crate) const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
@@ -54,13 +54,13 @@ pub(crate) enum Command {
     /// Show or check a configuration
     #[command(subcommand, after_help = crate::commands::config::EXAMPLES)]
     Config(ConfigCommand),
-    /// Watch records being processed twice: the whole experiment, by default on an embedded broker
+    /// Run an experiment in which records are processed twice, by default on an embedded broker
     #[command(after_help = crate::commands::demo::EXAMPLES)]
     Demo(DemoOptions),
-    /// Subtract from the totals what an instance ever counted
+    /// Subtract all counts of an instance from the totals
     #[command(after_help = crate::commands::forget::EXAMPLES)]
     Forget(ForgetOptions),
-    /// Ask a running aggregator or sink whether it is well
+    /// Check the health of a running aggregator or sink
     #[command(after_help = crate::commands::health::EXAMPLES)]
     Health(HealthOptions),
     /// Print the manual page, or write those of all commands into a folder
@@ -69,10 +69,10 @@ pub(crate) enum Command {
     /// Write the totals on `metrics-agg` to InfluxDB, Graphite or standard output, without the aggregator
     #[command(after_help = crate::commands::sink::EXAMPLES)]
     Sink(SinkOptions),
-    /// Watch the fleet: totals, instances, duplicates, who came and went
+    /// Watch the fleet: totals, instances, duplicates, and runs that start and stop
     #[command(after_help = crate::commands::top::EXAMPLES)]
     Top(TopCommand),
-    /// Compute the totals once more from the log, and compare
+    /// Compute the totals once more from the log, and compare them with the published totals
     #[command(after_help = crate::commands::verify::EXAMPLES)]
     Verify(VerifyOptions),
     /// One of the programs that `demo` starts
@@ -84,8 +84,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What is logged unless the user says: a service tells what it does, a command only what is wrong, and nothing is
-    /// said twice by a dashboard, which shows by itself what is wrong.
+    /// The default log level. A service logs what it does, and a command logs only problems. The dashboard shows problems
+    /// on the screen, so it logs nothing unless there is a log file.
     pub(crate) fn default_log_level(&self, has_file: bool) -> &'static str {
         match self {
             Self::Aggregate(_) | Self::Sink(_) => "info",

@@ -1,4 +1,4 @@
-//! The subcommands, a thin file each.
+//! The subcommands, one file each.
 
 pub(crate) mod aggregate;
 pub(crate) mod completions;

@@ -1,4 +1,4 @@
-//! The flags of commands that need the configuration.
+//! The flags that all commands with a configuration have.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,16 +9,16 @@ use quipu_config::{Config, ConfigError, Flag};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigOptions {
-    /// The configuration; a flag wins over the environment over this file [default: none]
+    /// The configuration file; the environment overrides it, and flags override both [default: none]
     #[arg(long, short, env = "QUIPU_CONFIG", value_name = "FILE")]
     config: Option<OsString>,
-    /// The brokers to ask first [default: localhost:9092]
+    /// The addresses of brokers to connect to first [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT,…")]
     brokers: Option<String>,
     /// The aggregator's consumer group [default: quipu]
     #[arg(long, value_name = "ID")]
     application_id: Option<String>,
-    /// Any other key of the configuration; can stand more than once
+    /// Set any other key of the configuration; can be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
@@ -29,13 +29,13 @@ impl ConfigOptions {
         flags.extend(flag("--brokers", "kafka.brokers", self.brokers));
         flags.extend(flag("--application-id", "application_id", self.application_id));
         flags.extend(self.set.into_iter().filter_map(|(key, value)| flag("--set", &key, Some(value))));
-        // As with all variables, an empty QUIPU_CONFIG is one that is not set.
+        // As with all variables, an empty QUIPU_CONFIG counts as not set.
         let file = self.config.filter(|file| !file.is_empty());
         load(file.as_deref().map(Path::new), flags)
     }
 }
 
-/// The flag `name` that sets `key`, if it was given.
+/// Returns the flag `name`, which sets `key`, if it was given.
 pub(crate) fn flag(name: &str, key: &str, value: Option<String>) -> Option<Flag> {
     Some(Flag { name: name.to_owned(), key: key.to_owned(), value: value? })
 }

@@ -1,4 +1,4 @@
-//! The log, on standard error or in a file.
+//! Sets up the log, on standard error or in a file.
 
 use std::ffi::OsStr;
 use std::fmt::Debug;
@@ -22,10 +22,10 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use crate::visible::push_visible;
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_field_names, reason = "so are the options called")]
+#[expect(clippy::struct_field_names, reason = "the fields are named after the options")]
 pub(crate) struct LogOptions {
     /// What is logged: error, warn, info, debug, trace or off; also by module, such as `info,quipu_aggregator=debug`
-    /// [default: info for aggregate and sink, for top off, or info with --log-file, else warn]
+    /// [default: info for aggregate, sink and top with --log-file; off for top without; warn for the other commands]
     #[arg(
         long,
         global = true,
@@ -35,8 +35,8 @@ pub(crate) struct LogOptions {
         help_heading = "Logging"
     )]
     log_level: Option<String>,
-    /// Append the log to this file instead of writing it to standard error; a dashboard on the terminal holds back what
-    /// is written there until it is left
+    /// Append the log to this file instead of writing it to standard error, where a dashboard on the terminal delays log
+    /// lines until it is closed
     #[arg(long, global = true, value_name = "FILE", help_heading = "Logging")]
     log_file: Option<PathBuf>,
     /// The form of the log
@@ -46,22 +46,22 @@ pub(crate) struct LogOptions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// One line an event; in colour on a terminal, unless NO_COLOR is set
+    /// One line per event; in colour on a terminal, unless NO_COLOR is set
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 impl LogOptions {
-    /// Starts logging for the whole process. `default_level` is what is logged unless the user says, given whether
-    /// there is a file to log to.
+    /// Starts logging for the whole process. `default_level` returns the level that is used without `--log-level`; its
+    /// argument is whether there is a log file.
     pub(crate) fn start(&self, default_level: impl FnOnce(bool) -> &'static str) -> Result<()> {
-        let asked_for = self.log_level.as_deref().filter(|level| !level.is_empty());
-        let level = asked_for.unwrap_or_else(|| default_level(self.log_file.is_some()));
+        let given = self.log_level.as_deref().filter(|level| !level.is_empty());
+        let level = given.unwrap_or_else(|| default_level(self.log_file.is_some()));
         let filter = EnvFilter::builder()
             .parse(level)
-            .with_context(|| format!("--log-level (or QUIPU_LOG) has no meaning: {level}"))?;
+            .with_context(|| format!("--log-level (or QUIPU_LOG) is not valid: {level}"))?;
         if let Some(path) = &self.log_file {
             let file = File::options().append(true).create(true).open(path);
             let file = file.with_context(|| format!("can't write to --log-file {}", path.display()))?;
@@ -87,7 +87,7 @@ fn use_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
     is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
-// Neither says where it fails to write: to say so on a standard error that is gone would be a panic.
+// Internal errors are not logged: if standard error is closed, logging a write error to it would panic.
 
 fn text<W>(filter: EnvFilter, colour: bool, writer: W) -> impl Subscriber + Send + Sync
 where
@@ -105,8 +105,8 @@ where
     fmt().log_internal_errors(false).with_env_filter(filter).with_writer(writer).json().flatten_event(true).finish()
 }
 
-/// Writes a field of an event. tracing-subscriber's own way would let what is logged as `%name` write to the terminal
-/// and begin lines that look like events.
+/// Writes a field of an event with control characters escaped. The default of tracing-subscriber does not escape values
+/// logged as `%name`, so they could control the terminal or forge log lines.
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     let mut text = String::new();
     push_visible(&mut text, &format!("{value:?}"), |c| c == '\t');
@@ -130,7 +130,7 @@ mod tests {
         let captured = Captured::default();
         tracing::subscriber::with_default(start(captured.clone()), || {
             tracing::info!(topic = %HOSTILE, key = HOSTILE, "bad record in {HOSTILE}");
-            tracing::debug!("not asked for");
+            tracing::debug!("below the level");
         });
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_the_logs_own() {
+    fn only_the_log_itself_writes_colours() {
         let text = logged(|writer| text(info(), true, writer));
         assert!(text.contains("\u{1b}[3mtopic\u{1b}[0;2m=\u{1b}[0ma\\n") && !text.contains("\u{1b}[31m"), "{text:?}");
         assert!(use_colour(true, None) && use_colour(true, Some(OsStr::new(""))));

@@ -17,7 +17,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use commands::{aggregate, completions, config, demo, forget, health, man, sink, top, verify};
 
-/// Of the C libraries too.
+/// The allocator of the Rust code and of the C libraries.
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

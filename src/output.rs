@@ -1,4 +1,4 @@
-//! What goes to standard output and standard error.
+//! Writes results to standard output and errors to standard error.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use anyhow::{Context as _, Error, Result};
 use crate::visible::push_visible;
 
 const FAILED: u8 = 2;
-/// The process gave itself up because a call or a step did not end. It is the `EX_TEMPFAIL` of sysexits(3): the same again
-/// may work.
+/// The exit code of a process that stopped because a call or a step did not finish in time. It is the `EX_TEMPFAIL` of
+/// sysexits(3): a restart may help.
 const STALLED: u8 = 75;
 
-/// Prints to standard output. A reader that has seen enough (`| head -1`) is no failure.
+/// Prints to standard output. A closed pipe (`| head -1`) is no error.
 pub(crate) fn print(text: &str) -> Result<ExitCode> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -21,15 +21,15 @@ pub(crate) fn print(text: &str) -> Result<ExitCode> {
     }
 }
 
-/// Says what failed.
+/// Prints an error and returns the exit code for it.
 pub(crate) fn fail(error: &Error) -> ExitCode {
-    // If nobody hears it, the exit code says it.
+    // A write error is ignored: the exit code shows the failure, too.
     let _ = io::stderr().write_all(describe(error).as_bytes());
     let is_stall = error.downcast_ref::<quipu_aggregator::Error>().is_some_and(quipu_aggregator::Error::is_stall);
     ExitCode::from(if is_stall { STALLED } else { FAILED })
 }
 
-/// Says that what was asked about is not well, which is no failure of the question.
+/// Prints why a check found bad health. The check itself succeeded, so the exit code is 1 and not 2.
 pub(crate) fn unhealthy(why: &str) -> ExitCode {
     let mut text = String::new();
     push_visible(&mut text, why, |c| c == '\t');
@@ -38,13 +38,13 @@ pub(crate) fn unhealthy(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The error and its causes in one line; a cause of several lines follows indented.
+/// Writes an error and its causes in one line; a cause of several lines follows indented.
 fn describe(error: &Error) -> String {
     let mut text = String::from("error");
-    let mut said = String::new();
+    let mut previous = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        // Some libraries say the cause themselves.
-        if said.contains(&cause) {
+        // Some libraries repeat the cause in the text of the error.
+        if previous.contains(&cause) {
             continue;
         }
         let separator = if cause.trim_end().contains('\n') { "\n  " } else { " " };
@@ -53,7 +53,7 @@ fn describe(error: &Error) -> String {
             text.push_str(separator);
             push_visible(&mut text, line, |c| c == '\t');
         }
-        said = cause;
+        previous = cause;
     }
     text.push('\n');
     text
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_stand_on_one_line_and_lists_below() {
+    fn causes_are_on_one_line_and_a_list_is_below() {
         let error = anyhow!("connection refused").context("can't reach Kafka: connection refused").context("no start");
         assert_eq!(describe(&error), "error: no start: can't reach Kafka: connection refused\n");
         let error = anyhow!("a:1: x\na:2: y").context("the configuration is wrong");

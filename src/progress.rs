@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 
 use crate::visible::push_visible;
 
-/// How often there is a line; what takes less than that has none.
+/// The time between two progress lines; a shorter operation prints none.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Tells on standard error how far a long log was read, in whole lines, so that it reads well in a file, too.
+/// Prints on standard error how far a long log was read. It prints whole lines, so that the output is readable in a file.
 #[derive(Debug)]
 pub(crate) struct Progress {
     shown: Instant,
@@ -25,7 +25,7 @@ impl Progress {
             |_| false,
         );
         line.push('\n');
-        // If nobody reads it, it is not missed.
+        // A write error is ignored: progress is not part of the result.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }

@@ -1,13 +1,13 @@
-//! SIGINT and SIGTERM.
+//! Handles SIGINT and SIGTERM.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Returns a future that completes at the first signal. The second ends the process, with the exit code that a shell
-/// gives to a program that the signal killed. To be called within a runtime.
-#[expect(clippy::disallowed_methods, reason = "the user insists, and a total that is published twice does no harm")]
+/// Returns a future that completes at the first signal. The second signal ends the process, with the exit code that a
+/// shell reports for a program that the signal killed. Call this function within a runtime.
+#[expect(clippy::disallowed_methods, reason = "a second signal asks for an immediate end, and a crash loses nothing")]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -25,7 +25,7 @@ pub(crate) fn stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
         std::process::exit(next().await)
     });
     Ok(async move {
-        // The sender is dropped at the first signal; nothing is ever sent.
+        // The first signal drops the sender, which completes the receiver with an error.
         let _ = stopped.await;
     })
 }

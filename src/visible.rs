@@ -1,9 +1,9 @@
-//! Text that comes from others, made harmless for terminals and for readers of lines.
+//! Escapes control characters in text from outside, which could control the terminal or forge lines.
 
 use std::fmt::Write as _;
 
-/// Appends `text` with control characters, separators of lines and changes of the writing direction escaped, except
-/// those that `keep` names.
+/// Appends `text`. Control characters, line separators and characters that change the writing direction are escaped,
+/// except those for which `keep` returns true.
 pub(crate) fn push_visible(out: &mut String, text: &str, keep: impl Fn(char) -> bool) {
     for c in text.chars() {
         if keep(c) || !(c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_moves_the_cursor_or_the_line_is_escaped_and_letters_are_not() {
+    fn control_characters_are_escaped_and_letters_are_not() {
         let mut out = String::new();
         push_visible(&mut out, "é→\t\u{1b}[2J\r\n\u{9b}\u{202e}\u{2028}x", |c| c == '\t');
         assert_eq!(out, "é→\t\\u{1b}[2J\\r\\n\\u{9b}\\u{202e}\\u{2028}x");

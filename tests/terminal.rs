@@ -46,7 +46,9 @@ fn the_experiment_shows_its_dashboard_and_restores_the_terminal() {
     terminal.wait_for("all series", |screen| screen.contains("SERIES"));
     terminal.press(&["3"]);
     terminal.wait_for("the duplicates", |screen| {
-        screen.contains("! records duplicates") && screen.contains("- app-2 left") && screen.contains("all is read")
+        screen.contains("! records duplicates")
+            && screen.contains("- app-2 left")
+            && screen.contains("all records are read")
     });
     assert_eq!(terminal.state(), "alternate 1 cursor 0", "the dashboard stays until a key ends it");
 
@@ -63,7 +65,7 @@ fn leaving_the_dashboard_ends_a_running_experiment() {
     terminal.wait_for("the dashboard", |screen| screen.contains("COUNTING"));
     terminal.press(&["q"]);
     let after = terminal.wait_for("the end", |screen| screen.contains("exit 130"));
-    assert!(after.contains("partial and nothing was checked"), "{after}");
+    assert!(after.contains("partial and were not checked"), "{after}");
     terminal.assert_restored();
 }
 

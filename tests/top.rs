@@ -21,7 +21,7 @@ fn the_view_is_printed_in_the_chosen_format() {
     topics.audit("delta", 0, 0);
     let plain = topics.top(&[]);
     assert_eq!(plain.code, Some(0), "{plain:?}");
-    assert!(plain.stdout.contains("\nAUDITS\n") && plain.stdout.contains("as many processed as sent"), "{plain:?}");
+    assert!(plain.stdout.contains("\nAUDITS\n") && plain.stdout.contains("processed and sent are equal"), "{plain:?}");
     assert_eq!(topics.top(&["--output", "plain"]).code, Some(0));
 
     let json = topics.top(&["--output", "json"]);
@@ -51,7 +51,7 @@ fn an_audit_that_can_not_be_checked_is_an_error() {
     topics.report(110);
     assert_fails(&topics.top(&["--fail-on-duplicates", "--timeout", "3"]), "there is no audit to check");
     topics.audit("sent", 100, 1);
-    assert_fails(&topics.top(&["--fail-on-duplicates"]), "no delta of it has been published yet");
+    assert_fails(&topics.top(&["--fail-on-duplicates"]), "its delta has not been published yet");
     topics.audit("delta", 0, 1);
     assert_eq!(topics.top(&["--fail-on-duplicates"]).code, Some(0));
 
@@ -71,7 +71,7 @@ fn an_audit_that_can_not_be_checked_is_an_error() {
 #[test]
 fn without_a_broker_nothing_is_shown() {
     let finished = top("127.0.0.1:9", &["--timeout", "0.5"]);
-    assert_fails(&finished, "nothing complete to show after 0.5 s (--timeout)");
+    assert_fails(&finished, "the topics were not read within 0.5 s (--timeout)");
     assert_eq!(finished.stdout, "");
 }
 

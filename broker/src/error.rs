@@ -1,28 +1,28 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
-/// What the embedded broker could not do.
+/// An error of the embedded broker.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// It did not start: no port or no thread was to be had.
+    /// The broker did not start, because it got no port or no thread.
     #[error("the embedded broker did not start")]
     Start(#[source] KafkaError),
 
-    /// The topic was not created: it exists, or its name or number of partitions is not valid.
+    /// The topic was not created, because it exists, or because its name or number of partitions is not valid.
     #[error("the embedded broker did not create the topic {topic:?}")]
     CreateTopic {
         /// The topic's name.
         topic: String,
-        /// What librdkafka says.
+        /// The error of librdkafka.
         source: KafkaError,
     },
 
-    /// A fault (down, up, delay) was not put in place.
-    #[error("the embedded broker did not change its behaviour")]
+    /// The broker did not apply a fault (down, up or delay).
+    #[error("the embedded broker did not apply the fault")]
     Fault(#[source] KafkaError),
 
-    /// An error code that librdkafka cannot put into an answer.
-    #[error("no broker answers with {0}; choose an error code of the Kafka protocol")]
+    /// librdkafka cannot put this error code into an answer.
+    #[error("a broker can't answer with {0}; choose an error code of the Kafka protocol")]
     NoSuchAnswer(RDKafkaErrorCode),
 }

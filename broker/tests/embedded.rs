@@ -1,4 +1,4 @@
-//! The embedded broker as its users meet it: through ordinary Kafka clients.
+//! Tests the embedded broker with ordinary Kafka clients.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use rdkafka::util::Timeout;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[test]
-fn records_come_back_in_order() {
+fn records_are_read_in_the_order_of_writing() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
     let producer = producer(&broker);
@@ -29,7 +29,7 @@ fn records_come_back_in_order() {
 }
 
 #[test]
-fn a_topic_exists_once() {
+fn creating_an_existing_topic_is_an_error() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
 
@@ -42,7 +42,7 @@ fn a_topic_exists_once() {
 }
 
 #[test]
-fn down_keeps_records_back_and_up_lets_them_through() {
+fn a_record_sent_while_the_broker_is_down_arrives_after_it_is_up() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
     let producer = producer(&broker);
@@ -52,7 +52,7 @@ fn down_keeps_records_back_and_up_lets_them_through() {
     broker.down().unwrap();
     send(&producer, "meanwhile");
     let held_back = producer.flush(Duration::from_millis(300));
-    assert!(held_back.is_err(), "a broker that is down took a record: {held_back:?}");
+    assert!(held_back.is_err(), "a broker that is down accepted a record: {held_back:?}");
 
     broker.up().unwrap();
     producer.flush(DEADLINE).unwrap();
@@ -60,7 +60,7 @@ fn down_keeps_records_back_and_up_lets_them_through() {
 }
 
 #[test]
-fn a_delay_holds_answers_back() {
+fn a_delay_delays_answers() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
     let producer = producer(&broker);
@@ -77,53 +77,53 @@ fn a_delay_holds_answers_back() {
 }
 
 #[test]
-fn the_next_request_fails_as_told() {
+fn the_next_request_fails_with_the_given_error() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("cords", 1).unwrap();
     broker.fail_next(RDKafkaApiKey::Produce, RDKafkaErrorCode::MessageSizeTooLarge, 1).unwrap();
     let producer = producer(&broker);
-    send(&producer, "refused");
+    send(&producer, "rejected");
     producer.flush(DEADLINE).unwrap();
-    send(&producer, "taken");
+    send(&producer, "accepted");
     producer.flush(DEADLINE).unwrap();
 
-    assert_eq!(*producer.context().refusals.lock().unwrap(), [RDKafkaErrorCode::MessageSizeTooLarge]);
-    assert_eq!(read(&broker, 1), ["taken"]);
+    assert_eq!(*producer.context().rejections.lock().unwrap(), [RDKafkaErrorCode::MessageSizeTooLarge]);
+    assert_eq!(read(&broker, 1), ["accepted"]);
 }
 
 #[derive(Default)]
-struct Refusals {
-    refusals: Mutex<Vec<RDKafkaErrorCode>>,
+struct Rejections {
+    rejections: Mutex<Vec<RDKafkaErrorCode>>,
 }
 
-impl rdkafka::ClientContext for Refusals {}
+impl rdkafka::ClientContext for Rejections {}
 
-impl ProducerContext for Refusals {
+impl ProducerContext for Rejections {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result
             && let Some(code) = error.rdkafka_error_code()
         {
-            self.refusals.lock().unwrap().push(code);
+            self.rejections.lock().unwrap().push(code);
         }
     }
 }
 
-fn producer(broker: &EmbeddedBroker) -> BaseProducer<Refusals> {
+fn producer(broker: &EmbeddedBroker) -> BaseProducer<Rejections> {
     ClientConfig::new()
         .set("bootstrap.servers", broker.bootstrap_servers())
         .set("reconnect.backoff.ms", "10")
         .set("reconnect.backoff.max.ms", "100")
-        .create_with_context(Refusals::default())
+        .create_with_context(Rejections::default())
         .unwrap()
 }
 
-fn send(producer: &BaseProducer<Refusals>, value: &str) {
+fn send(producer: &BaseProducer<Rejections>, value: &str) {
     producer.send(BaseRecord::<str, str>::to("cords").payload(value)).map_err(|(error, _)| error).unwrap();
 }
 
-/// The first `count` values of partition 0.
+/// Reads the first `count` values of partition 0.
 fn read(broker: &EmbeddedBroker, count: usize) -> Vec<String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", broker.bootstrap_servers())
@@ -138,7 +138,7 @@ fn read(broker: &EmbeddedBroker, count: usize) -> Vec<String> {
 
     let mut values = Vec::new();
     while values.len() < count {
-        let message = consumer.poll(Timeout::After(DEADLINE)).expect("no record before the deadline").unwrap();
+        let message = consumer.poll(Timeout::After(DEADLINE)).expect("a record arrives before the deadline").unwrap();
         values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
     }
     values

@@ -1,4 +1,4 @@
-//! The experiment as a picture: records over time, and at the end the difference.
+//! The chart of the experiment: records over time, and the difference between processed and sent at the end.
 
 mod lens;
 mod plot;
@@ -6,19 +6,19 @@ mod scale;
 mod svg;
 
 use crate::format::grouped;
-use crate::watch::snapshot::{Event, Sample, Snapshot};
+use crate::watch::snapshot::{Milestone, Sample, Snapshot};
 use plot::Plot;
 use svg::{Anchor, Rect, Svg};
 
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 600.0;
-/// What is right of it belongs to the labels of the lines.
+/// The area of the plot; the labels of the lines are to the right of it.
 const AREA: Rect = Rect { left: 84.0, top: 124.0, right: 785.0, bottom: 540.0 };
 const LABEL_DISTANCE: f64 = 20.0;
-/// A good guess at the width of a character; what is drawn does not know its font.
+/// The estimated width of a character: the font is chosen by the viewer of the SVG.
 const CHARACTER: f64 = 6.6;
 
-/// The lines: class and label, and what they show.
+/// The lines of the chart.
 const LINES: [Line; 4] = [
     Line { class: "sent", count: |seen| i128::from(seen.sent) },
     Line { class: "app-1", count: |seen| i128::from(seen.processed[0]) },
@@ -26,13 +26,16 @@ const LINES: [Line; 4] = [
     Line { class: "aggregate", count: |seen| seen.aggregate_processed },
 ];
 
+/// A line of the chart.
 struct Line {
+    /// The CSS class, which is also the label.
     class: &'static str,
+    /// The number that the line shows.
     count: fn(&Snapshot) -> i128,
 }
 
-/// Draws what was seen as SVG, to be read on a light or a dark page.
-pub(crate) fn draw(samples: &[Sample], events: &[Event]) -> String {
+/// Draws the samples as an SVG that is readable on light and dark pages.
+pub(crate) fn draw(samples: &[Sample], milestones: &[Milestone]) -> String {
     let last = samples.last().map_or_else(Snapshot::default, |sample| sample.seen);
     let title = title(&last);
     let mut svg = Svg::new(WIDTH, HEIGHT, &title, include_str!("chart/style.css"));
@@ -43,7 +46,7 @@ pub(crate) fn draw(samples: &[Sample], events: &[Event]) -> String {
 
     let plot = Plot::whole(samples, AREA);
     plot.axes(&mut svg);
-    marks(&mut svg, &plot, events);
+    marks(&mut svg, &plot, milestones);
     plot.lines(&mut svg, samples, &LINES.map(|line| line.class));
     labels(&mut svg, &plot, &last);
     lens::draw(&mut svg, &plot, samples, &last);
@@ -57,15 +60,15 @@ fn title(last: &Snapshot) -> String {
             format!("{sent} records sent, {processed} processed: {} of them twice", grouped(delta))
         }
         0 => format!("{sent} records sent, {processed} processed"),
-        delta => format!("{sent} records sent, {processed} processed: {} to go", grouped(-delta)),
+        delta => format!("{sent} records sent, {processed} processed: {} still to process", grouped(-delta)),
     }
 }
 
-/// The events, as lines from the top of the plot to its bottom.
-fn marks(svg: &mut Svg, plot: &Plot, events: &[Event]) {
+/// Draws the milestones as vertical lines.
+fn marks(svg: &mut Svg, plot: &Plot, milestones: &[Milestone]) {
     let mut ends = Vec::new();
-    for (event, mark) in events.iter().filter_map(|event| Some((event, event.mark?))) {
-        let x = plot.x(event.at.as_secs_f64());
+    for (milestone, mark) in milestones.iter().filter_map(|milestone| Some((milestone, milestone.mark?))) {
+        let x = plot.x(milestone.at.as_secs_f64());
         let width = mark.chars().fold(10.0, |width, _| width + CHARACTER);
         // A label at the right edge is written to the left of its line.
         let (start, anchor, at) =
@@ -77,7 +80,7 @@ fn marks(svg: &mut Svg, plot: &Plot, events: &[Event]) {
     }
 }
 
-/// What each line is and where it ends, at its end; with the difference between the two that ought to meet.
+/// Writes the name and the last value of each line at its end, and the difference between aggregate and sent.
 fn labels(svg: &mut Svg, plot: &Plot, last: &Snapshot) {
     let mut labels: Vec<(&str, f64, String)> = LINES
         .iter()
@@ -108,8 +111,8 @@ mod tests {
 
     use super::*;
 
-    /// An experiment like the real one, in which both share from second 15 on and app-2 leaves at 28.
-    pub(super) fn experiment() -> (Vec<Sample>, Vec<Event>) {
+    /// An experiment in which the consumers share the work from second 15 on and app-2 leaves at second 28.
+    pub(super) fn experiment() -> (Vec<Sample>, Vec<Milestone>) {
         let samples = (0..470_u64).map(|tick| {
             let at = Duration::from_millis(tick * 100);
             let sent = (tick * 2_500).min(1_000_000);
@@ -127,17 +130,17 @@ mod tests {
             };
             Sample { at, seen }
         });
-        let event =
-            |seconds, mark| Event { at: Duration::from_secs(seconds), mark: Some(mark), meaning: String::new() };
-        let events = [(2, "app-1 starts"), (12, "app-2 starts"), (28, "app-2 stops"), (46, "all is read")];
-        (samples.collect(), events.map(|(at, mark)| event(at, mark)).to_vec())
+        let milestone =
+            |seconds, mark| Milestone { at: Duration::from_secs(seconds), mark: Some(mark), text: String::new() };
+        let milestones = [(2, "app-1 starts"), (12, "app-2 starts"), (28, "app-2 stops"), (46, "all is read")];
+        (samples.collect(), milestones.map(|(at, mark)| milestone(at, mark)).to_vec())
     }
 
-    /// The text between tags, after a check that tags are balanced and nothing else looks like one.
+    /// Returns the texts between the tags, after a check that the tags are balanced and that all text is escaped.
     fn texts(svg: &str) -> Vec<&str> {
         let (mut open, mut texts) = (Vec::new(), Vec::new());
         for piece in svg.split('<').skip(1) {
-            let (tag, text) = piece.split_once('>').expect("a tag that does not end");
+            let (tag, text) = piece.split_once('>').expect("every tag is closed by >");
             let name = tag.split_whitespace().next().unwrap();
             match name.strip_prefix('/') {
                 Some(name) => assert_eq!(open.pop(), Some(name)),
@@ -153,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn it_names_the_lines_the_events_the_numbers_and_the_units() {
-        let (samples, events) = experiment();
-        let svg = draw(&samples, &events);
+    fn the_chart_names_the_lines_the_events_the_numbers_and_the_units() {
+        let (samples, milestones) = experiment();
+        let svg = draw(&samples, &milestones);
         let texts = texts(&svg);
         for text in [
             "1,000,000 records sent, 1,031,250 processed: 31,250 of them twice",
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn it_draws_what_there_is() {
+    fn a_chart_of_no_or_one_sample_is_valid() {
         let one = Sample { at: Duration::ZERO, seen: Snapshot::default() };
         for samples in [&[][..], &[one]] {
             let svg = draw(samples, &[]);
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn text_is_escaped() {
-        let event = Event { at: Duration::ZERO, mark: Some("a < b & c > d"), meaning: String::new() };
-        assert!(texts(&draw(&[], &[event])).contains(&"a &lt; b &amp; c &gt; d"));
+        let milestone = Milestone { at: Duration::ZERO, mark: Some("a < b & c > d"), text: String::new() };
+        assert!(texts(&draw(&[], &[milestone])).contains(&"a &lt; b &amp; c &gt; d"));
     }
 }

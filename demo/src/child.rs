@@ -1,5 +1,5 @@
-//! The programs that the experiment watches, started as processes of their own from the same binary: a producer and
-//! consumers as anybody might write them, each with a reporter.
+//! The programs that the experiment watches: a producer and two consumers. Each is a process of its own, started from
+//! this binary, and has a reporter.
 
 mod args;
 mod connection;
@@ -13,14 +13,14 @@ use anyhow::{Context as _, Result};
 pub use args::DemoChild;
 pub(crate) use args::{Connection, ConsumerArgs, ProducerArgs};
 
-/// How many partitions the records are dealt out to.
+/// The number of partitions of the topic of records.
 pub(crate) const PARTITIONS: i32 = 4;
 
-/// Runs one of the experiment's programs until it is done, is told to stop by a line on standard input, or its parent
-/// is gone.
+/// Runs one of the experiment's programs until it is done, receives a command to stop on standard input, or standard
+/// input ends because the parent process is gone.
 ///
 /// # Errors
-/// Kafka can't be used, or the ids can't be written down.
+/// Kafka can't be used, or the file of record ids can't be written.
 pub fn run_child(child: &DemoChild) -> Result<()> {
     match child {
         DemoChild::Producer(args) => producer::run(args),

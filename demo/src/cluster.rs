@@ -1,4 +1,4 @@
-//! A cluster of the user's, reached as the aggregator would reach it.
+//! Connects to the user's cluster in the same way as the aggregator.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use quipu_config::{Config, Flag};
 use rdkafka::ClientConfig;
 
-/// The aggregator's configuration from its file and environment.
+/// Loads the aggregator's configuration from its file and environment.
 pub(crate) fn config(file: Option<&Path>, brokers: Option<&str>) -> Result<Config> {
     let flag = |brokers: &str| Flag {
         name: "--brokers".to_owned(),
@@ -16,14 +16,14 @@ pub(crate) fn config(file: Option<&Path>, brokers: Option<&str>) -> Result<Confi
     Config::load(file, std::env::vars_os(), brokers.map(flag)).context("the configuration is wrong")
 }
 
-/// What its clients have in common, apart from whom they connect to and what they are called.
+/// The Kafka properties of the configuration, without the brokers' addresses and the client's name.
 pub(crate) fn properties(config: &Config) -> Vec<(String, String)> {
     quipu_kafka::without_identity(config.client_properties())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
-/// What every Kafka client of the experiment starts from.
+/// The configuration that every Kafka client of the experiment starts from.
 pub(crate) fn client_config(brokers: &str, name: &str, properties: &[(String, String)]) -> ClientConfig {
     let properties = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut config = quipu_kafka::client_config(properties);
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_user_set_reaches_every_client_under_a_name_of_its_own() {
+    fn every_client_has_the_users_properties_and_a_name_of_its_own() {
         let mut user = Config::default();
         user.kafka.properties.insert("security.protocol", "ssl");
         let client = client_config("kafka:9092", "app-1", &properties(&user));

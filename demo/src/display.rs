@@ -1,5 +1,5 @@
-//! Progress: the dashboard on a terminal, or on standard error a panel that is redrawn in place; a pipe sees a line a
-//! second.
+//! Shows progress: the dashboard on a terminal, a panel on standard error that is redrawn in place, or one line a second
+//! if standard error is not a terminal.
 
 mod panel;
 mod screen;
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::watch::snapshot::Event;
+use crate::watch::snapshot::Milestone;
 pub(crate) use panel::View;
 pub(crate) use screen::Screen;
 
-/// Where progress goes, and how.
+/// Shows the progress of the experiment in one of the forms.
 pub(crate) struct Display {
     form: Form,
     /// When the last line or panel was shown.
@@ -21,8 +21,8 @@ pub(crate) struct Display {
     /// How many lines the panel on the terminal has.
     height: usize,
     in_colour: bool,
-    /// What is to be said when the dashboard is closed.
-    unsaid: String,
+    /// Lines to print after the dashboard is closed.
+    pending: String,
 }
 
 enum Form {
@@ -41,41 +41,41 @@ impl Display {
         };
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let in_colour = matches!(form, Form::Panel) && !no_colour;
-        Self { form, shown: None, height: 0, in_colour, unsaid: String::new() }
+        Self { form, shown: None, height: 0, in_colour, pending: String::new() }
     }
 
-    /// Shows the dashboard from now on. What was said before stands below it when it is closed.
+    /// Shows the dashboard from now on.
     pub(crate) fn open(&mut self, screen: Screen) {
         self.form = Form::Screen(screen);
     }
 
-    /// The dashboard, if that is what is shown.
+    /// Returns the dashboard, if it is open.
     pub(crate) fn screen(&self) -> Option<&Screen> {
         if let Form::Screen(screen) = &self.form { Some(screen) } else { None }
     }
 
-    /// Says something that stays.
-    pub(crate) fn say(&mut self, text: &str) {
+    /// Prints a permanent line; while the dashboard is open, the line waits until it is closed.
+    pub(crate) fn print_line(&mut self, text: &str) {
         match &self.form {
             Form::Nothing => {}
             Form::Screen(_) => {
-                self.unsaid.push_str(text);
-                self.unsaid.push('\n');
+                self.pending.push_str(text);
+                self.pending.push('\n');
             }
             Form::Panel | Form::Lines => self.print(&format!("{text}\n")),
         }
     }
 
-    /// Tells of an event.
-    pub(crate) fn event(&mut self, event: &Event) {
+    /// Shows a milestone of the experiment.
+    pub(crate) fn milestone(&mut self, milestone: &Milestone) {
         if let Some(screen) = self.screen() {
-            screen.say(event.meaning.clone());
+            screen.show_notice(milestone.text.clone());
         }
         let (bold, plain) = if self.in_colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        self.say(&format!("{bold}{}{plain}  {}", panel::time(event.at), event.meaning));
+        self.print_line(&format!("{bold}{}{plain}  {}", panel::time(milestone.at), milestone.text));
     }
 
-    /// Shows how things stand, if that is due.
+    /// Updates the panel or prints a line, if the interval has passed.
     pub(crate) fn show(&mut self, view: &View) {
         let interval = match self.form {
             Form::Panel => Duration::from_millis(100),
@@ -94,17 +94,17 @@ impl Display {
         }
     }
 
-    /// Takes the panel or the dashboard away; what is said from now on stands below what was said before.
+    /// Removes the panel or closes the dashboard, and prints the pending lines.
     pub(crate) fn close(&mut self) -> Result<()> {
         self.print("");
         let Form::Screen(screen) = std::mem::replace(&mut self.form, Form::Lines) else { return Ok(()) };
         let closed = screen.close();
-        let unsaid = std::mem::take(&mut self.unsaid);
-        self.print(&unsaid);
+        let pending = std::mem::take(&mut self.pending);
+        self.print(&pending);
         closed
     }
 
-    /// Writes in the panel's place. Who does not read progress does not stop the experiment.
+    /// Writes in the place of the panel. A closed standard error must not stop the experiment, so errors are ignored.
     fn print(&mut self, text: &str) {
         let mut stderr = io::stderr().lock();
         if self.height > 0 {

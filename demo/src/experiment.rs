@@ -1,4 +1,4 @@
-//! The experiment: starts and stops the programs as the plan says, and watches.
+//! Runs the experiment: starts and stops the programs according to the plan, and watches the totals.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::child::parent::{Command, Word};
+use crate::child::parent::{Command, Status};
 use crate::child::{DemoChild, PARTITIONS};
 use crate::display::Screen;
 use crate::display::{Display, View};
+use crate::event::Event;
 use crate::format::grouped;
-use crate::happening::Happening;
 use crate::options::DemoOptions;
 use crate::plan::{Plan, Progress, Stage};
 use crate::programs;
@@ -23,13 +23,13 @@ use crate::watch::lag::GroupWatch;
 use crate::watch::log::Log;
 use crate::watch::observer::{CONSUMERS, Observer, PRODUCER};
 
-/// How often the plan is consulted.
+/// How often the experiment checks whether the plan's next stage begins.
 const TICK: Duration = Duration::from_millis(50);
-/// An experiment in which nothing changes for so long, apart from the intervals of its own, is stuck.
+/// If nothing changes for this time (plus the intervals of the options), the experiment is stuck and fails.
 const STUCK: Duration = Duration::from_secs(60);
-/// Totals that are not right after this time, and the time of some reports, will not become so.
+/// If the totals are not right after this time (plus two report intervals), the experiment stops waiting for them.
 const SETTLING: Duration = Duration::from_secs(15);
-/// How long the programs may take to end in order when the experiment ends early.
+/// How long a clean shutdown of the programs may take when the experiment ends early.
 const GRACE: Duration = Duration::from_secs(5);
 
 const APP_1: &str = CONSUMERS[0];
@@ -38,20 +38,20 @@ const APP_2: &str = CONSUMERS[1];
 /// How an experiment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// As planned.
+    /// The plan was completed.
     Complete,
-    /// By the user.
+    /// The user stopped it.
     Interrupted,
 }
 
-/// An experiment that is going on.
+/// A running experiment.
 pub(crate) struct Experiment<'a> {
     options: &'a DemoOptions,
     venue: &'a Venue,
-    /// Where the consumers write ids down.
+    /// The folder for the consumers' files of record ids.
     ids: &'a Path,
     display: &'a mut Display,
-    happenings: SyncSender<Happening>,
+    events: SyncSender<Event>,
     group: GroupWatch,
     plan: Plan,
     stage: Stage,
@@ -59,7 +59,7 @@ pub(crate) struct Experiment<'a> {
     since: Instant,
     children: BTreeMap<&'static str, Child>,
     app_2_has_work: bool,
-    app_2_heard: bool,
+    app_2_is_stopping: bool,
     log: Log,
 }
 
@@ -69,42 +69,43 @@ impl<'a> Experiment<'a> {
         venue: &'a Venue,
         ids: &'a Path,
         display: &'a mut Display,
-        happenings: SyncSender<Happening>,
+        events: SyncSender<Event>,
     ) -> Result<Self> {
         Ok(Self {
             options,
             venue,
             ids,
             display,
-            happenings,
+            events,
             group: GroupWatch::new(&venue.client(), &venue.names.group, &venue.names.records, PARTITIONS)?,
             plan: Plan::new(options.records),
             stage: Stage::Sending,
             since: Instant::now(),
             children: BTreeMap::new(),
             app_2_has_work: false,
-            app_2_heard: false,
+            app_2_is_stopping: false,
             log: Log::start(),
         })
     }
 
-    /// Runs it to its end, and hands out what was seen.
-    pub(crate) fn run(mut self, happenings: &Receiver<Happening>) -> Result<(End, Log)> {
-        let aggregator = Aggregator::start(self.venue.aggregator(self.options)?, self.happenings.clone())?;
+    /// Runs the experiment to its end and returns its log.
+    pub(crate) fn run(mut self, events: &Receiver<Event>) -> Result<(End, Log)> {
+        let aggregator = Aggregator::start(self.venue.aggregator(self.options)?, self.events.clone())?;
         let mut observer = Observer::start(self.venue.source())?;
-        let end = match self.watch(&mut observer, happenings) {
-            Ok(Some(End::Complete)) => Ok(self.linger(happenings)),
+        let end = match self.watch(&mut observer, events) {
+            Ok(Some(End::Complete)) => Ok(self.keep_dashboard_open(events)),
             end => end,
         };
         let closed = self.display.close();
-        // The programs are gone before the aggregator is, and it before the brokers.
+        // The programs stop before the aggregator, and the aggregator before the brokers, so that all final reports
+        // are counted.
         self.end_children();
         let aggregator = aggregator.stop();
         let Some(end) = end? else {
             aggregator?;
             match self.stage {
-                Stage::Done => bail!("all was read, but the aggregator ended by itself while the dashboard was open"),
-                _ => bail!("the aggregator ended before the experiment did"),
+                Stage::Done => bail!("all records were read, but the aggregator stopped while the dashboard was open"),
+                _ => bail!("the aggregator stopped before the end of the experiment"),
             }
         };
         aggregator?;
@@ -112,20 +113,20 @@ impl<'a> Experiment<'a> {
         Ok((end, self.log))
     }
 
-    /// Follows the plan. Returns nothing if the aggregator ended.
-    fn watch(&mut self, observer: &mut Observer, happenings: &Receiver<Happening>) -> Result<Option<End>> {
+    /// Follows the plan. Returns `None` if the aggregator stopped.
+    fn watch(&mut self, observer: &mut Observer, events: &Receiver<Event>) -> Result<Option<End>> {
         self.log = Log::start();
         self.enter(Stage::Sending)?;
         while self.stage != Stage::Done {
-            self.log.see(observer.look(TICK));
-            for happening in happenings.try_iter() {
-                match happening {
-                    Happening::Said { instance, word } => self.hear(&instance, &word),
-                    Happening::AggregatorEnded => return Ok(None),
-                    Happening::Interrupted => return Ok(Some(End::Interrupted)),
+            self.log.add(observer.observe(TICK));
+            for event in events.try_iter() {
+                match event {
+                    Event::Status { instance, status } => self.apply_status(&instance, &status),
+                    Event::AggregatorStopped => return Ok(None),
+                    Event::Interrupted => return Ok(Some(End::Interrupted)),
                 }
             }
-            if self.display.screen().is_some_and(Screen::is_left) {
+            if self.display.screen().is_some_and(Screen::is_closed) {
                 return Ok(Some(End::Interrupted));
             }
             let progress = self.progress()?;
@@ -133,8 +134,8 @@ impl<'a> Experiment<'a> {
                 self.enter(next)?;
             }
             let patience = STUCK + self.options.commit_interval() + 2 * self.options.report_interval;
-            if self.log.quiet_for() > patience {
-                bail!("it is stuck: nothing has changed for {} s ({:?})", patience.as_secs(), self.stage);
+            if self.log.unchanged_for() > patience {
+                bail!("the experiment is stuck: nothing has changed for {} s ({:?})", patience.as_secs(), self.stage);
             }
             self.display.show(&View {
                 at: self.log.time(),
@@ -147,22 +148,25 @@ impl<'a> Experiment<'a> {
         Ok(Some(End::Complete))
     }
 
-    /// Leaves the dashboard open until the user has seen enough. Returns nothing if the aggregator ended.
-    fn linger(&mut self, happenings: &Receiver<Happening>) -> Option<End> {
+    /// Keeps the dashboard open until the user closes it. Returns `None` if the aggregator stopped.
+    fn keep_dashboard_open(&mut self, events: &Receiver<Event>) -> Option<End> {
         if let Some(screen) = self.display.screen() {
             let duplicates = grouped(self.log.seen.delta);
-            screen.say(format!("all is read: {duplicates} duplicates; q leaves and shows the check against the truth"));
+            screen.show_notice(format!(
+                "all records are read: {duplicates} duplicates; q closes and checks the record ids"
+            ));
         }
-        while self.display.screen().is_some_and(|screen| !screen.is_left()) {
-            match happenings.recv_timeout(TICK) {
-                Ok(Happening::AggregatorEnded) => return None,
-                Ok(Happening::Interrupted) => break,
-                Ok(Happening::Said { .. }) | Err(_) => {}
+        while self.display.screen().is_some_and(|screen| !screen.is_closed()) {
+            match events.recv_timeout(TICK) {
+                Ok(Event::AggregatorStopped) => return None,
+                Ok(Event::Interrupted) => break,
+                Ok(Event::Status { .. }) | Err(_) => {}
             }
         }
         Some(End::Complete)
     }
 
+    /// Begins a stage.
     fn enter(&mut self, stage: Stage) -> Result<()> {
         self.stage = stage;
         self.since = Instant::now();
@@ -180,28 +184,30 @@ impl<'a> Experiment<'a> {
                 self.note(Some("app-2 starts"), "app-2 starts in the same group");
             }
             Stage::Sharing => self.note(None, "app-2 has its share of the partitions"),
-            Stage::Stopping => self.tell(APP_2, Command::Stop),
+            Stage::Stopping => self.send(APP_2, Command::Stop),
             Stage::Settling => {
-                self.tell(APP_1, Command::Stop);
-                self.note(Some("all is read"), "everything is read and committed; app-1 stops");
+                self.send(APP_1, Command::Stop);
+                self.note(Some("all is read"), "all records are read and committed; app-1 stops");
             }
             Stage::Draining | Stage::Done => {}
         }
-        self.tell(PRODUCER, Command::Limit(self.plan.limit(stage)));
+        self.send(PRODUCER, Command::Limit(self.plan.limit(stage)));
         Ok(())
     }
 
-    /// Only what app-2 says matters, and only for the plan: counts are watched from outside.
-    fn hear(&mut self, instance: &str, word: &Word) {
+    /// Applies a status of app-2, which the plan needs. Counts are never taken from a status: the observer reads them from
+    /// the topics.
+    fn apply_status(&mut self, instance: &str, status: &Status) {
         if instance != APP_2 {
             return;
         }
-        match word {
-            Word::Assigned(partitions) => self.app_2_has_work = *partitions > 0,
-            Word::Stopping => self.app_2_heard = true,
-            Word::Left(undone) => {
-                let undone = grouped(*undone);
-                self.note(Some("app-2 stops"), &format!("app-2 stops; {undone} records that it did are not committed"));
+        match status {
+            Status::Assigned(partitions) => self.app_2_has_work = *partitions > 0,
+            Status::Stopping => self.app_2_is_stopping = true,
+            Status::Left(uncommitted) => {
+                let uncommitted = grouped(*uncommitted);
+                let text = format!("app-2 stops; {uncommitted} records that it processed are not committed");
+                self.note(Some("app-2 stops"), &text);
             }
         }
     }
@@ -217,38 +223,39 @@ impl<'a> Experiment<'a> {
             processed_by_1: seen.processed[0],
             processed_by_2: seen.processed[1],
             consumer_2_has_work: self.app_2_has_work,
-            consumer_2_heard: self.app_2_heard,
+            consumer_2_is_stopping: self.app_2_is_stopping,
             only_consumer_1_left,
             drained: self.stage == Stage::Draining && only_consumer_1_left && self.group.is_drained()?,
             settled: self.stage == Stage::Settling && app_1_ended && is_settled,
         })
     }
 
-    fn note(&mut self, mark: Option<&'static str>, meaning: &str) {
-        let event = self.log.note(mark, meaning.to_owned());
-        self.display.event(event);
+    /// Adds a milestone to the log and shows it.
+    fn note(&mut self, mark: Option<&'static str>, text: &str) {
+        let milestone = self.log.note(mark, text.to_owned());
+        self.display.milestone(milestone);
     }
 
     fn start(&mut self, instance: &'static str, child: &DemoChild) -> Result<()> {
-        self.children.insert(instance, Child::start(child, &self.happenings)?);
+        self.children.insert(instance, Child::start(child, &self.events)?);
         Ok(())
     }
 
-    fn tell(&mut self, instance: &str, command: Command) {
+    fn send(&mut self, instance: &str, command: Command) {
         if let Some(child) = self.children.get_mut(instance) {
-            child.tell(command);
+            child.send(command);
         }
     }
 
-    /// Whether it ran and ended.
+    /// Returns whether the program was started and has exited.
     fn has_ended(&mut self, instance: &str) -> Result<bool> {
         self.children.get_mut(instance).map_or(Ok(false), Child::has_ended)
     }
 
-    /// Lets whoever is still there come to an end in order, or else without.
+    /// Shuts the remaining programs down cleanly, and kills those that are still running after the grace period.
     fn end_children(&mut self) {
         for child in self.children.values_mut() {
-            child.tell(Command::Quit);
+            child.send(Command::Quit);
         }
         let deadline = Instant::now() + GRACE;
         for child in self.children.values() {

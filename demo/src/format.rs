@@ -1,8 +1,8 @@
-//! Numbers as people read them.
+//! Formats numbers and times for people.
 
 use std::time::Duration;
 
-/// Digits in groups of three: `1,000,000`.
+/// Writes a number with its digits in groups of three: `1,000,000`.
 pub(crate) fn grouped(number: impl Into<i128>) -> String {
     let number = number.into();
     let digits = number.unsigned_abs().to_string();
@@ -16,7 +16,7 @@ pub(crate) fn grouped(number: impl Into<i128>) -> String {
     text
 }
 
-/// Minutes and seconds: `1:05`.
+/// Writes a time as minutes and seconds: `1:05`.
 pub(crate) fn clock(time: Duration) -> String {
     format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM, and what ends a program on a terminal.
+//! Handles Ctrl-C, SIGTERM and, while the dashboard is open, SIGHUP and SIGQUIT.
 
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -6,24 +6,24 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use tokio::signal::ctrl_c;
 
-use crate::happening::Happening;
+use crate::event::Event;
 
-/// The exit code that a shell gives to a program that was interrupted.
+/// The exit code that a shell reports for an interrupted program.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// Makes the first signal a happening; the second one ends this process at once.
+/// Sends an event at the first signal; the second signal ends this process at once.
 ///
-/// SIGHUP and SIGQUIT are among them if there may be a `screen` to give back, as they also come while the terminal
-/// lives on. Without one they do what they would do, so that `nohup` keeps its meaning.
-pub(crate) fn listen(happenings: SyncSender<Happening>, screen: bool) -> Result<()> {
+/// With a `screen`, SIGHUP and SIGQUIT are handled too, because the terminal must be restored even if it continues to
+/// exist. Without a screen they have their default effect, so that `nohup` works.
+pub(crate) fn listen(events: SyncSender<Event>, screen: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     thread::spawn(move || {
         runtime.block_on(async {
             signal(screen).await;
-            let _ = happenings.send(Happening::Interrupted);
+            let _ = events.send(Event::Interrupted);
             signal(screen).await;
             quipu_tui::restore_terminal();
-            #[expect(clippy::disallowed_methods, reason = "a user who asks twice wants nothing to be waited for")]
+            #[expect(clippy::disallowed_methods, reason = "a second signal asks for an immediate end")]
             std::process::exit(EXIT_CODE.into());
         });
     });

@@ -1,18 +1,18 @@
 //! The experiment `quipu demo`: a million records, two consumers, and the records that are processed twice.
 //!
-//! A producer sends records. Consumer `app-1` processes them alone, then `app-2` joins its group, then `app-2` leaves
-//! without committing what it did last, so `app-1` does it again. Each of them is a process of its own that reports its
-//! counters; the aggregator sums them up; and whatever is shown comes from the topics `metrics` and `metrics-agg`, as
-//! any outsider could read it. At the end the audit's delta is held against the ids of the records that were processed,
-//! which the consumers write down: the two must agree.
+//! A producer sends records. Consumer `app-1` processes them alone. Then `app-2` joins its group, processes records, and
+//! leaves without committing the last of them, so `app-1` processes these again. Each of the three is a process of its
+//! own that reports its counters, and the aggregator sums them up. All numbers that are shown come from the topics
+//! `metrics` and `metrics-agg`. The consumers also write the ids of the records that they processed to files. At the end
+//! the audit's delta is compared with these ids: the two must agree.
 
 mod chart;
 mod child;
 mod cluster;
 mod display;
+mod event;
 mod experiment;
 mod format;
-mod happening;
 mod interrupt;
 mod options;
 mod plan;
@@ -36,49 +36,50 @@ use display::{Display, Screen};
 use experiment::{End, Experiment};
 use summary::Summary;
 use venue::Venue;
+use watch::id_counts::{IdCounts, ProcessedIds};
 use watch::ids::{self, IdFolder};
 use watch::log::Log;
 use watch::observer::CONSUMERS;
-use watch::truth::{Ledger, Truth};
 
-/// So many may wait to be attended to; whoever has more to say waits, too.
-const HAPPENINGS: usize = 64;
+/// How many events may be queued; a sender waits while the queue is full.
+const EVENTS: usize = 64;
 
-/// Runs the experiment. It starts this very program as `demo-child …`, which has to end up in [`run_child`].
+/// Runs the experiment. It starts this program again as `demo-child …`, which must call [`run_child`].
 ///
-/// On a terminal it shows the dashboard until the user leaves it, which ends the experiment if it is not over.
+/// On a terminal it shows the dashboard until the user closes it. Closing it early ends the experiment.
 ///
-/// The exit code is 0 if the audit and the record ids agree, 1 if they don't or a record was lost, and 130 if the user
-/// ended it.
+/// The exit code is 0 if the audit and the record ids agree, 1 if they don't agree or a record was lost, and 130 if the
+/// user interrupted the experiment.
 ///
 /// # Errors
-/// The experiment could not be done: no broker, a program that failed, a file that can't be written.
+/// The experiment could not be completed: no broker could be reached, a program failed, or a file can't be written.
 #[expect(clippy::needless_pass_by_value, reason = "options are for one run")]
 pub fn run(options: DemoOptions) -> Result<ExitCode> {
     let chart = options.chart.as_deref().map(create).transpose()?;
     let ids = IdFolder::open(options.ids.as_deref())?;
-    let (sender, happenings) = sync_channel(HAPPENINGS);
+    let (sender, events) = sync_channel(EVENTS);
     let has_screen = !options.quiet && !options.no_screen && Screen::is_possible();
     interrupt::listen(sender.clone(), has_screen)?;
     let venue = Venue::open(&options)?;
-    // Whatever fails below, the terminal is given back before the venue is left and before the error is told.
+    // Values are dropped in reverse order: if something below fails, the terminal is restored before the topics are
+    // deleted and before the error is printed.
     let mut display = Display::new(options.quiet);
-    display.say(&venue.introduction(&options));
+    display.print_line(&venue.introduction(&options));
     if has_screen {
         display.open(Screen::open(venue.source())?);
     }
 
     let experiment = Experiment::new(&options, &venue, ids.path(), &mut display, sender)?;
-    let (end, log) = experiment.run(&happenings)?;
+    let (end, log) = experiment.run(&events)?;
 
     if let Some(mut chart) = chart {
-        let svg = chart::draw(&log.series.samples(), &log.events);
+        let svg = chart::draw(&log.series.samples(), &log.milestones);
         chart.write_all(svg.as_bytes()).context("the chart can't be written")?;
     }
     let code = match end {
         End::Complete => conclude(&options, &log, ids.path())?,
         End::Interrupted => {
-            tell(&summary::partial(&log.seen, log.lasted()));
+            print_note(&summary::partial(&log.seen, log.lasted()));
             ExitCode::from(interrupt::EXIT_CODE)
         }
     };
@@ -86,32 +87,33 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Holds what was seen against the truth, and says what came out.
+/// Compares the totals with the record ids, and prints the result.
 fn conclude(options: &DemoOptions, log: &Log, ids: &Path) -> Result<ExitCode> {
     let summary =
-        Summary { records: options.records, seen: log.seen, truth: truth(options.records, ids)?, took: log.lasted() };
+        Summary { records: options.records, seen: log.seen, ids: id_counts(options.records, ids)?, took: log.lasted() };
     match options.output {
         Output::Text => print(&format!("\n{}", summary.text()))?,
         Output::Json => {
             if !options.quiet || !summary.faults().is_empty() {
-                tell(&format!("\n{}", summary.text()));
+                print_note(&format!("\n{}", summary.text()));
             }
-            print(&summary.json().context("the result is no JSON")?)?;
+            print(&summary.json().context("the result can't be written as JSON")?)?;
         }
     }
     Ok(if summary.faults().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn truth(sent: u64, folder: &Path) -> Result<Truth> {
-    let mut ledger = Ledger::new(sent);
+/// Counts the ids that the consumers wrote to their files.
+fn id_counts(sent: u64, folder: &Path) -> Result<IdCounts> {
+    let mut processed = ProcessedIds::new(sent);
     for instance in CONSUMERS {
         let file = programs::ids_file(folder, instance);
-        ids::read(&file, |id| ledger.processed(id)).with_context(|| format!("can't read {}", file.display()))?;
+        ids::read(&file, |id| processed.add(id)).with_context(|| format!("can't read {}", file.display()))?;
     }
-    Ok(ledger.truth())
+    Ok(processed.counts())
 }
 
-/// Prints the result. A reader that has seen enough is no failure.
+/// Prints the result. A closed pipe is no error: its reader needs no more output.
 fn print(text: &str) -> Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("the result can't be printed"),
@@ -119,8 +121,8 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Says something beside the result, to whom it may concern.
-fn tell(text: &str) {
+/// Prints text to standard error, beside the result; an error is ignored.
+fn print_note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

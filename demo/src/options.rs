@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-/// Fewer records would leave too little for consumer 2 to share, and to do twice.
+/// With fewer records, consumer 2 would have too few to process and too few to leave uncommitted.
 const LEAST_RECORDS: u64 = 100;
 const LONGEST_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 const SHORTEST_COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -13,11 +13,11 @@ const SHORTEST_COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 /// Options of the experiment.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
-    /// How many records are sent
+    /// How many records to send
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(LEAST_RECORDS..))]
     pub records: u64,
 
-    /// How many records are sent per second, at most
+    /// How many records to send per second, at most
     #[arg(long, value_name = "N", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub rate: u64,
 
@@ -29,11 +29,11 @@ pub struct DemoOptions {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// What is printed on standard output at the end; progress is on standard error
+    /// The form of the result on standard output; progress is on standard error
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 
-    /// Draw the experiment into this file
+    /// Draw a chart of the experiment into this file
     #[arg(long, value_name = "FILE.svg")]
     pub chart: Option<PathBuf>,
 
@@ -41,8 +41,7 @@ pub struct DemoOptions {
     #[arg(long, value_name = "DIR")]
     pub ids: Option<PathBuf>,
 
-    /// How often the consumers commit their offsets [default: 5 s, in short runs an eighth of the time that sending
-    /// takes]
+    /// How often the consumers commit their offsets [default: 5 s; in short runs one eighth of the sending time]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub commit_interval: Option<Duration>,
 
@@ -59,7 +58,7 @@ pub struct DemoOptions {
     pub quiet: bool,
 }
 
-/// The form of the result.
+/// The form in which the result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Output {
     /// A summary for people
@@ -70,8 +69,8 @@ pub enum Output {
 }
 
 impl DemoOptions {
-    /// How long sending takes if nothing holds it up.
-    #[expect(clippy::cast_precision_loss, reason = "nobody waits for 2^53 records")]
+    /// How long sending takes if nothing delays it.
+    #[expect(clippy::cast_precision_loss, reason = "no run has more than 2^53 records")]
     pub(crate) fn sending_time(&self) -> Duration {
         Duration::try_from_secs_f64(self.records as f64 / self.rate as f64).unwrap_or(Duration::MAX)
     }
@@ -83,7 +82,7 @@ impl DemoOptions {
     }
 }
 
-/// Reads a positive number of seconds.
+/// Parses a positive number of seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     const RANGE: std::ops::RangeInclusive<f64> = 0.01..=60.0;
     match text.parse::<f64>() {
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_commits_more_often_unless_told() {
+    fn a_short_run_commits_more_often_unless_an_interval_is_given() {
         let interval = |args| options(args).unwrap().commit_interval();
         assert_eq!(interval("--records 20000 --rate 20000"), Duration::from_millis(200));
         assert_eq!(interval("--records 400000"), Duration::from_secs(2));
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused() {
+    fn values_out_of_range_are_rejected() {
         for args in ["--records 99", "--rate 0", "--commit-interval 0", "--report-interval NaN"] {
             assert!(options(args).is_err(), "{args}");
         }

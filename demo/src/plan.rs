@@ -1,10 +1,10 @@
-//! When what happens, as a function of progress rather than of time: a short run and a slow machine tell the same
-//! story as a long run on a fast one.
+//! The plan of the experiment. A stage ends when enough progress is made, not after a time, so that short runs and slow
+//! machines go through the same stages.
 
-/// Where the experiment is.
+/// A stage of the experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// The producer sends and nobody reads.
+    /// The producer sends and no consumer runs.
     Sending,
     /// Consumer 1 processes alone.
     Alone,
@@ -12,19 +12,19 @@ pub(crate) enum Stage {
     Joining,
     /// Both share the work.
     Sharing,
-    /// Consumer 2 was told to stop.
+    /// Consumer 2 was sent `stop`.
     Stopping,
-    /// Consumer 1 does again what consumer 2 did not commit, and the rest.
+    /// Consumer 1 processes again what consumer 2 did not commit, and then the rest.
     Draining,
-    /// Nothing is left to read; consumer 1 was told to stop, and the last reports are on their way.
+    /// All records are read. Consumer 1 was sent `stop`, and the final reports are not in the totals yet.
     Settling,
-    /// The totals are what they will stay.
+    /// The totals are final.
     Done,
 }
 
-/// What the plan needs to know of the world.
+/// The progress of the experiment, which decides when the next stage begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not states of one thing")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Progress {
     /// Records that the producer counts as sent.
     pub(crate) sent: u64,
@@ -32,19 +32,19 @@ pub(crate) struct Progress {
     pub(crate) processed_by_1: u64,
     /// Records that consumer 2 counts as processed.
     pub(crate) processed_by_2: u64,
-    /// Whether consumer 2 got partitions.
+    /// Whether consumer 2 has partitions.
     pub(crate) consumer_2_has_work: bool,
-    /// Whether consumer 2 knows that it shall stop: from now on it commits nothing.
-    pub(crate) consumer_2_heard: bool,
-    /// Whether producer and consumer 2 are gone.
+    /// Whether consumer 2 received `stop`; it commits nothing after that.
+    pub(crate) consumer_2_is_stopping: bool,
+    /// Whether the producer and consumer 2 have exited.
     pub(crate) only_consumer_1_left: bool,
-    /// Whether the group committed all that is in the topic.
+    /// Whether the group committed the end of every partition.
     pub(crate) drained: bool,
-    /// Whether consumer 1 is gone and the totals reflect every last report.
+    /// Whether consumer 1 has exited and the totals include all final reports.
     pub(crate) settled: bool,
 }
 
-/// The experiment's script for a number of records.
+/// The plan for a number of records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     records: u64,
@@ -55,7 +55,7 @@ impl Plan {
         Self { records }
     }
 
-    /// The stage after `stage`, if it is time.
+    /// Returns the stage after `stage`, if it begins now.
     pub(crate) fn next(self, stage: Stage, now: &Progress) -> Option<Stage> {
         let sent = |percent| now.sent >= self.percent(percent);
         let (over, next) = match stage {
@@ -63,7 +63,7 @@ impl Plan {
             Stage::Alone => (sent(30) && now.processed_by_1 > 0, Stage::Joining),
             Stage::Joining => (now.consumer_2_has_work, Stage::Sharing),
             Stage::Sharing => (sent(70) && now.processed_by_2 > 0, Stage::Stopping),
-            Stage::Stopping => (now.consumer_2_heard, Stage::Draining),
+            Stage::Stopping => (now.consumer_2_is_stopping, Stage::Draining),
             Stage::Draining => (now.only_consumer_1_left && now.drained, Stage::Settling),
             Stage::Settling => (now.settled, Stage::Done),
             Stage::Done => return None,
@@ -71,8 +71,8 @@ impl Plan {
         over.then_some(next)
     }
 
-    /// How many records the producer may send as long as `stage` lasts. At the default rate it never gets there; in a
-    /// short run it keeps enough back for consumer 2 to have some work in the middle and some that it cannot commit.
+    /// Returns how many records the producer may send until `stage` ends. At the default rate the producer never reaches
+    /// the limit. In a short run the limit keeps enough records for consumer 2 to process and to leave uncommitted.
     pub(crate) fn limit(self, stage: Stage) -> u64 {
         match stage {
             Stage::Sending | Stage::Alone => self.percent(50),
@@ -105,14 +105,14 @@ mod tests {
         Stage::Done,
     ];
 
-    /// A world in which everything comes true at once, as far as the producer's limit lets it.
+    /// The most progress that the producer's limit allows in a stage.
     fn quick(plan: Plan, stage: Stage) -> Progress {
         Progress {
             sent: plan.limit(stage),
             processed_by_1: 1,
             processed_by_2: 1,
             consumer_2_has_work: true,
-            consumer_2_heard: true,
+            consumer_2_is_stopping: true,
             only_consumer_1_left: true,
             drained: true,
             settled: true,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn consumer_2_is_stopped_only_while_records_are_kept_back_for_it() {
+    fn consumer_2_stops_only_after_it_processed_records_and_before_all_are_sent() {
         let plan = Plan::new(100);
         assert_eq!(plan.next(Stage::Sharing, &Progress { sent: 70, ..Progress::default() }), None);
         let now = Progress { sent: 70, processed_by_2: 1, ..Progress::default() };
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_when_all_is_read_again_and_settled() {
+    fn the_experiment_ends_when_all_records_are_read_and_the_totals_are_final() {
         let plan = Plan::new(100);
         let now = Progress { sent: 100, drained: true, ..Progress::default() };
         assert_eq!(plan.next(Stage::Draining, &now), None);
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_limit_never_keeps_back_what_the_next_stage_waits_for(records in 100..=u64::MAX) {
+        fn the_limit_never_prevents_the_next_stage(records in 100..=u64::MAX) {
             let plan = Plan::new(records);
             let mut stage = Stage::Sending;
             while stage != Stage::Done {
@@ -161,7 +161,7 @@ mod tests {
         }
 
         #[test]
-        fn the_limit_only_grows_and_ends_with_all_records(records in any::<u64>()) {
+        fn the_limit_never_decreases_and_ends_at_all_records(records in any::<u64>()) {
             let plan = Plan::new(records);
             prop_assert!(STAGES.windows(2).all(|pair| plan.limit(pair[0]) <= plan.limit(pair[1])));
             prop_assert_eq!(plan.limit(Stage::Done), records);

@@ -1,4 +1,4 @@
-//! What the experiment's programs are told.
+//! The options with which the experiment starts its programs.
 
 pub(crate) mod aggregator;
 pub(crate) mod children;
@@ -19,19 +19,19 @@ pub(crate) fn producer(options: &DemoOptions, venue: &Venue) -> DemoChild {
     })
 }
 
-/// Consumer 1 (index 0) or 2 (index 1); it is the second one that leaves something undone.
+/// Returns the options of consumer 1 (index 0) or 2 (index 1). Only consumer 2 skips its last commit.
 pub(crate) fn consumer(index: usize, options: &DemoOptions, venue: &Venue, ids: &Path) -> DemoChild {
     let instance = CONSUMERS[index];
     DemoChild::Consumer(ConsumerArgs {
         connection: venue.connection(instance, options),
         commit_interval: options.commit_interval(),
-        careless: index == 1,
+        skip_last_commit: index == 1,
         ids: ids_file(ids, instance),
         set: venue.consumer_properties(),
     })
 }
 
-/// Where a consumer writes down what it processed.
+/// Returns the path of a consumer's file of record ids.
 pub(crate) fn ids_file(ids: &Path, instance: &str) -> PathBuf {
     ids.join(format!("{instance}.ids"))
 }

@@ -1,4 +1,4 @@
-//! What came out: for people, for programs, and whether it is right.
+//! The result of the experiment, as text and as JSON, and the check whether it is right.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::format::grouped;
+use crate::watch::id_counts::IdCounts;
 use crate::watch::snapshot::Snapshot;
-use crate::watch::truth::Truth;
 
-/// The end of a complete experiment.
+/// The result of a complete experiment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Summary {
-    /// How many records were to be sent.
+    /// How many records the producer had to send.
     pub(crate) records: u64,
-    /// What the observer saw last.
+    /// The last snapshot of the observer.
     pub(crate) seen: Snapshot,
-    /// What the ids say.
-    pub(crate) truth: Truth,
-    /// How long it took.
+    /// The counts by record id.
+    pub(crate) ids: IdCounts,
+    /// How long the experiment took.
     pub(crate) took: Duration,
 }
 
@@ -35,20 +35,20 @@ struct Json {
 }
 
 impl Summary {
-    /// One line of JSON.
+    /// Returns the result as one line of JSON.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string(&Json {
             sent: self.seen.sent,
             processed: self.processed(),
             duplicates: self.seen.delta,
-            duplicates_by_record_id: self.truth.duplicates,
-            lost_by_record_id: self.truth.lost,
+            duplicates_by_record_id: self.ids.duplicates,
+            lost_by_record_id: self.ids.lost,
             aggregate_records_processed: self.seen.aggregate_processed,
             seconds: (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
         })
     }
 
-    /// What people read, several lines.
+    /// Returns the result as several lines of text.
     pub(crate) fn text(&self) -> String {
         let Snapshot { processed: [by_1, by_2], delta, aggregate_processed, .. } = self.seen;
         let mut text = String::new();
@@ -60,8 +60,8 @@ impl Summary {
         row("  by app-1", by_1.into(), "");
         row("  by app-2", by_2.into(), "");
         row("duplicates by the audit", delta, "processed - sent, from the counters alone");
-        row("duplicates by record id", self.truth.duplicates.into(), "from the ids that the consumers wrote down");
-        row("lost by record id", self.truth.lost.into(), "");
+        row("duplicates by record id", self.ids.duplicates.into(), "from the ids in the consumers' files");
+        row("lost by record id", self.ids.lost.into(), "");
         let seconds = self.took.as_secs_f64();
         let _ = writeln!(text, "  {:<26}{seconds:>14.1}\n", "seconds");
         match self.faults().as_slice() {
@@ -81,9 +81,9 @@ impl Summary {
         text
     }
 
-    /// Everything that is not as it has to be; nothing if the experiment succeeded.
+    /// Returns all faults of the result; none if the experiment succeeded.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let Self { records, seen, truth, .. } = self;
+        let Self { records, seen, ids, .. } = self;
         let mut faults = Vec::new();
         let mut check = |holds: bool, fault: String| {
             if !holds {
@@ -92,23 +92,23 @@ impl Summary {
         };
         let same = |left: i128, right: u64| left == i128::from(right);
         check(
-            same(seen.delta, truth.duplicates),
-            format!("the audit says {} duplicates, the ids say {}", grouped(seen.delta), grouped(truth.duplicates)),
+            same(seen.delta, ids.duplicates),
+            format!("the audit shows {} duplicates, the record ids {}", grouped(seen.delta), grouped(ids.duplicates)),
         );
         check(
-            same(seen.aggregate_processed, truth.processed),
+            same(seen.aggregate_processed, ids.processed),
             format!(
-                "the aggregate says {} processed, the ids say {}",
+                "the aggregate shows {} processed records, the record ids {}",
                 grouped(seen.aggregate_processed),
-                grouped(truth.processed)
+                grouped(ids.processed)
             ),
         );
         check(seen.sent == *records, format!("{} records were sent, not {}", grouped(seen.sent), grouped(*records)));
         check(
             seen.is_settled(),
             format!(
-                "the totals are not the sums of the last reports: {} and {} processed make no aggregate of {}, nor {} \
-                 sent one of {}",
+                "the totals are not the sums of the final reports: the consumers processed {} and {}, the aggregate is \
+                 {}; the producer sent {}, the aggregate is {}",
                 grouped(seen.processed[0]),
                 grouped(seen.processed[1]),
                 grouped(seen.aggregate_processed),
@@ -116,8 +116,8 @@ impl Summary {
                 grouped(seen.aggregate_sent)
             ),
         );
-        check(truth.lost == 0, format!("{} records were never processed", grouped(truth.lost)));
-        check(truth.unknown == 0, format!("{} ids were processed that nobody sent", grouped(truth.unknown)));
+        check(ids.lost == 0, format!("{} records were never processed", grouped(ids.lost)));
+        check(ids.unknown == 0, format!("{} processed ids were never sent", grouped(ids.unknown)));
         faults
     }
 
@@ -126,11 +126,11 @@ impl Summary {
     }
 }
 
-/// What is known of an experiment that was interrupted.
+/// Returns the counts of an interrupted experiment as text.
 pub(crate) fn partial(seen: &Snapshot, took: Duration) -> String {
     let Snapshot { sent, processed: [by_1, by_2], aggregate_processed, delta, .. } = *seen;
     format!(
-        "\n  interrupted after {:.1} s, so this is partial and nothing was checked:\n  sent {}, processed {} (app-1 {}, \
+        "\n  interrupted after {:.1} s; these counts are partial and were not checked:\n  sent {}, processed {} (app-1 {}, \
          app-2 {}), delta {}",
         took.as_secs_f64(),
         grouped(sent),
@@ -155,7 +155,7 @@ mod tests {
             aggregate_processed: 1_031_250,
             delta: 31_250,
         },
-        truth: Truth { processed: 1_031_250, duplicates: 31_250, lost: 0, unknown: 0 },
+        ids: IdCounts { processed: 1_031_250, duplicates: 31_250, lost: 0, unknown: 0 },
         took: Duration::from_micros(46_300_400),
     };
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_both_numbers_and_a_tick() {
+    fn the_text_has_both_numbers_of_duplicates_and_a_check_mark() {
         assert_eq!(
             GOOD.text(),
             "  sent                           1,000,000   acknowledged by the broker
@@ -176,7 +176,7 @@ mod tests {
     by app-1                       868,750
     by app-2                       162,500
   duplicates by the audit           31,250   processed - sent, from the counters alone
-  duplicates by record id           31,250   from the ids that the consumers wrote down
+  duplicates by record id           31,250   from the ids in the consumers' files
   lost by record id                      0
   seconds                             46.3
 
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn every_difference_is_a_fault() {
         assert_eq!(GOOD.faults(), Vec::<String>::new());
-        let (seen, truth) = (GOOD.seen, GOOD.truth);
+        let (seen, ids) = (GOOD.seen, GOOD.ids);
         for bad in [
             Summary { seen: Snapshot { delta: 31_249, ..seen }, ..GOOD },
             Summary { seen: Snapshot { aggregate_processed: 1_031_251, ..seen }, ..GOOD },
@@ -195,10 +195,10 @@ mod tests {
             Summary { seen: Snapshot { processed: [868_750, 162_501], ..seen }, ..GOOD },
             Summary { seen: Snapshot { finished: [true, false, true], ..seen }, ..GOOD },
             Summary { records: 1_000_001, ..GOOD },
-            Summary { truth: Truth { duplicates: 31_251, ..truth }, ..GOOD },
-            Summary { truth: Truth { processed: 1_031_249, ..truth }, ..GOOD },
-            Summary { truth: Truth { lost: 1, ..truth }, ..GOOD },
-            Summary { truth: Truth { unknown: 1, ..truth }, ..GOOD },
+            Summary { ids: IdCounts { duplicates: 31_251, ..ids }, ..GOOD },
+            Summary { ids: IdCounts { processed: 1_031_249, ..ids }, ..GOOD },
+            Summary { ids: IdCounts { lost: 1, ..ids }, ..GOOD },
+            Summary { ids: IdCounts { unknown: 1, ..ids }, ..GOOD },
         ] {
             assert!(!bad.faults().is_empty(), "{bad:?}");
             assert!(bad.text().contains("✘") && !bad.text().contains("✔"), "{}", bad.text());

@@ -1,4 +1,4 @@
-//! Where the experiment takes place: on an embedded broker, or in topics of its own on a real cluster.
+//! The brokers and topics of the experiment: an embedded broker, or topics of its own on a real cluster.
 
 mod own_topics;
 
@@ -19,23 +19,24 @@ use crate::options::DemoOptions;
 use crate::watch::observer::{AUDIT, PROCESSED, SENT};
 use own_topics::OwnTopics;
 
-/// So many records that the group has not committed may be in a partition of the embedded broker, which keeps 5 MiB of
-/// each: a record is less than 30 bytes and its share of a batch's 61, and batches are large when records are many.
+/// How many records that the group has not committed may be in a partition of the embedded broker. The broker keeps 5 MiB
+/// of each partition. A record takes less than 30 bytes plus a share of its batch's 61 bytes, and batches are large at a
+/// high rate.
 const WINDOW: u64 = 80_000;
 
-/// The brokers, the topics on them, and how to reach both.
+/// The brokers and topics, and how to connect to them.
 pub(crate) struct Venue {
     pub(crate) brokers: String,
     pub(crate) names: Names,
-    /// The file that says how to connect to the cluster.
+    /// The file with the connection settings of the cluster.
     config: Option<PathBuf>,
-    /// What else it takes to connect.
+    /// The other Kafka properties that a connection needs.
     properties: Vec<(String, String)>,
     aggregator: Config,
     place: Place,
 }
 
-/// What the experiment calls what it uses.
+/// The names of the topics, the consumer group and the aggregator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) records: String,
@@ -43,20 +44,20 @@ pub(crate) struct Names {
     pub(crate) aggregates: String,
     pub(crate) state: String,
     pub(crate) dead_letters: String,
-    /// The consumers' group.
+    /// The consumer group of app-1 and app-2.
     pub(crate) group: String,
-    /// The aggregator, and its group.
+    /// The aggregator's `application_id`, which is also its consumer group.
     pub(crate) application: String,
 }
 
 enum Place {
-    /// It lives as long as this value.
-    Embedded(#[expect(dead_code, reason = "what matters is that it is there")] EmbeddedBroker),
+    /// The embedded broker, which runs as long as this value exists.
+    Embedded(#[expect(dead_code, reason = "the broker stops when it is dropped")] EmbeddedBroker),
     Cluster(Box<OwnTopics>),
 }
 
 impl Venue {
-    /// Makes sure that brokers and topics are there.
+    /// Starts an embedded broker or connects to the cluster, and creates the topics.
     pub(crate) fn open(options: &DemoOptions) -> Result<Self> {
         if options.brokers.is_some() || options.config.is_some() { Self::on_cluster(options) } else { Self::embedded() }
     }
@@ -90,19 +91,20 @@ impl Venue {
         Ok(Self { brokers, names, config, properties, aggregator, place: Place::Cluster(topics) })
     }
 
-    /// What is about to happen, and how to look in.
+    /// Returns the first lines of the output: what the experiment does, and how to read its totals.
     pub(crate) fn introduction(&self, options: &DemoOptions) -> String {
         let (records, rate, brokers) = (grouped(options.records), grouped(options.rate), &self.brokers);
         let place = if self.is_embedded() { "an embedded broker at " } else { "" };
         format!(
-            "{records} records at {rate}/s, two consumers, on {place}{brokers}; to look in:\n  kcat -b {brokers} -C -t {} \
+            "{records} records at {rate}/s, two consumers, on {place}{brokers}; to read the totals:\n  kcat -b {brokers} -C -t {} \
              -K '  '",
             self.names.aggregates
         )
     }
 
-    /// What suits the brokers. The embedded one takes the session timeout less a second for a rebalance, but 3 s for a
-    /// group's first, which a session has to outlive; and its fetches wait for as long as they may.
+    /// Returns the consumer properties that suit the brokers. A rebalance on the embedded broker takes the session timeout
+    /// less one second. The first rebalance of a group takes 3 s, so the session timeout must be longer than that. A fetch
+    /// from the embedded broker always waits for `fetch.wait.max.ms`, so this time must be short.
     pub(crate) fn consumer_properties(&self) -> Vec<String> {
         let properties: &[&str] = match self.place {
             Place::Embedded(_) => &["session.timeout.ms=3600", "heartbeat.interval.ms=200", "fetch.wait.max.ms=20"],
@@ -111,7 +113,7 @@ impl Venue {
         properties.iter().map(|property| (*property).to_owned()).collect()
     }
 
-    /// How many uncommitted records a partition may hold before the producer has to wait; none if it need not.
+    /// Returns how many uncommitted records a partition may hold before the producer waits; `None` means no limit.
     pub(crate) fn window(&self) -> Option<u64> {
         self.is_embedded().then_some(WINDOW)
     }
@@ -120,7 +122,7 @@ impl Venue {
         matches!(self.place, Place::Embedded(_))
     }
 
-    /// How an instance of the experiment connects.
+    /// Returns the connection options of an instance.
     pub(crate) fn connection(&self, instance: &str, options: &DemoOptions) -> Connection {
         Connection {
             instance: instance.to_owned(),
@@ -134,12 +136,12 @@ impl Venue {
         }
     }
 
-    /// How this process connects.
+    /// Returns the client configuration of this process.
     pub(crate) fn client(&self) -> ClientConfig {
         cluster::client_config(&self.brokers, "quipu-demo", &self.properties)
     }
 
-    /// The aggregator's configuration: that of the user as far as it tells how to connect.
+    /// Returns the aggregator's configuration. Only the connection settings come from the user's configuration.
     pub(crate) fn aggregator(&self, options: &DemoOptions) -> Result<Config> {
         let mut config = self.aggregator.clone();
         config.application_id.clone_from(&self.names.application);
@@ -149,11 +151,11 @@ impl Venue {
         config.topics.state.clone_from(&self.names.state);
         config.topics.dead_letters.clone_from(&self.names.dead_letters);
         config.topics.create = false;
-        // Whatever it knows is of no use after the experiment.
+        // The rows are not needed after the experiment.
         config.state.store = StoreKind::Memory;
         config.http.listen = None;
         if self.is_embedded() {
-            // The embedded broker answers transactions and does not isolate them.
+            // The embedded broker accepts transactions but does not isolate them.
             config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
         }
         let selector = |name: &str| name.parse::<Selector>().with_context(|| format!("{name} selects no series"));
@@ -161,7 +163,7 @@ impl Venue {
         Ok(config)
     }
 
-    /// How an observer connects.
+    /// Returns the connection options of an observer.
     pub(crate) fn source(&self) -> SourceOptions {
         SourceOptions {
             brokers: self.brokers.clone(),
@@ -173,8 +175,8 @@ impl Venue {
         }
     }
 
-    /// Leaves nothing behind on a real cluster. To be called when nobody uses the topics any more; else it is tried
-    /// when this value is dropped.
+    /// Deletes the topics and groups from a real cluster. Call it after all programs have stopped. Without this call, the
+    /// deletion happens on drop, which can only log errors.
     pub(crate) fn close(self) -> Result<()> {
         match self.place {
             Place::Embedded(_) => Ok(()),
@@ -197,7 +199,7 @@ impl Names {
         }
     }
 
-    /// The topics with their numbers of partitions.
+    /// Returns the topics with their numbers of partitions.
     fn topics(&self) -> [(&str, i32); 5] {
         let single =
             [&self.metrics, &self.aggregates, &self.state, &self.dead_letters].map(|topic| (topic.as_str(), 1));

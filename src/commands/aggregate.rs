@@ -11,15 +11,15 @@ use crate::signals;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu aggregate                               with the defaults, at localhost:9092
+  quipu aggregate                               with the defaults, on localhost:9092
   quipu aggregate --config quipu.toml --http 0.0.0.0:9464
   quipu aggregate --set topics.metrics=test --set topics.aggregates=test-agg
   QUIPU_KAFKA_BROKERS=kafka:9092 quipu aggregate
 
-SIGINT or SIGTERM commits what was done and ends with 0; a second one ends at once.
+SIGINT or SIGTERM shuts the aggregator down cleanly: it commits and ends with exit code 0. A second signal ends it at once.
 
-Exit codes: 0 after a signal; 2 after an error; 75 if a step did not end within `watchdog`, so that a standby or a
-supervisor can go on.";
+Exit codes: 0 after a signal; 2 after an error; 75 if a step did not finish within `watchdog`, so that a standby can take
+over or a supervisor can restart the process.";
 
 #[derive(Debug, Args)]
 pub(crate) struct AggregateOptions {
@@ -28,11 +28,11 @@ pub(crate) struct AggregateOptions {
     /// How often changed totals are published, such as 250ms [default: 1s]
     #[arg(long, value_name = "DURATION")]
     commit_interval: Option<String>,
-    /// Where /metrics, /metrics/totals, /healthz, /readyz and the query API (/api/v1) are served, or off [default:
-    /// 127.0.0.1:9464]
+    /// The address on which /metrics, /metrics/totals, /healthz, /readyz and the query API (/api/v1) are served, or off
+    /// [default: 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
-    /// Leave the sinks of the configuration to `quipu sink`
+    /// Do not run the sinks of the configuration; run them with `quipu sink`
     #[arg(long)]
     no_sinks: bool,
 }
@@ -49,7 +49,7 @@ pub(crate) fn run(options: AggregateOptions) -> Result<ExitCode> {
         let stop = signals::stop().context("can't wait for signals")?;
         anyhow::Ok(quipu_aggregator::run(config, stop).await?)
     });
-    // Everything is committed and flushed, or never will be; what still blocks a thread is not worth waiting for.
+    // The aggregator has committed or failed. A thread that is still blocked would only delay the exit.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsOptions {
-    /// For which shell
+    /// The shell for which the script is
     shell: Shell,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn run(options: &CompletionsOptions) -> Result<ExitCode> {
     output::print(&String::from_utf8_lossy(&script))
 }
 
-/// The command line without what is hidden, which the scripts would offer.
+/// Returns the command line without hidden commands, which the scripts would otherwise offer.
 fn shown() -> Command {
     let all = Cli::command();
     let subcommands = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
@@ -51,7 +51,7 @@ mod tests {
         let has_version = |command: &Command| command.get_arguments().any(|argument| argument.get_id() == "version");
         assert!(has_version(&all) && has_version(&shown));
         for command in shown.get_subcommands() {
-            let same = all.find_subcommand(command.get_name()).expect("it is a subcommand");
+            let same = all.find_subcommand(command.get_name()).expect("the subcommand exists");
             assert_eq!(has_version(command), has_version(same), "{}", command.get_name());
         }
     }

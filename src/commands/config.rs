@@ -12,20 +12,20 @@ use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu config show > quipu.toml                begin a configuration
+  quipu config show > quipu.toml                write the default configuration to a file
   quipu config check quipu.toml
-  quipu config show quipu.toml                  what holds with this file and this environment
+  quipu config show quipu.toml                  show the values that this file and the environment give
   quipu config show | quipu config check -";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the defaults with comments, or what a file and the environment set
+    /// Print the defaults with comments, or the configuration that a file and the environment give
     #[command(after_help = EXAMPLES)]
     Show {
         /// The file, or - for standard input; secrets are shown as ***
         file: Option<PathBuf>,
     },
-    /// Find everything that is wrong in a file (exit code 2), together with the environment and the secret files
+    /// Report all mistakes in a file, the environment and the secret files (exit code 2 if there are any)
     #[command(after_help = EXAMPLES)]
     Check {
         /// The file, or - for standard input

@@ -16,32 +16,33 @@ use crate::visible::push_visible;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu forget app-7 --dry-run                  what would be subtracted
-  quipu forget app-7 --config quipu.toml        subtract all that its runs ever counted, after a question
+  quipu forget app-7 --dry-run                  show what would be subtracted
+  quipu forget app-7 --config quipu.toml        subtract all counts of its runs, after a confirmation
   quipu forget --key app-7:records_processed --yes
 
-A program that left keeps its counts in the totals, and that is right for nearly all. This is for what should never have
-been counted, such as a test. An instance that still reports is refused: it would be back with its next report.
+The counts of a program that has left stay in the totals, as they should. Use this command for counts that should never
+have been there, such as those of a test. It rejects an instance that still reports: the next report would add its counts
+again.
 
 Exit codes:
   0  done, or shown with --dry-run
-  2  nothing done, or a failure";
+  2  an error, or nothing was subtracted";
 
 #[derive(Debug, Args)]
 pub(crate) struct ForgetOptions {
-    /// The instance, with all its runs
+    /// The instance, of which all runs are subtracted
     #[arg(value_name = "INSTANCE", required_unless_present = "key", conflicts_with = "key")]
     instance: Option<String>,
-    /// One row by its key, such as that of a plain counter
+    /// The key of one row, such as a plain key
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// Show what would be subtracted, and do nothing
+    /// Only show what would be subtracted
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Subtract without a confirmation
     #[arg(long, short)]
     yes: bool,
-    /// How long to wait until the totals show it
+    /// How long to wait until the totals are updated
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     wait: u64,
     #[command(flatten)]
@@ -58,7 +59,7 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
     let mut progress = |read: quipu_verify::Progress<'_>| progress.show(&read);
     let mut found = Forgetting::find(&config, target.clone(), &mut progress)?;
     if found.rows() == 0 {
-        bail!("{} counts nothing: `quipu top` shows the instances; a plain counter is named by --key", name(&target));
+        bail!("{} has no rows: `quipu top` shows the instances; use --key for a plain key", name(&target));
     }
     output::print(&plan(&target, &found))?;
     refuse_if_reporting(&found)?;
@@ -66,9 +67,9 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !options.yes && !confirmed()? {
-        bail!("nothing was done");
+        bail!("cancelled: nothing was subtracted");
     }
-    // It may have come back while the question stood.
+    // The instance may have reported again while the command waited for the confirmation.
     found.read_on(&mut progress)?;
     refuse_if_reporting(&found)?;
     let totals = found.forget(Duration::from_secs(options.wait), &mut progress)?;
@@ -77,13 +78,13 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
         push_visible(&mut text, &format!("{}: {} as of offset {}", total.series, total.count, total.offset), |_| false);
         text.push('\n');
     }
-    text.push_str("forgotten: the totals show it\n");
+    text.push_str("forgotten: the totals are updated\n");
     output::print(&text)
 }
 
 fn plan(target: &Target, found: &Forgetting<'_>) -> String {
     let mut text = String::new();
-    push_visible(&mut text, &format!("{}: rows {}; these totals go down:", name(target), found.rows()), |_| false);
+    push_visible(&mut text, &format!("{}: rows {}; these totals decrease:", name(target), found.rows()), |_| false);
     text.push('\n');
     for part in found.subtractions() {
         let (total, count) = (part.total, part.count);
@@ -100,7 +101,7 @@ fn refuse_if_reporting(found: &Forgetting<'_>) -> Result<()> {
     let now = i64::try_from(now.as_millis()).context("the clock is too far ahead")?;
     if let Liveness::Reporting { key, ago_ms, silent_after_ms } = found.liveness(now) {
         bail!(
-            "{key} is still reporting (last {} s ago) and would be back: stop it, and run this again when it was silent for {} s",
+            "{key} still reports (last {} s ago), so its counts would return: stop it, and retry after it has not reported for {} s",
             ago_ms.max(0) / 1000,
             silent_after_ms / 1000
         );
@@ -110,10 +111,10 @@ fn refuse_if_reporting(found: &Forgetting<'_>) -> Result<()> {
 
 fn confirmed() -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!("there is no terminal to ask at: add --yes to subtract this, or --dry-run to see it only");
+        bail!("no terminal for a confirmation: add --yes to subtract this, or --dry-run to only show it");
     }
     let mut stderr = io::stderr();
-    write!(stderr, "Subtract this for good? [y/N] ").and_then(|()| stderr.flush()).context("can't ask")?;
+    write!(stderr, "Subtract this permanently? [y/N] ").and_then(|()| stderr.flush()).context("can't ask")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("can't read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

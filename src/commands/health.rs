@@ -15,25 +15,25 @@ use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu health                                  does `quipu aggregate` or `quipu sink` answer at 127.0.0.1:9464?
-  quipu health --ready --config quipu.toml      has the aggregator of this configuration read the log?
+  quipu health                                  does `quipu aggregate` or `quipu sink` answer on 127.0.0.1:9464?
+  quipu health --ready --config quipu.toml      has the aggregator of this configuration caught up?
 
-The exit code is 1 if nobody answers, or the answer is no.";
+The exit code is 1 if there is no answer or the health is bad.";
 
-/// The process that is asked is on this machine.
+/// A short timeout is enough, because the process is usually on this machine.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// More than either route ever says.
+/// More bytes than either route answers.
 const ANSWER_BYTES: u64 = 4096;
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthOptions {
     #[command(flatten)]
     config: ConfigOptions,
-    /// Where the process serves HTTP [default: 127.0.0.1:9464]
+    /// The address on which the process serves HTTP [default: 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
-    /// Ask whether all totals are here (/readyz), not only whether the process answers (/healthz); an aggregator that
-    /// waits to take over is never ready
+    /// Check readiness (/readyz: all totals are available) instead of liveness (/healthz: the process answers); a standby is
+    /// never ready
     #[arg(long)]
     ready: bool,
 }
@@ -42,17 +42,19 @@ pub(crate) fn run(options: HealthOptions) -> Result<ExitCode> {
     let http = flag("--http", "http.listen", options.http);
     let config = options.config.load(http.into_iter().collect())?;
     let Some(listen) = config.http.listen else {
-        bail!("http.listen is off, so there is nobody to ask: give it an address, or --http IP:PORT");
+        bail!(
+            "http.listen is off, so the process serves no HTTP: set http.listen to an address, or use --http IP:PORT"
+        );
     };
     let (address, path) = (reachable(listen), if options.ready { "/readyz" } else { "/healthz" });
     match ask(address, path, TIMEOUT) {
-        Ok((200, said)) => output::print(&format!("{said}\n")),
-        Ok((status, said)) => Ok(output::unhealthy(&format!("http://{address}{path}: {status}: {said}"))),
+        Ok((200, answer)) => output::print(&format!("{answer}\n")),
+        Ok((status, answer)) => Ok(output::unhealthy(&format!("http://{address}{path}: {status}: {answer}"))),
         Err(error) => Ok(output::unhealthy(&format!("http://{address}{path}: {error:#}"))),
     }
 }
 
-/// Where a process that listens there can be asked.
+/// Returns the address at which a process that listens on `listen` can be reached.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -62,20 +64,22 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// The status code and the first line of the body, if all that comes in time.
+/// Returns the status code and the first line of the body.
 fn ask(address: SocketAddr, path: &'static str, timeout: Duration) -> Result<(u16, String)> {
     let (sender, answer) = mpsc::sync_channel(1);
-    // A time limit of the socket begins anew with each byte. Who still waits then ends with the process.
+    // A timeout of the socket restarts with each byte, so the request runs on a thread of its own. A thread that still
+    // waits after the timeout ends with the process.
     thread::spawn(move || sender.send(exchange(address, path)));
     answer.recv_timeout(timeout).with_context(|| format!("no answer within {timeout:?}"))?
 }
 
 fn exchange(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address).context("nobody answers")?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").context("no request")?;
+    let mut stream = TcpStream::connect(address).context("can't connect")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .context("can't send the request")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES).read_to_end(&mut answer).context("no answer")?;
-    parse(&String::from_utf8_lossy(&answer)).context("that is no answer of HTTP")
+    parse(&String::from_utf8_lossy(&answer)).context("the answer is not HTTP")
 }
 
 fn parse(answer: &str) -> Option<(u16, String)> {
@@ -91,21 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_here() {
+    fn a_process_that_listens_on_all_addresses_is_reached_on_localhost() {
         let asked = |listen: &str| reachable(listen.parse().unwrap()).to_string();
         assert_eq!(asked("0.0.0.0:9464"), "127.0.0.1:9464");
         assert_eq!(asked("[::]:9464"), "[::1]:9464");
         assert_eq!(asked("10.0.0.1:80"), "10.0.0.1:80");
     }
 
-    #[expect(clippy::disallowed_methods, reason = "it is what the peer does")]
+    #[expect(clippy::disallowed_methods, reason = "the peer is slow on purpose")]
     #[test]
-    fn a_peer_that_drips_is_not_waited_for() {
+    fn a_slow_peer_does_not_delay_the_answer() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             let (mut peer, _) = listener.accept().unwrap();
-            // A minute's worth: whoever takes it all was not bounded.
+            // The peer sends for a minute; a request without a bound would read it all.
             (0..6000).all(|_| {
                 thread::sleep(Duration::from_millis(10));
                 peer.write_all(b"x").is_ok()

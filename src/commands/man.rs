@@ -17,8 +17,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ManOptions {
-    /// Write a page for each command into this folder, which is created if need be [default: the page of quipu itself,
-    /// to standard output]
+    /// Write a page for each command into this folder, which is created if it does not exist [default: write the page of
+    /// quipu itself to standard output]
     folder: Option<PathBuf>,
 }
 

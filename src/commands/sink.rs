@@ -12,24 +12,24 @@ use crate::signals;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu sink --config quipu.toml                the sinks of the configuration, without the aggregator
+  quipu sink --config quipu.toml                run the sinks of the configuration without the aggregator
   quipu sink --config quipu.toml --name influx --http off
-  quipu sink --stdout --brokers kafka:9092      every total as a line of JSON, from the beginning
+  quipu sink --stdout --brokers kafka:9092      print every total as a line of JSON, from the beginning of the topic
 
-A sink begins where its consumer group (<application-id>-sink-<name>) left off, or at the beginning of the totals' topic.
-SIGINT or SIGTERM ends with 0; what the targets have not accepted is written at the next start.";
+A sink continues from the commit of its consumer group (<application-id>-sink-<name>), or from the beginning of the topic.
+SIGINT or SIGTERM ends with exit code 0. Totals that a target has not accepted are written after the next start.";
 
 #[derive(Debug, Args)]
 pub(crate) struct SinkOptions {
     #[command(flatten)]
     config: ConfigOptions,
-    /// Only the sink of this name; can stand more than once [default: all of the configuration]
+    /// Run only the sink with this name; can be given more than once [default: all sinks of the configuration]
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
-    /// A sink to standard output, named stdout, instead of those of the configuration
+    /// Run a sink to standard output, named stdout, instead of the sinks of the configuration
     #[arg(long, conflicts_with = "names")]
     stdout: bool,
-    /// Where /metrics, /healthz and /api/v1/status are served, or off [default: 127.0.0.1:9464]
+    /// The address on which /metrics, /healthz and /api/v1/status are served, or off [default: 127.0.0.1:9464]
     #[arg(long, value_name = "IP:PORT")]
     http: Option<String>,
 }
@@ -46,19 +46,19 @@ pub(crate) fn run(options: SinkOptions) -> Result<ExitCode> {
         let stop = signals::stop().context("can't wait for signals")?;
         anyhow::Ok(quipu_aggregator::run_sinks(config, stop).await?)
     });
-    // What still blocks a thread is a target that does not answer.
+    // A target that does not answer may still block a thread, which would only delay the exit.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// Leaves only the sinks that are named.
+/// Removes all sinks except those with the given names.
 fn choose(config: &mut Config, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let known: Vec<_> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        bail!("--name {unknown}: no such sink; the configuration has: {}", known.join(", "));
+    let configured: Vec<_> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+    if let Some(unknown) = names.iter().find(|name| !configured.contains(name)) {
+        bail!("--name {unknown}: no such sink; the configuration has: {}", configured.join(", "));
     }
     config.sinks.retain(|sink| names.contains(&sink.name));
     Ok(())

@@ -11,14 +11,14 @@ use crate::config_options::ConfigOptions;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu top                                     the dashboard, at localhost:9092
-  quipu top --config quipu.toml                 brokers, topics and security as the aggregator has them
+  quipu top                                     the dashboard, on localhost:9092
+  quipu top --config quipu.toml                 use the brokers, topics and security of the aggregator
   quipu top --once                              print the view and exit
   quipu top --once --fail-on-duplicates         exit with 1 if any audit found duplicates
 
-Leaving the dashboard, or a signal, ends with 0. With --fail-on-duplicates the exit code is 0 if no audit found duplicates, 1
-if one did, and 2 if that could not be checked: the aggregator has not taken in within --timeout what had been reported, or
-there is no audit, or no delta of one yet.";
+Closing the dashboard, or a signal, ends with exit code 0. With --fail-on-duplicates the exit code is 0 if no audit found
+duplicates, 1 if an audit did, and 2 if the check was not possible: the aggregator did not read all reports within --timeout,
+there is no audit, or an audit has no delta yet.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TopCommand {
@@ -33,7 +33,7 @@ pub(crate) fn run(options: TopCommand) -> Result<ExitCode> {
     quipu_tui::run(source(config), &options.top)
 }
 
-/// Reads what this configuration's aggregator reads and writes.
+/// Returns the options to read the same topics as this configuration's aggregator.
 fn source(config: Config) -> SourceOptions {
     let properties = quipu_kafka::without_identity(config.client_properties());
     SourceOptions {

@@ -14,18 +14,18 @@ use crate::visible::push_visible;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  quipu verify                                  compare metrics-agg with metrics, at localhost:9092
-  quipu verify --config quipu.toml              with the topics and the audits of the aggregator
+  quipu verify                                  compare metrics-agg with metrics, on localhost:9092
+  quipu verify --config quipu.toml              use the topics and the audits of the aggregator
   quipu verify --output json | jq .differences
 
-An aggregator may be running: each total names the offset on metrics that it is compared at.
+An aggregator may be running: each total has the offset on metrics up to which it is compared.
 
 Exit codes:
   0  no difference
-  1  differences, one a line
-  2  a failure, or nothing that could be compared";
+  1  differences, one per line
+  2  an error, or no total could be checked";
 
-/// How many totals that can't be checked are named.
+/// How many of the totals that can't be checked are listed.
 const NAMED: usize = 10;
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(crate) struct VerifyOptions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum OutputFormat {
-    /// A line for each difference, and one with counts
+    /// One line for each difference, and one line with counts
     #[default]
     Text,
     /// One JSON object
@@ -53,7 +53,7 @@ pub(crate) fn run(options: VerifyOptions) -> Result<ExitCode> {
     output::print(&match options.output {
         OutputFormat::Text => text(&report),
         OutputFormat::Json => {
-            let mut json = serde_json::to_string(&report).context("the result is no JSON")?;
+            let mut json = serde_json::to_string(&report).context("the result can't be written as JSON")?;
             json.push('\n');
             json
         }
@@ -83,7 +83,7 @@ fn text(report: &Report) -> String {
         let _ = writeln!(text, "not answerable: {more} more; the log begins at offset {log_start}");
     }
     if report.over_limits {
-        text.push_str("note: the log has more rows or series than [limits] allow; what the aggregator refused for that counts here\n");
+        text.push_str("note: the log has more rows or series than [limits] allows; this check counts the records that the aggregator rejected for that reason\n");
     }
     let found = match report.differences.len() {
         0 => "no difference".to_owned(),
@@ -95,7 +95,7 @@ fn text(report: &Report) -> String {
     // Writing to a string can't fail.
     let _ = writeln!(
         text,
-        "{found}: {aggregates} totals{asked} ({by_log} right by the log alone, {with_changelog} with help of the changelog, {unanswered} not answerable), {rows} rows of the changelog agree, {records} records read"
+        "{found}: {aggregates} totals{asked} ({by_log} correct by the log alone, {with_changelog} with the help of the changelog, {unanswered} not answerable), {rows} rows of the changelog agree, {records} records read"
     );
     text
 }
@@ -104,11 +104,11 @@ fn line(difference: &Difference) -> String {
     let Difference { problem, name, expected, found, offset, detail } = difference;
     let what = match problem {
         Problem::Total => "",
-        Problem::Stale => "changed, but was not said again: ",
-        Problem::Missing => "was never said: ",
-        Problem::BeyondLog => "names an offset that the log does not have: ",
-        Problem::Unreadable => "is no aggregate: ",
-        Problem::Row => "a row of the changelog is not what the log gives: ",
+        Problem::Stale => "changed, but was not published again: ",
+        Problem::Missing => "was never published: ",
+        Problem::BeyondLog => "has an offset that the log does not have: ",
+        Problem::Unreadable => "is not an aggregate: ",
+        Problem::Row => "a row of the changelog differs from the log: ",
         _ => "differs: ",
     };
     let mut parts = Vec::new();
@@ -135,21 +135,24 @@ mod tests {
             offset: Some(9),
             detail: None,
         };
-        let stale =
-            Difference { problem: Problem::Stale, detail: Some("said at offset 3".to_owned()), ..difference.clone() };
+        let stale = Difference {
+            problem: Problem::Stale,
+            detail: Some("published at offset 3".to_owned()),
+            ..difference.clone()
+        };
         let report = Report { aggregates: 2, differences: vec![difference, stale], ..Report::default() };
         let text = text(&report);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], r"a\u{1b}[2J\nb: expected 5, found 6, as of offset 9");
-        assert!(lines[1].ends_with("not said again: expected 5, found 6, as of offset 9, said at offset 3"));
-        assert!(lines[2].starts_with("2 differences: 2 totals (0 right"));
+        assert!(lines[1].ends_with("not published again: expected 5, found 6, as of offset 9, published at offset 3"));
+        assert!(lines[2].starts_with("2 differences: 2 totals (0 correct"));
         assert_eq!(lines.len(), 3);
     }
 
     #[test]
-    fn no_difference_is_one_line_and_what_is_unknown_is_named() {
+    fn no_difference_is_one_line_and_unanswered_totals_are_listed() {
         let mut report = Report { aggregates: 3, by_log: 3, offset: Some(7), records: 8, ..Report::default() };
-        assert!(text(&report).starts_with("no difference: 3 totals up to offset 7 (3 right by the log alone, 0 "));
+        assert!(text(&report).starts_with("no difference: 3 totals up to offset 7 (3 correct by the log alone, 0 "));
         assert_eq!(text(&report).lines().count(), 1);
         report.unanswered = vec![Unanswered { series: "a".to_owned(), offset: 1, why: "too old" }; NAMED + 2];
         let text = text(&report);

@@ -139,16 +139,13 @@ fn forget_shows_asks_and_checks_before_it_subtracts() {
     for sure in ["--yes", "--dry-run"] {
         let refused = fleet.quipu(&["forget", "app-2", sure]);
         assert_eq!(refused.code, Some(2), "{refused:?}");
-        assert_eq!(refused.stdout, "instance app-2: rows 1; these totals go down:\n  done: 97 - 50 = 47\n");
-        assert!(
-            refused.stderr.contains("is still reporting (last ") && refused.stderr.contains("stop it"),
-            "{refused:?}"
-        );
+        assert_eq!(refused.stdout, "instance app-2: rows 1; these totals decrease:\n  done: 97 - 50 = 47\n");
+        assert!(refused.stderr.contains("still reports (last ") && refused.stderr.contains("stop it"), "{refused:?}");
     }
-    let plan = "instance app-1: rows 2; these totals go down:\n  done: 97 - 47 = 50\n  seen: 4 - 4 = 0\n";
+    let plan = "instance app-1: rows 2; these totals decrease:\n  done: 97 - 47 = 50\n  seen: 4 - 4 = 0\n";
     let unasked = fleet.quipu(&["forget", "app-1"]);
     assert_eq!((unasked.code, unasked.stdout.as_str()), (Some(2), plan), "{unasked:?}");
-    assert!(unasked.stderr.contains("no terminal to ask at: add --yes"), "{unasked:?}");
+    assert!(unasked.stderr.contains("no terminal for a confirmation: add --yes"), "{unasked:?}");
     let shown = fleet.quipu(&["forget", "app-1", "--dry-run"]);
     assert_eq!((shown.code, shown.stdout.as_str(), shown.stderr.as_str()), (Some(0), plan, ""));
 
@@ -157,10 +154,10 @@ fn forget_shows_asks_and_checks_before_it_subtracts() {
     assert_eq!((forgotten.code, forgotten.stderr.as_str()), (Some(0), ""), "{forgotten:?}");
     let rest = forgotten.stdout.strip_prefix(plan).expect("the plan first");
     let lines: Vec<_> = rest.lines().map(|line| line.split(" as of ").next().unwrap_or_default()).collect();
-    assert_eq!(lines, ["done: 50", "seen: 0", "forgotten: the totals show it"], "{rest}");
+    assert_eq!(lines, ["done: 50", "seen: 0", "forgotten: the totals are updated"], "{rest}");
     let again = fleet.quipu(&["forget", "app-1", "--yes"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
-    assert!(again.stderr.contains("instance app-1 counts nothing: `quipu top` shows"), "{again:?}");
+    assert!(again.stderr.contains("instance app-1 has no rows: `quipu top` shows"), "{again:?}");
     let (code, _) = fleet.verified(path(&file), 5);
     assert_eq!(code, Some(0));
     aggregator.stop().expect("a clean stop");

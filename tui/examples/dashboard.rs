@@ -1,12 +1,12 @@
-//! The dashboard without a broker, on the experiment's data; and images of it.
+//! Shows the dashboard without a broker, with synthetic data of the experiment, or writes images of it.
 //!
 //! ```text
 //! cargo run -p quipu-tui --example dashboard                         on the terminal, in real time
-//! cargo run -p quipu-tui --example dashboard -- --load 10000         with so many series that change each second
+//! cargo run -p quipu-tui --example dashboard -- --load 10000         with 10,000 series that change each second
 //! cargo run -p quipu-tui --example dashboard -- --svg audit 48       the 48th second as an image
 //! cargo run -p quipu-tui --example dashboard -- --text overview 48   the same as text
 //! cargo run -p quipu-tui --example dashboard -- --last audit localhost:9092
-//!                                                                    as an image, how things stood when the brokers went
+//!                                                                    an image of the last data before the brokers stopped
 //! ```
 
 mod synthetic;
@@ -24,12 +24,12 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
-/// Columns and rows of an image.
+/// The number of columns and rows of an image.
 const SIZE: (u16, u16) = (110, 30);
 /// The series that is selected.
 const SERIES: &str = "records_processed";
 const TICK: Duration = Duration::from_millis(250);
-/// An aggregate that is not older comes from an aggregator that is still there.
+/// The aggregator is taken to run if its newest aggregate is not older than this.
 const FRESH_MS: i64 = 600;
 
 fn main() -> Result<()> {
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Shows what happens in each second as it goes on.
+/// Shows the dashboard in real time; `second` returns the batches of each second.
 fn live(second: impl Fn(i64, u64) -> Vec<Batch>) -> Result<()> {
     let began = Instant::now();
     let start = now()?;
@@ -78,7 +78,7 @@ fn live(second: impl Fn(i64, u64) -> Vec<Batch>) -> Result<()> {
     Ok(())
 }
 
-/// The screen at the end of a second.
+/// Returns the screen at the end of a second.
 fn synthetic_frame(tab: &str, second: u64) -> Result<Buffer> {
     let mut app = App::new("localhost:9092", Some(SERIES.to_owned()));
     let mut now = synthetic::START;
@@ -93,7 +93,7 @@ fn synthetic_frame(tab: &str, second: u64) -> Result<Buffer> {
     Ok(frame(&mut app, now))
 }
 
-/// The screen as it was before the brokers did not answer any more.
+/// Returns the last screen before the brokers stopped answering.
 fn last_frame(tab: &str, brokers: &str) -> Result<Buffer> {
     let source = Source::start(SourceOptions { brokers: brokers.to_owned(), ..SourceOptions::default() })?;
     let mut app = App::new(brokers, Some(SERIES.to_owned()));
@@ -103,13 +103,13 @@ fn last_frame(tab: &str, brokers: &str) -> Result<Buffer> {
         let tick = Instant::now() + TICK;
         while let Some(batch) = source.recv_timeout(tick.saturating_duration_since(Instant::now())) {
             if matches!(batch, Batch::Connection(Connection::Lost { .. })) {
-                return last.context("nobody answers there");
+                return last.context("no broker answers");
             }
             app.update(Input::Batch(batch), now()?);
         }
         let now = now()?;
         app.update(Input::Tick, now);
-        // When the brokers are gone that takes a while to be noticed.
+        // The source needs some time to notice that the brokers stopped.
         let age = app.fleet.pipeline().newest_aggregate().map(|newest| now - newest);
         if age.is_some_and(|age| age < FRESH_MS) {
             last = Some(frame(&mut app, now));
@@ -133,7 +133,7 @@ fn frame(app: &mut App, now: i64) -> Buffer {
     buffer
 }
 
-/// The time in ms since 1970.
+/// Returns the time in ms since 1970.
 fn now() -> Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?)
 }

@@ -1,26 +1,26 @@
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-/// What the [`Source`](crate::Source) delivers and the [`Fleet`](crate::Fleet) folds.
+/// A batch that the [`Source`](crate::Source) delivers and the [`Fleet`](crate::Fleet) applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Batch {
     /// Records of one topic, in the order of the log.
     Records {
-        /// Where they come from.
+        /// The topic of the records.
         topic: Topic,
         /// The records.
         records: Vec<RawRecord>,
     },
-    /// How far the reading of a topic has come.
+    /// The reading state of a topic changed.
     Topic {
-        /// Which topic.
+        /// The topic.
         topic: Topic,
-        /// Its state from now on.
+        /// The new state.
         state: TopicState,
     },
     /// Whether the brokers answer.
     Connection(Connection),
-    /// Where the logs end and how far the consumer groups are.
+    /// The log ends and the committed offsets of the consumer groups.
     Lag(LagReport),
 }
 
@@ -33,28 +33,29 @@ pub enum Topic {
     Aggregates,
 }
 
-/// How far the reading of a topic has come.
+/// The reading state of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TopicState {
-    /// No broker has said anything about it yet.
+    /// No broker has answered a request about the topic yet.
     Unknown,
-    /// The topic does not exist (yet); it is waited for.
+    /// The topic does not exist yet; the source checks again.
     Missing,
-    /// Reading from the beginning towards the log end that was found at first; what was read before comes again.
+    /// The topic is read from its beginning to the log end that it had at first. Records that were read before are
+    /// delivered again.
     Reading {
         /// The first offset that the log still has.
         start: i64,
         /// The log end.
         end: i64,
     },
-    /// Everything that was there has been read; records come as they are written.
+    /// All records up to the first log end were read; new records are delivered when they are written.
     CaughtUp,
-    /// The log was replaced by another one: what was read from it is void, and reading begins anew.
+    /// The topic was deleted and created again: its earlier records are void, and it is read from the beginning.
     Recreated,
-    /// The topic can't be read; it is tried again.
+    /// The topic can't be read; the source retries.
     Failed {
-        /// Why, in words.
+        /// The reason as text.
         reason: String,
     },
 }
@@ -67,43 +68,43 @@ pub enum Connection {
     Connecting,
     /// A broker answers.
     Connected,
-    /// No broker answers; it is tried again without end.
+    /// No broker answers; the source retries without end.
     Lost {
-        /// Why, in words.
+        /// The reason as text.
         reason: String,
     },
 }
 
-/// A record as it was read, not yet decoded.
+/// A record that was read and not decoded yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawRecord {
-    /// Its offset.
+    /// The offset of the record.
     pub offset: i64,
-    /// Its timestamp in ms since 1970; 0 if it has none.
+    /// The timestamp in ms since 1970; 0 without a timestamp.
     pub timestamp: i64,
-    /// Its key.
+    /// The key of the record.
     pub key: Option<Vec<u8>>,
-    /// Its value; none in a tombstone.
+    /// The value of the record; `None` in a tombstone.
     pub value: Option<Vec<u8>>,
 }
 
 /// Log ends and committed offsets at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LagReport {
-    /// The log end of each topic that could be asked for.
+    /// The log end of each topic that exists.
     pub log_ends: Vec<(Topic, i64)>,
-    /// The consumer groups that are known.
+    /// The committed offsets of the watched consumer groups.
     pub groups: Vec<GroupOffset>,
 }
 
-/// How far a consumer group is.
+/// The committed offset of a consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupOffset {
     /// The group's id.
     pub group: String,
-    /// What it consumes.
+    /// The topic that the group consumes.
     pub topic: Topic,
-    /// The offset it committed, i.e. of the next record that it will read; none if it never did.
+    /// The committed offset, which is that of the next record to read; `None` without a commit.
     pub committed: Option<i64>,
 }
 
@@ -117,7 +118,7 @@ impl RawRecord {
         }
     }
 
-    /// How many bytes it holds.
+    /// Returns the size of key and value in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
     }

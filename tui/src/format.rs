@@ -1,8 +1,8 @@
-//! Numbers and times for people.
+//! Formats numbers and times for people.
 
 use crate::name::fit;
 
-/// A whole number with separators, `-1,234,567`.
+/// Writes a whole number with separators: `-1,234,567`.
 #[must_use]
 pub fn count(count: i128) -> String {
     let digits = count.unsigned_abs().to_string();
@@ -19,13 +19,13 @@ pub fn count(count: i128) -> String {
     text
 }
 
-/// A whole number with its sign, also when it is positive.
+/// Writes a whole number with its sign, also if it is positive.
 #[must_use]
 pub fn signed(number: i128) -> String {
     if number > 0 { format!("+{}", count(number)) } else { count(number) }
 }
 
-/// A whole number in so many columns, right-aligned; rounded (`12.3M`) if it is too long.
+/// Writes a whole number right-aligned in `columns`; rounded (`12.3M`) if it is too long.
 #[must_use]
 pub fn count_in(number: i128, columns: usize) -> String {
     let exact = count(number);
@@ -33,7 +33,7 @@ pub fn count_in(number: i128, columns: usize) -> String {
     right(&text, columns)
 }
 
-/// A rate: with a decimal place while it is small.
+/// Writes a rate; a small rate has one decimal place.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
     if !per_second.is_finite() {
@@ -46,7 +46,7 @@ pub fn rate(per_second: f64) -> String {
     if per_second.abs() < 99.95 { format!("{per_second:.1}") } else { count(to_i128(per_second)) }
 }
 
-/// A rate in so many columns, right-aligned; `-` if it is not known.
+/// Writes a rate right-aligned in `columns`, or `-` if there is no rate.
 #[must_use]
 pub fn rate_in(per_second: Option<f64>, columns: usize) -> String {
     let text = per_second.map_or_else(
@@ -59,7 +59,7 @@ pub fn rate_in(per_second: Option<f64>, columns: usize) -> String {
     right(&text, columns)
 }
 
-/// A number in few characters, for an axis: `950`, `12.3k`, `1.2M`.
+/// Writes a number in few characters, for an axis: `950`, `12.3k`, `1.2M`.
 #[must_use]
 pub fn rounded(number: f64) -> String {
     const UNITS: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
@@ -68,7 +68,7 @@ pub fn rounded(number: f64) -> String {
     }
     let mut scaled = number;
     let mut unit = 0;
-    // What would be printed as 1000 is 1 of the next unit.
+    // A number that would be printed as 1000 gets the next unit.
     while scaled.abs() >= 999.5 && unit + 1 < UNITS.len() {
         scaled /= 1000.0;
         unit += 1;
@@ -78,7 +78,7 @@ pub fn rounded(number: f64) -> String {
     format!("{scaled:.decimals$}{}", UNITS[unit])
 }
 
-/// A span of time in ms: `0.4 s`, `12 s`, `3m12s`, `2h05m`, `9d04h`.
+/// Writes a time span in ms: `0.4 s`, `12 s`, `3m12s`, `2h05m`, `9d04h`.
 #[must_use]
 pub fn span(ms: i64) -> String {
     let ms = ms.max(0);
@@ -92,34 +92,34 @@ pub fn span(ms: i64) -> String {
     }
 }
 
-/// A length of time in ms that is a whole number of minutes or hours: `5 min`, `3 h`.
+/// Writes a time span in ms that is a whole number of minutes or hours: `5 min`, `3 h`.
 #[must_use]
 pub fn length(ms: i64) -> String {
     let minutes = ms / 60_000;
     if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
 }
 
-/// A time of day in UTC: `14:03:59Z`.
+/// Writes a time of day in UTC: `14:03:59Z`.
 #[must_use]
 pub fn clock(ms: i64) -> String {
     let seconds = ms.div_euclid(1000).rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}Z", seconds / 3_600, seconds % 3_600 / 60, seconds % 60)
 }
 
-/// A part of a whole: `48.1 %`.
+/// Writes a part of a whole: `48.1 %`.
 #[must_use]
 pub fn percent(part: f64) -> String {
     let percent = part * 100.0;
     if percent < 99.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-/// A harmless text at the right end of so many columns.
+/// Writes an escaped text right-aligned in `columns`.
 #[must_use]
 pub fn right(text: &str, columns: usize) -> String {
     if text.chars().count() >= columns { fit(text, columns) } else { format!("{text:>columns$}") }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "it is rounded for the eye")]
+#[expect(clippy::cast_precision_loss, reason = "the number is rounded for display")]
 fn to_f64(number: i128) -> f64 {
     number as f64
 }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_have_separators_and_are_rounded_only_where_there_is_no_room() {
+    fn counts_have_separators_and_are_rounded_only_if_they_are_too_long() {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(-1_000), "-1,000");

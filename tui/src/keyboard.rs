@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{Event, poll, read};
 
-/// How long a key is waited for before the thread looks whether it is still wanted.
+/// How long the thread waits for a key before it checks whether the keyboard was closed.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// How long the thread is waited for when it is not wanted any more.
+/// How long closing waits for the thread.
 const GRACE: Duration = Duration::from_millis(300);
-/// So many keys wait at most.
+/// How many events may be queued.
 const KEYS: usize = 64;
 
-/// What is typed, read on a thread of its own: when the terminal is gone, reading from it never returns.
+/// Reads terminal events on a thread of its own, because a read never returns after the terminal is gone.
 pub(crate) struct Keyboard {
     events: Receiver<io::Result<Event>>,
     is_closed: Arc<AtomicBool>,
@@ -28,7 +28,7 @@ impl Keyboard {
         Ok(Self { events, is_closed })
     }
 
-    /// The next event; none if there is none within this time.
+    /// Returns the next event; `None` if none comes within `wait`.
     pub(crate) fn next(&self, wait: Duration) -> Option<io::Result<Event>> {
         match self.events.recv_timeout(wait) {
             Ok(event) => Some(event),
@@ -41,7 +41,7 @@ impl Keyboard {
 impl Drop for Keyboard {
     fn drop(&mut self) {
         self.is_closed.store(true, Ordering::SeqCst);
-        // What is typed from now on is for somebody else.
+        // The thread must not read keys that are typed after this for another program.
         let deadline = Instant::now() + GRACE;
         while let Ok(_late) = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {}
     }

@@ -1,12 +1,12 @@
-//! Where the regions of the screen are.
+//! Divides the screen into regions.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::app::Tab;
 
-/// The least columns and rows that everything fits in.
+/// The smallest supported screen in columns and rows.
 pub(crate) const SMALLEST: (u16, u16) = (80, 24);
-/// From this height of the body on, the instances have a chart too.
+/// A body of at least this height shows a chart above the instances.
 const TALL: u16 = 28;
 
 /// The regions that all tabs have.
@@ -24,19 +24,19 @@ pub(crate) fn regions(screen: Rect) -> Regions {
     Regions { header, tabs, body, footer }
 }
 
-/// The chart and the table below it.
+/// Returns the areas of the chart and of the table below it.
 pub(crate) fn overview(body: Rect) -> [Rect; 2] {
     let chart = (body.height * 45 / 100).clamp(7, 24);
     Layout::vertical([Constraint::Length(chart), Constraint::Min(0)]).areas(body)
 }
 
-/// The chart, if there is room for one, and the table below it.
+/// Returns the areas of the chart (empty on a low screen) and of the table below it.
 pub(crate) fn instances(body: Rect) -> [Rect; 2] {
     let chart = if body.height < TALL { 0 } else { (body.height * 40 / 100).min(20) };
     Layout::vertical([Constraint::Length(chart), Constraint::Min(0)]).areas(body)
 }
 
-/// The numbers, the chart, and the timeline beside it.
+/// Returns the areas of the numbers, of the chart, and of the timeline beside it.
 pub(crate) fn audit(body: Rect) -> [Rect; 3] {
     let [numbers, rest] = Layout::vertical([Constraint::Length(7), Constraint::Min(0)]).areas(body);
     let timeline = (body.width * 2 / 5).clamp(30, 56);
@@ -44,11 +44,11 @@ pub(crate) fn audit(body: Rect) -> [Rect; 3] {
     [numbers, chart, timeline]
 }
 
-/// How many rows of a list are visible on a screen of so many columns and rows.
+/// Returns how many rows of a list are visible on a screen.
 pub(crate) fn page((columns, rows): (u16, u16), tab: Tab) -> usize {
     let body = regions(Rect::new(0, 0, columns, rows)).body;
     let list = match tab {
-        // A title and the columns' heads stand above the rows.
+        // Two lines above the rows hold the title and the column heads.
         Tab::Overview => overview(body)[1].height.saturating_sub(2),
         Tab::Instances => instances(body)[1].height.saturating_sub(2),
         Tab::Audit => 1,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_screen_is_too_small_to_compute() {
+    fn the_layout_of_a_tiny_screen_does_not_panic() {
         for size in [(0, 0), (1, 1), (10, 3), (79, 23)] {
             for tab in Tab::ALL {
                 let _ = page(size, tab);

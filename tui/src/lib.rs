@@ -1,10 +1,11 @@
-//! What an operator watches: the fleet's state read from Kafka.
+//! The terminal dashboard: it reads the state of the fleet from Kafka and shows it.
 //!
-//! [`Source`] reads and [`Fleet`] folds what it read into what can be asked; neither knows of a screen. [`app::App`] is
-//! the dashboard's state, changed by [`app::Input`]s only; [`view`] makes of it what is to be shown, as data; and that is
-//! drawn by [`render`] or printed by [`Form`]. [`watch`] shows it on the terminal, [`run`] is `quipu top`.
+//! [`Source`] reads records, and [`Fleet`] computes the state of the fleet from them; both are independent of a screen.
+//! [`app::App`] is the state of the dashboard, which only an [`app::Input`] changes. [`view`] turns it into the data to
+//! show, which [`render`] draws and [`Form`] prints. [`watch`] shows the dashboard on the terminal, and [`run`] is `quipu
+//! top`.
 //!
-//! Everything but [`Source`], [`watch`] and [`run`] is pure: it takes the time as an argument and does no I/O.
+//! All but [`Source`], [`watch`] and [`run`] is pure: it takes the time as an argument and does no I/O.
 
 pub mod app;
 mod batch;

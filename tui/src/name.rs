@@ -1,43 +1,43 @@
-//! Names that others chose, made harmless for a terminal.
+//! Escapes names from outside, so that they can't control the terminal.
 
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Stands for a character that must not reach a terminal and has no picture.
+/// Replaces a character that must not reach a terminal and for which Unicode has no picture.
 const REPLACEMENT: char = '\u{fffd}';
-/// Stands at the end of what was cut.
+/// The end of a text that was cut.
 const ELLIPSIS: char = '…';
-/// So many accents may stand on one letter.
+/// How many combining accents a letter may have.
 const ACCENTS: usize = 2;
 
-/// A text from a record, a broker or a user. It prints harmlessly: whatever would move the cursor, change colours,
-/// begin a line or turn the writing direction is replaced. As JSON it is what it is.
+/// A text from a record, a broker or a user. When it is displayed, characters that would move the cursor, change colours,
+/// start a line or change the writing direction are replaced. As JSON it is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Name(String);
 
 impl Name {
-    /// Takes a text as it is.
+    /// Creates a name from an unescaped text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text as it is, not fit for a terminal.
+    /// Returns the unescaped text, which must not be written to a terminal.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0
     }
 
-    /// The harmless text, cut to so many columns and filled up with spaces.
+    /// Returns the escaped text, cut to `columns` and padded with spaces.
     #[must_use]
     pub fn fit(&self, columns: usize) -> String {
         fit(&self.to_string(), columns)
     }
 
-    /// The harmless text, cut if it takes more than so many columns.
+    /// Returns the escaped text, cut if it takes more than `columns`.
     #[must_use]
     pub fn at_most(&self, columns: usize) -> String {
         let text = self.to_string();
@@ -60,7 +60,7 @@ impl fmt::Display for Name {
                     }
                 }
                 '\u{2028}' | '\u{2029}' => f.write_char(REPLACEMENT)?,
-                // What has no width of its own can change what stands beside it.
+                // A character without a width can change the characters beside it.
                 _ if c.width().unwrap_or(0) == 0 => f.write_char(REPLACEMENT)?,
                 _ => f.write_char(c)?,
             }
@@ -69,7 +69,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Cuts a harmless text to so many columns and fills it up with spaces. A wide character is never cut in half.
+/// Cuts an escaped text to `columns` and pads it with spaces. A wide character is never cut in half.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
     let width = text.width();
@@ -94,7 +94,7 @@ pub fn fit(text: &str, columns: usize) -> String {
     fitted
 }
 
-/// The picture that Unicode has for a control character.
+/// Returns the picture that Unicode has for a control character.
 fn picture(control: char) -> char {
     char::from_u32(0x2400 + u32::from(control)).unwrap_or(REPLACEMENT)
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_replaced() {
+    fn control_characters_are_replaced() {
         assert_eq!(shown("a\u{1b}[31mb\r\n\t\0\u{7f}"), "a␛[31mb␍␊␉␀␡");
         assert_eq!(shown("\u{9b}31m \u{202e}abc\u{2066}"), "�31m �abc�");
         assert_eq!(shown("zero\u{200b}width\u{feff}\u{e0041}"), "zero�width��");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_all_scripts_stay_and_towers_of_accents_do_not() {
+    fn letters_of_all_scripts_stay_and_excess_accents_are_removed() {
         assert_eq!(shown("überweisung 日本語 ação 🦙"), "überweisung 日本語 ação 🦙");
         assert_eq!(shown("e\u{301}"), "e\u{301}");
         let tower = format!("z{}a", "\u{30d}".repeat(50));
@@ -126,25 +126,25 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_cut_by_columns() {
+    fn texts_are_cut_to_columns() {
         assert_eq!(fit("records", 7), "records");
         assert_eq!(fit("records", 9), "records  ");
         assert_eq!(fit("records", 4), "rec…");
         assert_eq!(fit("日本語", 6), "日本語");
         assert_eq!(fit("日本語", 5), "日本…");
-        assert_eq!(fit("日本語", 4), "日… ", "half of a wide character has no place");
+        assert_eq!(fit("日本語", 4), "日… ", "half of a wide character does not fit");
         assert_eq!(fit("records", 0), "");
     }
 
     #[test]
-    fn json_has_the_name_as_it_is() {
+    fn json_has_the_unescaped_name() {
         let json = serde_json::to_string(&Name::new("a\u{1b}")).expect("a string");
         assert_eq!(json, r#""a\u001b""#);
     }
 
     proptest! {
         #[test]
-        fn nothing_harmful_comes_through_and_the_width_is_exact(text in any::<String>(), columns in 0_usize..40) {
+        fn no_control_character_remains_and_the_width_is_exact(text in any::<String>(), columns in 0_usize..40) {
             let shown = shown(&text);
             prop_assert!(!shown.chars().any(char::is_control));
             let fitted = Name::new(text).fit(columns);

@@ -16,21 +16,21 @@ use crate::view::View;
 
 /// The screen is drawn at most ten times a second.
 const FRAME: Duration = Duration::from_millis(100);
-/// How long a key is waited for before the data is looked at again.
+/// How long the loop waits for a key before it reads data again.
 const KEYS: Duration = Duration::from_millis(50);
-/// How long data is taken in before the keys are looked at again.
+/// How long the loop reads data before it reads keys again.
 const DATA: Duration = Duration::from_millis(50);
 
-/// How the screen is.
+/// The options of the screen.
 #[derive(Debug, Clone)]
 pub struct ScreenOptions {
-    /// Where the data comes from, for the header.
+    /// The brokers' addresses, for the header.
     pub brokers: String,
-    /// How often the numbers change; 1 s by default. Keys are answered at once.
+    /// How often the numbers are updated; 1 s by default. Keys take effect at once.
     pub interval: Duration,
     /// The series (text or name) that is selected at first; none by default.
     pub series: Option<String>,
-    /// How it looks; colour by default.
+    /// The theme; colour by default.
     pub theme: Theme,
 }
 
@@ -40,10 +40,9 @@ impl Default for ScreenOptions {
     }
 }
 
-/// Shows the dashboard on the terminal until the user leaves it or `stop` becomes true, and gives back what it knows.
+/// Shows the dashboard on the terminal until the user closes it or `stop` becomes true, and returns the fleet.
 ///
-/// `feed` delivers what there is to show; it must not wait longer than it is told to. For a
-/// [`Source`](crate::Source):
+/// `feed` returns the next input. It must not wait longer than its argument. For a [`Source`](crate::Source):
 ///
 /// ```no_run
 /// use std::sync::atomic::AtomicBool;
@@ -56,10 +55,10 @@ impl Default for ScreenOptions {
 /// # anyhow::Ok(())
 /// ```
 ///
-/// [`Input::Notice`] has the feed say something in the bottom line.
+/// An [`Input::Notice`] from the feed is shown in the bottom line.
 ///
 /// # Errors
-/// If standard output is no terminal, or the terminal goes away. It has been given back by then.
+/// Standard output is no terminal, or the terminal was closed. The terminal is restored before the error is returned.
 pub fn watch(
     mut feed: impl FnMut(Duration) -> Option<Input>,
     options: &ScreenOptions,
@@ -81,7 +80,7 @@ pub fn watch(
         while is_more && Instant::now() < deadline {
             match feed(Duration::ZERO) {
                 Some(input) => {
-                    // What was counted is for the next tick, what happened is for the next frame.
+                    // Numbers are updated at the next tick, all other inputs at the next frame.
                     is_stale |= !matches!(input, Input::Batch(Batch::Records { .. } | Batch::Lag(_)));
                     app.update(input, now());
                 }
@@ -103,7 +102,7 @@ pub fn watch(
     Ok(app.fleet)
 }
 
-/// Takes in the keys that were pressed, waiting for the first one; true if there is something new to draw.
+/// Applies the keys that were pressed, after waiting for the first one. Returns whether the screen must be redrawn.
 fn take_keys(app: &mut App, keyboard: &Keyboard, wait: Duration) -> std::io::Result<bool> {
     let mut is_new = false;
     let mut wait = wait;
@@ -129,7 +128,7 @@ fn draw(terminal: &mut Terminal, app: &mut App, theme: Theme) -> std::io::Result
     Ok(())
 }
 
-/// The time in ms since 1970.
+/// Returns the time in ms since 1970.
 pub(crate) fn now() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)

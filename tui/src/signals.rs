@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Becomes true at the first signal that asks for the end, which then doesn't end the process by itself: SIGINT and
-/// SIGTERM; and SIGHUP and SIGQUIT if there is a `screen` to give back, as they also come while the terminal lives on.
+/// Returns a flag that becomes true at the first SIGINT or SIGTERM. These signals then no longer end the process by
+/// themselves. With a `screen`, SIGHUP and SIGQUIT are handled too, because the terminal must be restored even if it
+/// continues to exist.
 ///
-/// Without a screen these two do what they would do, so that `nohup` keeps a text output alive.
+/// Without a screen, SIGHUP and SIGQUIT have their default effect, so that `nohup` works for a text output.
 pub(crate) fn stop(screen: bool) -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate, mut hangup, mut quit) = {
@@ -36,7 +37,7 @@ pub(crate) fn stop(screen: bool) -> io::Result<Arc<AtomicBool>> {
     Ok(stopped)
 }
 
-/// Waits for a signal; forever if it is none of ours.
+/// Waits for a signal; waits forever if the signal is not handled.
 async fn received(signal: Option<&mut Signal>) {
     match signal {
         Some(signal) => drop(signal.recv().await),

@@ -2,18 +2,18 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// So much is held back at most; the first of it tells most.
+/// The most bytes that are held. The first lines are kept, because they usually have the cause.
 const LIMIT: usize = 64 * 1024;
 
-/// Whether the terminal is ours: there is one for the whole process.
+/// Whether the dashboard has the terminal, of which a process has only one.
 pub(crate) static IS_OURS: AtomicBool = AtomicBool::new(false);
 
-static HELD: Mutex<Held> = Mutex::new(Held { bytes: Vec::new(), left_out: 0 });
+static HELD: Mutex<Held> = Mutex::new(Held { bytes: Vec::new(), dropped: 0 });
 
-/// Standard error for whoever writes while the dashboard may have the terminal: what would be written across it waits
-/// until the terminal was given back. Where standard error is no terminal, nothing waits.
+/// Standard error for code that may run while the dashboard has the terminal: text is held until the terminal is restored,
+/// so that it is not written over the dashboard. If standard error is no terminal, text is written at once.
 ///
-/// At most 64 KiB wait; what comes then is left out, and how much that was is said.
+/// At most 64 KiB are held. More is dropped, and a line reports how many bytes were dropped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stderr;
 
@@ -32,29 +32,29 @@ impl Write for Stderr {
     }
 }
 
-/// Whether the terminal is still ours: a panic in another thread gives it back.
+/// Returns whether the dashboard still has the terminal: a panic in another thread restores it.
 pub(crate) fn is_ours() -> bool {
     IS_OURS.load(Ordering::SeqCst)
 }
 
-/// Gives the terminal back, and then writes what waited for that.
-pub(crate) fn release(give_back: impl FnOnce()) {
+/// Restores the terminal with `restore`, and then writes the held text.
+pub(crate) fn release(restore: impl FnOnce()) {
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    give_back();
-    // Nobody can be told that standard error is gone.
+    restore();
+    // If standard error is closed, there is no place to report that.
     let _ = io::stderr().write_all(&held.take());
 }
 
 struct Held {
     bytes: Vec<u8>,
-    left_out: usize,
+    dropped: usize,
 }
 
 impl Held {
     fn push(&mut self, bytes: &[u8]) {
-        // A line is whole or it is not there; after the first that found no room none comes.
-        if self.left_out > 0 || self.bytes.len() + bytes.len() > LIMIT {
-            self.left_out += bytes.len();
+        // Only whole writes are held. After the first write that does not fit, all writes are dropped.
+        if self.dropped > 0 || self.bytes.len() + bytes.len() > LIMIT {
+            self.dropped += bytes.len();
         } else {
             self.bytes.extend_from_slice(bytes);
         }
@@ -62,9 +62,9 @@ impl Held {
 
     fn take(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.bytes);
-        if self.left_out > 0 {
-            bytes.extend_from_slice(format!("({} bytes more were left out)\n", self.left_out).as_bytes());
-            self.left_out = 0;
+        if self.dropped > 0 {
+            bytes.extend_from_slice(format!("({} more bytes were dropped)\n", self.dropped).as_bytes());
+            self.dropped = 0;
         }
         bytes
     }
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_is_bounded_and_what_is_left_out_is_said() {
-        let mut held = Held { bytes: Vec::new(), left_out: 0 };
+    fn held_text_is_bounded_and_dropped_bytes_are_reported() {
+        let mut held = Held { bytes: Vec::new(), dropped: 0 };
         held.push(b"first\n");
         held.push(&vec![b'x'; LIMIT]);
         held.push(b"late\n");
         assert_eq!(
             String::from_utf8(held.take()).unwrap(),
-            format!("first\n({} bytes more were left out)\n", LIMIT + 5)
+            format!("first\n({} more bytes were dropped)\n", LIMIT + 5)
         );
         assert_eq!(held.take(), b"");
     }

@@ -11,16 +11,16 @@ use ratatui::crossterm::terminal::{
 
 use crate::stderr::{self, IS_OURS};
 
-/// The terminal in our hands: raw, on its alternate screen. It is given back when this is dropped, and before a panic
-/// in any thread is reported.
+/// The terminal in raw mode, on its alternate screen. It is restored when this value is dropped, and before a panic in any
+/// thread is reported.
 pub(crate) struct Terminal {
     pub(crate) inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
 
 impl Terminal {
     pub(crate) fn open() -> io::Result<Self> {
-        give_back_before_panics();
-        // From here on whatever fails gives the terminal back.
+        restore_before_panics();
+        // If something fails from here on, dropping `terminal` restores the terminal.
         let inner = ratatui::Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, stdout())))?;
         let terminal = Self { inner };
         IS_OURS.store(true, Ordering::SeqCst);
@@ -36,20 +36,20 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back if the dashboard has it. For whoever ends the process without unwinding; otherwise it
-/// happens by itself.
+/// Restores the terminal if the dashboard has it. Call this before the process exits without unwinding; otherwise the
+/// terminal is restored automatically.
 pub fn restore_terminal() {
     stderr::release(|| {
         if IS_OURS.swap(false, Ordering::SeqCst) {
-            // If the terminal is gone there is nothing left to restore, and nobody to tell.
-            // Some terminals that were resized meanwhile keep what is not cleared.
+            // Errors are ignored: if the terminal is gone, there is nothing to restore.
+            // The screen is cleared, because some terminals that were resized would keep its content.
             let _ = execute!(stdout(), Clear(ClearType::All), LeaveAlternateScreen, Show);
             let _ = disable_raw_mode();
         }
     });
 }
 
-fn give_back_before_panics() {
+fn restore_before_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let report = std::panic::take_hook();

@@ -1,21 +1,21 @@
 use ratatui::style::{Color, Modifier, Style};
 
-/// How things look. The words on the screen say everything that the colours say.
+/// A theme of the screen. Colours never carry information that the text does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Theme {
-    /// The terminal's own sixteen colours, so that they fit its background.
+    /// The sixteen colours of the terminal, so that they fit its background.
     #[default]
     Colour,
     /// Bold, dim, underlined and reversed only.
     Monochrome,
 }
 
-/// What something is, which decides how it looks.
+/// The role of a text, which decides its style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Ordinary text.
     Plain,
-    /// Text that is there if one looks for it.
+    /// Text of minor importance.
     Faint,
     /// A title or a column's head.
     Title,
@@ -23,17 +23,17 @@ pub enum Role {
     Selected,
     /// A key in a hint.
     Key,
-    /// As it should be.
+    /// A good state.
     Good,
-    /// Worth a look.
+    /// A state that may need attention.
     Warning,
-    /// Trouble.
+    /// A bad state.
     Bad,
-    /// A word that says how things are, as it should be.
+    /// The badge of a good state.
     GoodBadge,
-    /// A word that says how things are, worth a look.
+    /// The badge of a state that may need attention.
     WarningBadge,
-    /// A word that says how things are, trouble.
+    /// The badge of a bad state.
     BadBadge,
     /// The fleet's line in a chart.
     Fleet,
@@ -46,13 +46,13 @@ pub enum Role {
 }
 
 impl Theme {
-    /// The theme for an environment: without colours if `NO_COLOR` is set and not empty.
+    /// Returns the theme for an environment: without colours if `NO_COLOR` is set and not empty.
     #[must_use]
     pub fn from_env(no_color: Option<&std::ffi::OsStr>) -> Self {
         if no_color.is_some_and(|value| !value.is_empty()) { Self::Monochrome } else { Self::Colour }
     }
 
-    /// How a role looks.
+    /// Returns the style of a role.
     #[must_use]
     pub fn style(self, role: Role) -> Style {
         match self {
@@ -61,7 +61,7 @@ impl Theme {
         }
     }
 
-    /// The colour of a role's dots in a chart.
+    /// Returns the colour of a role in a chart.
     #[must_use]
     pub fn colour(self, role: Role) -> Color {
         self.style(role).fg.unwrap_or(Color::Reset)

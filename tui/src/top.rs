@@ -20,16 +20,16 @@ use options::PATIENCE;
 pub use options::TopOptions;
 use print::print;
 
-/// Who looks once does not want to wait for the second answer.
+/// With `--once`, a shorter interval than that of the dashboard, because the second lag report is waited for.
 const ONCE_LAG_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Runs the dashboard until the user leaves it, a signal comes, or the view was printed once.
+/// Runs the dashboard until the user closes it, a signal comes, or, with `--once`, the view was printed.
 ///
-/// The exit code is 1 if duplicates were found where it was asked to check.
+/// The exit code is 1 if `--fail-on-duplicates` is set and duplicates were found.
 ///
 /// # Errors
-/// If the Kafka client's properties are refused, the terminal goes away, nothing was to be had in time, or whether there
-/// are duplicates could not be checked.
+/// The Kafka client's properties are not valid, the terminal was closed, the topics could not be read in time, or
+/// duplicates could not be checked.
 pub fn run(mut source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
     let brokers = source.brokers.clone();
     let is_screen = !options.once && options.output.is_none() && io::stdout().is_terminal();
@@ -51,7 +51,7 @@ pub fn run(mut source: SourceOptions, options: &TopOptions) -> Result<ExitCode> 
         theme: options.theme.unwrap_or_else(|| Theme::from_env(std::env::var_os("NO_COLOR").as_deref())),
     };
     watch(|time| source.recv_timeout(time).map(Input::Batch), &screen, &stop)
-        .context("the dashboard ended; --output plain needs no terminal")?;
+        .context("the dashboard failed; --output plain runs without a terminal")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,4 +1,4 @@
-//! The source against the embedded broker.
+//! Tests the source with the embedded broker.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,7 +28,7 @@ impl Observer {
         Self { source: Source::start(options).expect("the source starts"), fleet: Fleet::default() }
     }
 
-    /// Folds until something is true of the fleet.
+    /// Reads until a condition holds for the fleet.
     fn until(&mut self, what: &str, is_true: impl Fn(&Fleet) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_true(&self.fleet) {
@@ -43,7 +43,7 @@ impl Observer {
 
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    i64::try_from(now.as_millis()).expect("before the end of time")
+    i64::try_from(now.as_millis()).expect("the time fits into an i64")
 }
 
 fn is_connected(fleet: &Fleet) -> bool {
@@ -63,7 +63,10 @@ fn producer(broker: &EmbeddedBroker) -> BaseProducer {
 }
 
 fn send(producer: &BaseProducer, topic: &str, key: &str, value: &[u8]) {
-    producer.send(BaseRecord::to(topic).key(key).payload(value)).map_err(|(error, _)| error).expect("room");
+    producer
+        .send(BaseRecord::to(topic).key(key).payload(value))
+        .map_err(|(error, _)| error)
+        .expect("the queue has room");
     producer.flush(PATIENCE).expect("the broker takes it");
 }
 
@@ -81,7 +84,7 @@ fn aggregate(count: i128) -> Aggregate {
 }
 
 #[test]
-fn reports_and_aggregates_are_read_from_the_beginning_and_as_they_come() {
+fn reports_and_aggregates_are_read_from_the_beginning_and_when_they_are_written() {
     let broker = EmbeddedBroker::start().expect("a broker");
     broker.create_topic("metrics", 1).expect("a topic");
     broker.create_topic("metrics-agg", 1).expect("a topic");
@@ -92,19 +95,19 @@ fn reports_and_aggregates_are_read_from_the_beginning_and_as_they_come() {
 
     let mut observer = Observer::start(&broker);
     observer.until("the total is 10", |fleet| total(fleet, "records_processed") == Some(10));
-    observer.until("all is read", |fleet| *state(fleet, Topic::Metrics) == TopicState::CaughtUp);
+    observer.until("the topic is read", |fleet| *state(fleet, Topic::Metrics) == TopicState::CaughtUp);
     observer.until("connected", is_connected);
 
     send(&producer, "metrics", &key, report(2, 25).as_bytes());
     send(&producer, "metrics-agg", "records_processed", &aggregate(25).to_json());
     observer.until("the total is 25", |fleet| total(fleet, "records_processed") == Some(25));
-    let series = observer.fleet.find(&"records_processed".parse().expect("a series")).expect("known").id();
+    let series = observer.fleet.find(&"records_processed".parse().expect("a series")).expect("the fleet has it").id();
     observer.until("the run counts 25", |fleet| fleet.runs().any(|run| run.count(series) == Some(25)));
-    observer.until("the log ends are known", |fleet| fleet.pipeline().topic(Topic::Metrics).log_end == Some(2));
+    observer.until("the log ends are read", |fleet| fleet.pipeline().topic(Topic::Metrics).log_end == Some(2));
 }
 
 #[test]
-fn topics_that_do_not_exist_are_waited_for_and_not_created() {
+fn the_source_waits_for_missing_topics_and_does_not_create_them() {
     let broker = EmbeddedBroker::start().expect("a broker");
     let mut observer = Observer::start(&broker);
     observer.until("the topic is missing", |fleet| *state(fleet, Topic::Aggregates) == TopicState::Missing);
@@ -117,22 +120,23 @@ fn topics_that_do_not_exist_are_waited_for_and_not_created() {
 }
 
 #[test]
-fn an_outage_is_told_and_survived() {
+fn an_outage_is_reported_and_reading_continues_after_it() {
     let broker = EmbeddedBroker::start().expect("a broker");
     broker.create_topic("metrics", 1).expect("a topic");
     broker.create_topic("metrics-agg", 1).expect("a topic");
     let mut observer = Observer::start(&broker);
     observer.until("connected", is_connected);
-    broker.down().expect("the broker goes");
-    observer.until("lost", |fleet| matches!(fleet.pipeline().connection().0, Connection::Lost { .. }));
-    broker.up().expect("the broker comes");
+    broker.down().expect("the broker stops");
+    observer
+        .until("the connection is lost", |fleet| matches!(fleet.pipeline().connection().0, Connection::Lost { .. }));
+    broker.up().expect("the broker starts");
     observer.until("connected again", is_connected);
     send(&producer(&broker), "metrics-agg", "records_processed", &aggregate(3).to_json());
     observer.until("the total is 3", |fleet| total(fleet, "records_processed") == Some(3));
 }
 
 #[test]
-fn what_is_read_again_after_a_refusal_is_not_counted_twice() {
+fn records_that_are_read_again_after_an_error_are_not_counted_twice() {
     let broker = EmbeddedBroker::start().expect("a broker");
     broker.create_topic("metrics", 1).expect("a topic");
     let producer = producer(&broker);
@@ -148,13 +152,13 @@ fn what_is_read_again_after_a_refusal_is_not_counted_twice() {
     let mut observer = Observer::start(&broker);
     observer.until("both are read", |fleet| is_read(fleet, 140));
     broker.fail_next(RDKafkaApiKey::Fetch, RDKafkaErrorCode::TopicAuthorizationFailed, 1).expect("a broker");
-    observer.until("refused", |fleet| matches!(state(fleet, Topic::Metrics), TopicState::Failed { .. }));
+    observer.until("reading fails", |fleet| matches!(state(fleet, Topic::Metrics), TopicState::Failed { .. }));
     send(&producer, "metrics", "job", br#"{"name":"records_processed","count":50}"#);
-    observer.until("all are read again", |fleet| is_read(fleet, 150));
+    observer.until("the topic is read again", |fleet| is_read(fleet, 150));
 }
 
 #[test]
-fn the_lag_of_the_aggregators_group_is_seen_from_outside() {
+fn the_lag_of_the_aggregators_group_is_read() {
     use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
     use rdkafka::{Offset, TopicPartitionList};
 
@@ -171,7 +175,7 @@ fn the_lag_of_the_aggregators_group_is_seen_from_outside() {
         .expect("a consumer");
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset("metrics", 0, Offset::Offset(3)).expect("a valid offset");
-    member.commit(&offsets, CommitMode::Sync).expect("the broker takes it");
+    member.commit(&offsets, CommitMode::Sync).expect("the broker accepts it");
 
     let mut observer = Observer::start(&broker);
     observer.until("the group lags 2 records behind", |fleet| {
@@ -180,7 +184,7 @@ fn the_lag_of_the_aggregators_group_is_seen_from_outside() {
 }
 
 #[test]
-fn a_source_that_nobody_listens_to_can_be_dropped() {
+fn a_source_with_unread_batches_can_be_dropped() {
     let broker = EmbeddedBroker::start().expect("a broker");
     broker.create_topic("metrics", 1).expect("a topic");
     let producer = producer(&broker);

@@ -1,4 +1,4 @@
-//! The end, enlarged: the difference is small beside a million.
+//! An enlarged view of the end of the chart, because the difference is small compared with a million records.
 
 use super::as_f64;
 use super::plot::Plot;
@@ -7,12 +7,12 @@ use crate::format::grouped;
 use crate::watch::snapshot::{Sample, Snapshot};
 
 const SIZE: (f64, f64) = (300.0, 150.0);
-/// A difference that takes this part of the picture's height needs no lens.
-const PLAIN_TO_SEE: f64 = 0.2;
+/// A difference that takes more than this part of the chart's height is visible without a lens.
+const VISIBLE: f64 = 0.2;
 
 pub(super) fn draw(svg: &mut Svg, plot: &Plot, samples: &[Sample], last: &Snapshot) {
     let (sent, delta) = (as_f64(i128::from(last.sent)), as_f64(last.delta));
-    if delta <= 0.0 || delta > plot.records.1 * PLAIN_TO_SEE {
+    if delta <= 0.0 || delta > plot.records.1 * VISIBLE {
         return;
     }
     let records = (sent - 2.5 * delta, sent + 2.0 * delta);

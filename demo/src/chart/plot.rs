@@ -1,4 +1,4 @@
-//! From records and seconds to points of the drawing.
+//! Maps records and seconds to points of the drawing.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use super::svg::{Anchor, Rect, Svg};
 use super::{LINES, as_f64};
 use crate::watch::snapshot::{Sample, Snapshot};
 
-/// A part of time and numbers, and where it is drawn.
+/// A range of time and of record counts, and the area in which it is drawn.
 pub(super) struct Plot {
     pub(super) area: Rect,
-    /// Seconds from the start, first and last.
+    /// The first and the last second since the start.
     pub(super) time: (f64, f64),
-    /// Records, at the bottom and at the top.
+    /// The record counts at the bottom and at the top.
     pub(super) records: (f64, f64),
 }
 
 impl Plot {
-    /// Everything.
+    /// A plot of all samples.
     pub(super) fn whole(samples: &[Sample], area: Rect) -> Self {
         let end = samples.last().map_or(0.0, |sample| sample.at.as_secs_f64());
         let most = samples.iter().flat_map(|sample| LINES.map(|line| as_f64((line.count)(&sample.seen))));
@@ -52,7 +52,7 @@ impl Plot {
         svg.text("soft", (left - 8.0, top - 8.0), Anchor::End, "records");
     }
 
-    /// The lines of the classes, as far as they lie within the area.
+    /// Draws the lines that have one of `classes`.
     pub(super) fn lines(&self, svg: &mut Svg, samples: &[Sample], classes: &[&str]) {
         for line in LINES.iter().filter(|line| classes.contains(&line.class)) {
             let points = turns(samples, line.count);
@@ -61,8 +61,8 @@ impl Plot {
     }
 }
 
-/// The points of a line: where the count changed. Between two reports it went on rising, so there is no step, unless
-/// nothing was reported for long.
+/// Returns the points of a line: one where the count changed. Between two reports the count rises gradually, so the
+/// line has no step, unless no report came for longer than `LONG`.
 fn turns(samples: &[Sample], count: fn(&Snapshot) -> i128) -> Vec<(f64, f64)> {
     const LONG: Duration = Duration::from_secs(1);
     let mut turns: Vec<&Sample> = Vec::new();
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_turns_where_the_count_changes_and_steps_only_after_a_long_silence() {
+    fn a_line_has_a_point_at_each_change_and_a_step_only_after_a_long_pause() {
         let samples = [(0, 0), (100, 0), (200, 5), (300, 5), (400, 9), (2000, 9), (2100, 20), (2200, 20)];
         let samples = samples
             .map(|(ms, sent)| Sample { at: Duration::from_millis(ms), seen: Snapshot { sent, ..Snapshot::default() } });

@@ -1,6 +1,6 @@
-//! Round numbers for axes, and room for labels.
+//! Round numbers for axes, and positions of labels.
 
-/// The ticks from 0 to `max`: about `count` of them, 1, 2, 2.5 or 5 times a power of ten apart.
+/// Returns about `count` ticks from 0 to `max`; their distance is 1, 2, 2.5 or 5 times a power of ten.
 pub(super) fn ticks(max: f64, count: f64) -> Vec<f64> {
     let rough = max / count;
     let power = 10_f64.powf(rough.log10().floor());
@@ -9,7 +9,7 @@ pub(super) fn ticks(max: f64, count: f64) -> Vec<f64> {
     (0..=64).map(|index| f64::from(index) * step).take_while(|tick| *tick <= max * 1.0001).collect()
 }
 
-/// A number of records as short as it can be: `250k`, `1M`.
+/// Writes a number of records in short form: `250k`, `1M`.
 pub(super) fn short(number: f64) -> String {
     let (scaled, unit) = match number {
         number if number >= 1e9 => (number / 1e9, "G"),
@@ -20,7 +20,7 @@ pub(super) fn short(number: f64) -> String {
     format!("{}{unit}", (scaled * 100.0).round() / 100.0)
 }
 
-/// Moves labels apart that would overlap, each as little as need be, in the order in which they come.
+/// Moves labels that would overlap apart, as little as possible, and keeps their order.
 pub(super) fn spread(wanted: &mut [f64], distance: f64, bottom: f64) {
     for index in 1..wanted.len() {
         wanted[index] = wanted[index].max(wanted[index - 1] + distance);
@@ -32,7 +32,8 @@ pub(super) fn spread(wanted: &mut [f64], distance: f64, bottom: f64) {
     }
 }
 
-/// In which row a label stands that begins at `start` and ends at `end`, when those before it took the rows up to `ends`.
+/// Returns the first row that has room for a label from `start` to `end`. `ends` holds where the last label of each row
+/// ends.
 pub(super) fn row(ends: &mut Vec<f64>, start: f64, end: f64) -> usize {
     let row = ends.iter().position(|taken| *taken < start).unwrap_or(ends.len());
     if row == ends.len() {
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_collide_take_another_row() {
+    fn labels_that_would_overlap_are_in_different_rows() {
         let mut ends = Vec::new();
         let labels = [(0.0, 50.0), (40.0, 90.0), (60.0, 110.0), (70.0, 80.0)];
         assert_eq!(labels.map(|(start, end)| row(&mut ends, start, end)), [0, 1, 0, 2]);
@@ -71,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn labels_that_are_spread_keep_their_distance(
+            fn spread_labels_keep_their_distance(
             mut labels in prop::collection::vec(0.0..400.0_f64, 1..6),
         ) {
             labels.sort_by(f64::total_cmp);
@@ -81,7 +82,7 @@ mod tests {
         }
 
         #[test]
-        fn there_are_neither_too_few_nor_too_many_ticks(max in 1e-3..1e12_f64) {
+        fn there_are_three_to_six_ticks(max in 1e-3..1e12_f64) {
             let ticks = ticks(max, 5.0);
             prop_assert!((3..=6).contains(&ticks.len()), "{ticks:?}");
         }

@@ -1,4 +1,4 @@
-//! SVG as text: the few elements that a chart needs.
+//! Writes the few SVG elements that a chart needs.
 
 use std::fmt::{Arguments, Write as _};
 
@@ -21,7 +21,7 @@ impl Rect {
     }
 }
 
-/// Where a text begins at its point.
+/// Which part of a text is at its point.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -29,7 +29,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing in the making. How things look is said by classes.
+/// An unfinished drawing. Its elements have classes, for which the style sheet gives colours and fonts.
 pub(super) struct Svg(String);
 
 impl Svg {
@@ -77,7 +77,7 @@ impl Svg {
         ));
     }
 
-    /// A vertical arrow with a head at either end, as long as there is room for heads.
+    /// Draws a vertical arrow with two heads, which are smaller if the arrow is short.
     pub(super) fn double_arrow(&mut self, class: &str, x: f64, top: f64, bottom: f64) {
         let head = ((bottom - top) / 3.0).min(5.0);
         self.line(class, (x, top), (x, bottom));
@@ -86,7 +86,7 @@ impl Svg {
         }
     }
 
-    /// Draws within a rectangle: what is outside of it is cut off.
+    /// Clips what `draw` draws to a rectangle.
     pub(super) fn clipped(&mut self, id: &str, rect: Rect, draw: impl FnOnce(&mut Self)) {
         self.write(format_args!("<clipPath id=\"{id}\">"));
         self.rect("", rect);

@@ -15,10 +15,10 @@ pub enum DemoChild {
     Consumer(ConsumerArgs),
 }
 
-/// What both need to reach Kafka and to report.
+/// The options of both programs: how they connect to Kafka and report.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct Connection {
-    /// What this instance is called
+    /// The name of this instance
     #[arg(long)]
     pub(crate) instance: String,
     /// The brokers' addresses
@@ -27,7 +27,7 @@ pub(crate) struct Connection {
     /// Connect as the aggregator does, with the `[kafka]` properties of its configuration and environment
     #[arg(long)]
     pub(crate) cluster: bool,
-    /// That configuration
+    /// The file of that configuration
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// The topic of the reports
@@ -44,23 +44,23 @@ pub(crate) struct Connection {
     pub(crate) group: String,
 }
 
-/// How records are sent.
+/// The options of the producer.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ProducerArgs {
     #[command(flatten)]
     pub(crate) connection: Connection,
-    /// How many records
+    /// How many records to send
     #[arg(long)]
     pub(crate) records: u64,
-    /// How many a second
+    /// How many records to send per second, at most
     #[arg(long)]
     pub(crate) rate: u64,
-    /// Let no partition hold more records than this that the group has not committed
+    /// How many records that the group has not committed may be in each partition
     #[arg(long)]
     pub(crate) window: Option<u64>,
 }
 
-/// How records are processed.
+/// The options of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ConsumerArgs {
     #[command(flatten)]
@@ -68,19 +68,19 @@ pub struct ConsumerArgs {
     /// Seconds between commits
     #[arg(long, value_parser = seconds)]
     pub(crate) commit_interval: Duration,
-    /// Leave without committing what was done since the last commit
+    /// Stop without committing the records that were processed since the last commit
     #[arg(long)]
-    pub(crate) careless: bool,
+    pub(crate) skip_last_commit: bool,
     /// The file for the ids of processed records
     #[arg(long)]
     pub(crate) ids: PathBuf,
-    /// Property of the consumer alone (`key=value`)
+    /// Kafka property of the consumer (`key=value`)
     #[arg(long)]
     pub(crate) set: Vec<String>,
 }
 
 impl DemoChild {
-    /// What both kinds have.
+    /// The options that both programs have.
     pub(crate) fn connection(&self) -> &Connection {
         match self {
             Self::Producer(args) => &args.connection,
@@ -88,7 +88,7 @@ impl DemoChild {
         }
     }
 
-    /// The command line that clap reads back to this value.
+    /// Returns the arguments that clap parses to this value.
     pub(crate) fn to_args(&self) -> Vec<OsString> {
         let (name, own) = match self {
             Self::Producer(args) => ("producer", args.to_args()),
@@ -127,7 +127,7 @@ impl ConsumerArgs {
         let mut args =
             vec![flag("--commit-interval", self.commit_interval.as_secs_f64().to_string()), flag("--ids", &self.ids)];
         args.extend(self.set.iter().map(|property| flag("--set", property)));
-        args.extend(self.careless.then(|| "--careless".into()));
+        args.extend(self.skip_last_commit.then(|| "--skip-last-commit".into()));
         args
     }
 }
@@ -173,11 +173,11 @@ mod tests {
         let consumer = ConsumerArgs {
             connection: Connection { cluster: false, config: None, ..connection },
             commit_interval: Duration::from_millis(5123),
-            careless: true,
+            skip_last_commit: true,
             ids: "/tmp/app-2.ids".into(),
             set: vec!["fetch.wait.max.ms=20".to_owned(), "session.timeout.ms=2000".to_owned()],
         };
-        assert_round_trip(&DemoChild::Consumer(ConsumerArgs { careless: false, ..consumer.clone() }));
+        assert_round_trip(&DemoChild::Consumer(ConsumerArgs { skip_last_commit: false, ..consumer.clone() }));
         assert_round_trip(&DemoChild::Consumer(consumer));
     }
 }

@@ -1,4 +1,4 @@
-//! How the programs reach Kafka.
+//! How the programs connect to Kafka.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::Connection;
 use crate::cluster;
 
 impl Connection {
-    /// Starts to report the counters of this process.
+    /// Starts the reporter of this process.
     pub(super) fn reporter(&self) -> Result<KafkaReporter> {
         const HEARTBEAT: Duration = Duration::from_secs(10);
         let mut builder = KafkaReporter::builder(&self.brokers)
@@ -24,7 +24,7 @@ impl Connection {
         builder.install().context("the reporter did not start")
     }
 
-    /// What every Kafka client of this process starts from.
+    /// The configuration that every Kafka client of this process starts from.
     pub(super) fn client(&self) -> Result<ClientConfig> {
         Ok(cluster::client_config(&self.brokers, &self.instance, &self.properties()?))
     }

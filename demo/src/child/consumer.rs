@@ -1,5 +1,5 @@
-//! Processes records: writes their ids down and counts them, and commits its offsets every few seconds, each time
-//! after its reporter has published the counts.
+//! Processes records: writes their ids to a file and counts them. Every few seconds it publishes its counters and then
+//! commits its offsets.
 
 mod commits;
 
@@ -14,16 +14,16 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-use super::parent::{Command, Word, commands};
+use super::parent::{Command, Status, commands};
 use super::{Connection, ConsumerArgs};
 use crate::watch::ids::IdWriter;
 use commits::Commits;
 
 const POLL: Duration = Duration::from_millis(50);
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A commit that could not be is tried again after this time.
+/// A commit that failed is retried after this time.
 const RETRY: Duration = Duration::from_millis(200);
-/// A careless consumer that finds nothing to leave undone leaves anyway after this time.
+/// A consumer that skips its last commit stops after this time even if it has no uncommitted records.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &ConsumerArgs) -> Result<()> {
@@ -37,8 +37,8 @@ pub(super) fn run(args: &ConsumerArgs) -> Result<()> {
 
     commits.allow(&consumer);
     commits.forbid();
-    Word::Left(commits.undone().0).say();
-    ids.finish().context("the ids could not be written down")?;
+    Status::Left(commits.uncommitted().0).send();
+    ids.finish().context("the record ids could not be written")?;
     commits.reporter.shutdown(TIMEOUT).context("the last report could not be sent")?;
     Ok(())
 }
@@ -48,25 +48,26 @@ fn subscribe(args: &ConsumerArgs, reporter: KafkaReporter) -> Result<BaseConsume
     let mut config = args.connection.client()?;
     config
         .set("group.id", group)
-        // What may be committed is said at the interval; librdkafka looks much more often whether there is anything.
+        // The consumer stores offsets once an interval; librdkafka commits stored offsets ten times a second.
         .set("enable.auto.offset.store", "false")
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", "100")
-        // A consumer keeps what it has while another one joins.
+        // With cooperative rebalancing, a consumer keeps its partitions while another consumer joins.
         .set("partition.assignment.strategy", "cooperative-sticky")
-        // Were records evicted that nobody has read, this would skip them: the ids would show them as lost.
+        // If unread records were evicted, the consumer would skip them, and the list of ids would show them as lost.
         .set("auto.offset.reset", "earliest");
     for property in &args.set {
         let (key, value) = property.split_once('=').with_context(|| format!("{property:?} is not key=value"))?;
         config.set(key, value);
     }
     let consumer = BaseConsumer::from_config_and_context(&config, Commits::new(reporter, topic))
-        .context("no consumer could be made")?;
+        .context("no consumer could be created")?;
     consumer.subscribe(&[topic]).with_context(|| format!("could not subscribe to {topic}"))?;
     Ok(consumer)
 }
 
-/// Processes records until the parent says stop; a careless consumer goes on until it leaves something undone.
+/// Processes records until the parent sends `stop`. A consumer that skips its last commit continues until it has
+/// enough uncommitted records.
 fn process(
     args: &ConsumerArgs,
     consumer: &BaseConsumer<Commits>,
@@ -76,38 +77,38 @@ fn process(
     let commits = consumer.context();
     let processed = counter!("records_processed");
     let mut next_commit = Instant::now() + args.commit_interval;
-    let mut told_to_stop: Option<Instant> = None;
+    let mut stop_requested: Option<Instant> = None;
     loop {
         match consumer.poll(POLL) {
             Some(Ok(record)) => {
-                ids.write(record_id(&record)?).context("the ids could not be written down")?;
+                ids.write(record_id(&record)?).context("the record ids could not be written")?;
                 processed.increment(1);
                 commits.processed(&record);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error).context("reading ended"),
-            Some(Err(error)) => tracing::warn!(%error, "reading failed, it is tried again"),
+            Some(Err(error)) => tracing::warn!(%error, "reading failed; retrying"),
             None => {}
         }
         let now = Instant::now();
         for command in commands.try_iter() {
             match command {
-                Command::Stop if args.careless => {
+                Command::Stop if args.skip_last_commit => {
                     commits.forbid();
-                    told_to_stop = Some(now);
-                    Word::Stopping.say();
+                    stop_requested = Some(now);
+                    Status::Stopping.send();
                 }
                 Command::Stop | Command::Quit => return Ok(()),
                 Command::Limit(_) => {}
             }
         }
-        match told_to_stop {
+        match stop_requested {
             None if now < next_commit => {}
             None => next_commit = now + if commits.allow(consumer) { args.commit_interval } else { RETRY },
-            // Halfway between two commits there is enough undone to be seen.
-            Some(told) => {
-                let undone_since = commits.undone().1;
-                let is_halfway = undone_since.is_some_and(|since| now - since >= args.commit_interval / 2);
-                if is_halfway || now - told >= PATIENCE {
+            // Half a commit interval of uncommitted records is enough to be visible in the chart.
+            Some(requested) => {
+                let uncommitted_since = commits.uncommitted().1;
+                let is_halfway = uncommitted_since.is_some_and(|since| now - since >= args.commit_interval / 2);
+                if is_halfway || now - requested >= PATIENCE {
                     return Ok(());
                 }
             }
@@ -115,10 +116,11 @@ fn process(
     }
 }
 
-/// The id that the producer wrote into the record.
+/// Returns the id that the producer wrote into the record.
 fn record_id(record: &BorrowedMessage<'_>) -> Result<u64> {
     let value = record.payload().unwrap_or_default();
-    std::str::from_utf8(value).ok().and_then(|id| id.parse().ok()).with_context(|| {
-        format!("the record at {}:{} is not one of this experiment", record.partition(), record.offset())
-    })
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|id| id.parse().ok())
+        .with_context(|| format!("the record at {}:{} does not hold a record id", record.partition(), record.offset()))
 }

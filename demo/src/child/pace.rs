@@ -1,11 +1,11 @@
-//! How many records may be sent now: the rate, and how far the readers are behind.
+//! Limits how many records may be sent now: by the rate, and by how far the consumers are behind.
 
 use std::time::Duration;
 
-/// After a pause, no more than this much time is caught up on: the rate is a limit, not an average to be reached.
+/// After a pause, the producer makes up for no more than this time, because the rate is a limit and not an average.
 const CATCH_UP: Duration = Duration::from_millis(250);
 
-/// Doles out a rate.
+/// Limits a rate.
 #[derive(Debug)]
 pub(super) struct Pace {
     per_second: f64,
@@ -18,7 +18,7 @@ impl Pace {
         Self { per_second: per_second as f64, allowance: 0.0 }
     }
 
-    /// How many records may be sent, now that this much time went by.
+    /// Returns how many records may be sent now. `elapsed` is the time since the last call.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive; `as` saturates")]
     pub(super) fn allow(&mut self, elapsed: Duration) -> u64 {
         let catch_up = (self.per_second * CATCH_UP.as_secs_f64()).max(1.0);
@@ -26,15 +26,15 @@ impl Pace {
         self.allowance as u64
     }
 
-    /// Takes what was sent from the allowance.
+    /// Subtracts sent records from the allowance.
     #[expect(clippy::cast_precision_loss, reason = "it is no more than was allowed")]
     pub(super) fn sent(&mut self, records: u64) {
         self.allowance -= records as f64;
     }
 }
 
-/// Up to which id, exclusively, records can be sent so that no partition holds more than `window` records that the
-/// readers have not committed. Records are dealt out in turn: record `id` goes to partition `id % partitions`.
+/// Returns the first id that may not be sent now, so that no partition holds more than `window` records that the
+/// consumers have not committed. Record `id` goes to partition `id % partitions`.
 pub(super) fn room(committed: &[u64], window: u64) -> u64 {
     let partitions = committed.len() as u64;
     let full_at = |(partition, committed): (u64, &u64)| {
@@ -87,7 +87,7 @@ mod tests {
             };
             let fits = |held: &[u64]| held.iter().zip(&committed).all(|(end, start)| *end <= start + window);
             prop_assert!(fits(&held(end)));
-            prop_assert!(!fits(&held(end + 1)), "there was room for one more");
+            prop_assert!(!fits(&held(end + 1)), "one more record fits");
         }
     }
 }

@@ -1,31 +1,31 @@
-//! What connects a child with its parent: lines on standard input and output.
+//! The protocol between a child process and its parent: lines on standard input and standard output.
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::{io, process, thread};
 
-/// More than the parent ever says, so that the end of standard input is seen even if nobody listens to commands.
+/// More commands than the parent ever sends, so that the reading thread never blocks and sees the end of standard input.
 const COMMANDS: usize = 64;
 
-/// What the parent says, a line each.
+/// A command from the parent: one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `limit N`: up to N records may be sent in all.
     Limit(u64),
-    /// `stop`: your part in the experiment is over.
+    /// `stop`: the program shall stop as the plan provides.
     Stop,
-    /// `quit`: the experiment is over; don't wait for anything.
+    /// `quit`: the experiment is over; the program shall stop without waiting.
     Quit,
 }
 
-/// What a consumer says, a line each.
+/// A status of a consumer: one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Word {
-    /// `assigned N`: it has N partitions from now on.
+pub(crate) enum Status {
+    /// `assigned N`: the consumer has N partitions from now on.
     Assigned(usize),
-    /// `stopping`: it heard that it shall stop, and commits no more unless it commits all at the end.
+    /// `stopping`: the consumer received `stop` and commits no more.
     Stopping,
-    /// `left N`: it leaves with N records processed but not committed.
+    /// `left N`: the consumer stops with N records that are processed but not committed.
     Left(u64),
 }
 
@@ -48,9 +48,10 @@ impl Command {
     }
 }
 
-impl Word {
-    /// Tells the parent. If it is gone, standard input says so too, and the process ends there.
-    pub(super) fn say(&self) {
+impl Status {
+    /// Sends the status to the parent. An error is ignored: if the parent is gone, standard input ends too, and that
+    /// ends this process.
+    pub(super) fn send(&self) {
         let _ = writeln!(io::stdout().lock(), "{}", self.to_line());
     }
 
@@ -72,16 +73,16 @@ impl Word {
     }
 }
 
-/// The parent's commands. When standard input ends, the parent is gone, in whatever way: then this process ends too,
-/// at once, for with the parent the embedded broker is gone that a last report could go to.
+/// Returns the parent's commands. Standard input ends when the parent is gone. Then this process exits at once: the
+/// embedded broker, which would take the final report, ran in the parent.
 pub(super) fn commands() -> Receiver<Command> {
     let (sender, receiver) = sync_channel(COMMANDS);
     thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
-            // Nobody listens any more when the program is about to end; its parent still matters.
+            // The receiver is dropped when the program is about to exit; the end of standard input still matters.
             Command::parse(&line).map(|command| sender.send(command));
         }
-        #[expect(clippy::disallowed_methods, reason = "there is nobody left for whom to end in order")]
+        #[expect(clippy::disallowed_methods, reason = "the parent is gone, so a clean shutdown is impossible")]
         process::exit(2);
     });
     receiver
@@ -92,19 +93,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_and_words_round_trip() {
+    fn commands_and_statuses_round_trip() {
         for command in [Command::Limit(1_000_000), Command::Stop, Command::Quit] {
             assert_eq!(Command::parse(&command.to_line()), Some(command));
         }
-        for word in [Word::Assigned(2), Word::Stopping, Word::Left(31_250)] {
-            assert_eq!(Word::parse(&word.to_line()), Some(word));
+        for status in [Status::Assigned(2), Status::Stopping, Status::Left(31_250)] {
+            assert_eq!(Status::parse(&status.to_line()), Some(status));
         }
     }
 
     #[test]
-    fn other_lines_mean_nothing() {
+    fn other_lines_are_ignored() {
         for line in ["", "stop now", "limit", "limit -1", "left", "assigned x"] {
-            assert_eq!((Command::parse(line), Word::parse(line)), (None, None), "{line:?}");
+            assert_eq!((Command::parse(line), Status::parse(line)), (None, None), "{line:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sends the records `0`, `1`, `2`, …, each with its id as its value, and counts those that a broker acknowledged.
+//! Sends the records `0`, `1`, `2`, … and counts those that a broker acknowledged. The value of a record is its id.
 
 use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
@@ -16,9 +16,10 @@ use super::parent::{Command, commands};
 use super::{Connection, PARTITIONS, ProducerArgs};
 use crate::watch::lag::GroupWatch;
 
-/// The rate is doled out this often. (librdkafka's poll spins for the last millisecond.)
+/// The producer sends a batch this often. (librdkafka's poll spins for the last millisecond, so a shorter time would
+/// use much CPU.)
 const BEAT: Duration = Duration::from_millis(20);
-/// The readers are asked this often how far they are.
+/// The committed offsets of the consumers are read this often.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -28,7 +29,7 @@ pub(super) fn run(args: &ProducerArgs) -> Result<()> {
     let mut config = args.connection.client()?;
     config.set("enable.idempotence", "true").set("linger.ms", "20").set("queue.buffering.max.messages", "10000");
     let context = Acknowledgements { sent: counter!("records_sent"), refused: Mutex::new(None) };
-    let producer = BaseProducer::from_config_and_context(&config, context).context("no producer could be made")?;
+    let producer = BaseProducer::from_config_and_context(&config, context).context("no producer could be created")?;
 
     send_records(args, &producer, &commands)?;
 
@@ -38,7 +39,7 @@ pub(super) fn run(args: &ProducerArgs) -> Result<()> {
     Ok(())
 }
 
-/// Sends until all is sent or the parent says stop.
+/// Sends records until all are sent or the parent sends `stop`.
 fn send_records(
     args: &ProducerArgs,
     producer: &BaseProducer<Acknowledgements>,
@@ -70,10 +71,10 @@ fn send_records(
     Ok(())
 }
 
-/// Hands a record to librdkafka. False if its queue is full for now.
+/// Gives a record to librdkafka. Returns false if librdkafka's queue is full.
 fn send(producer: &BaseProducer<Acknowledgements>, topic: &str, id: u64) -> Result<bool> {
     let value = id.to_string();
-    // Dealt out in turn, so that every partition has its share at any time.
+    // Round-robin, so that every partition always has an equal share.
     let partition = i32::try_from(id % u64::from(PARTITIONS.unsigned_abs()))?;
     match producer.send(BaseRecord::<(), str>::to(topic).partition(partition).payload(&value)) {
         Ok(()) => Ok(true),
@@ -82,7 +83,8 @@ fn send(producer: &BaseProducer<Acknowledgements>, topic: &str, id: u64) -> Resu
     }
 }
 
-/// Holds the producer back, if it is to be, so that the topic never has to keep too much for its readers.
+/// Limits the producer, if there is a window, so that the topic never holds too many records that the consumers have not
+/// read.
 struct Readers {
     watch: Option<(GroupWatch, u64)>,
     asked: Option<Instant>,
@@ -98,7 +100,7 @@ impl Readers {
         Ok(Self { watch: watch.transpose()?, asked: None, room: 0 })
     }
 
-    /// Up to which id records can be sent.
+    /// Returns the first id that may not be sent now.
     fn room(&mut self, now: Instant) -> Result<u64> {
         let Some((watch, window)) = &self.watch else { return Ok(u64::MAX) };
         if self.asked.is_none_or(|asked| now - asked >= WATCH_INTERVAL) {
@@ -109,7 +111,7 @@ impl Readers {
     }
 }
 
-/// Counts what a broker has for sure. A record is not sent because somebody wanted to send it.
+/// Counts acknowledged records only: a record counts as sent when a broker has stored it.
 struct Acknowledgements {
     sent: Counter,
     refused: Mutex<Option<KafkaError>>,
@@ -118,7 +120,7 @@ struct Acknowledgements {
 impl Acknowledgements {
     fn check(&self) -> Result<()> {
         match self.refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(error).context("the brokers did not take a record"),
+            Some(error) => Err(error).context("the broker rejected a record"),
             None => Ok(()),
         }
     }

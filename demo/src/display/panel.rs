@@ -1,4 +1,4 @@
-//! How things stand, as text.
+//! The progress of the experiment as text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,27 +14,27 @@ const YELLOW: &str = "\x1b[33m";
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
 
-/// What is shown at a moment.
+/// The progress at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View {
     /// Time from the start.
     pub(crate) at: Duration,
     pub(crate) seen: Snapshot,
-    /// How many records are to be sent.
+    /// How many records the producer will send.
     pub(crate) records: u64,
     /// Records sent per second.
     pub(crate) rate: f64,
-    /// How far apart the reports of two instances may be.
+    /// How far apart in time the reports of two instances may be.
     pub(crate) skew: Duration,
 }
 
-/// A time at the beginning of a line.
+/// Writes a time for the beginning of a line.
 pub(super) fn time(at: Duration) -> String {
     format!("{:>6}", clock(at))
 }
 
 impl View {
-    /// One line, for a log.
+    /// Returns the progress as one line, for a log.
     pub(super) fn line(&self) -> String {
         let Snapshot { sent, processed: [by_1, by_2], aggregate_processed, .. } = self.seen;
         format!(
@@ -49,7 +49,7 @@ impl View {
         )
     }
 
-    /// Several lines with bars, for a terminal.
+    /// Returns the progress as several lines with bars, for a terminal.
     pub(super) fn panel(&self, in_colour: bool) -> String {
         let paint = |code: &'static str| if in_colour { code } else { "" };
         let Snapshot { sent, processed: [by_1, by_2], aggregate_processed, delta, .. } = self.seen;
@@ -92,7 +92,7 @@ fn as_f64(count: i128) -> f64 {
     count as f64
 }
 
-/// A bar in eighths of a character.
+/// Draws a bar in eighths of a character.
 fn bar(count: i128, full: i128) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = usize::try_from(count.max(0) * (BAR as i128) * 8 / full.max(1)).unwrap_or(0).min(BAR * 8);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_in_proportion() {
+    fn bars_are_proportional_to_counts() {
         assert_eq!(bar(0, 100), "");
         assert_eq!(bar(50, 100), "█".repeat(20));
         assert_eq!(bar(1, 80), "▌");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_reports_can_not_explain_is_a_duplicate() {
+    fn a_delta_within_the_report_interval_is_no_duplicate() {
         let panel = |delta| View { seen: Snapshot { delta, ..VIEW.seen }, ..VIEW }.panel(false);
         assert!(panel(37_500).contains("duplicates"));
         assert!(panel(-37_500).contains("not yet processed"));

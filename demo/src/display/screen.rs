@@ -1,4 +1,4 @@
-//! The dashboard on the terminal, while the experiment goes on.
+//! Shows the dashboard on the terminal during the experiment.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -13,22 +13,23 @@ use quipu_tui::{ScreenOptions, Source, SourceOptions, Theme, watch};
 
 use crate::watch::observer::PROCESSED;
 
-/// The numbers change as often as the instances report by default.
+/// The screen is redrawn as often as the instances report by default.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// So many notices may wait for the next frame.
+/// How many notices may wait for the next frame.
 const NOTICES: usize = 16;
 
-/// The dashboard, on a thread of its own. It is closed when this is dropped, so that an error is not written across it.
+/// The dashboard, on a thread of its own. Dropping it restores the terminal, so that an error message is printed below
+/// the dashboard and not over it.
 pub(crate) struct Screen {
     notices: SyncSender<String>,
     stop: Arc<AtomicBool>,
-    /// Taken when it is waited for.
+    /// The thread; `None` after it was joined.
     thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Screen {
-    /// Whether there is a terminal to show it on and to type at.
+    /// Returns whether standard input, output and error are terminals.
     pub(crate) fn is_possible() -> bool {
         io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal()
     }
@@ -43,49 +44,50 @@ impl Screen {
         };
         let source = Source::start(source).context("the fleet can't be watched")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (notices, said) = sync_channel(NOTICES);
+        let (notices, pending) = sync_channel(NOTICES);
         let stopped = Arc::clone(&stop);
         let show = move || {
-            let shown = watch(|time| next(&said, &source, time), &options, &stopped);
-            shown.map(drop).context("the dashboard ended; --no-screen needs none")
+            let shown = watch(|time| next(&pending, &source, time), &options, &stopped);
+            shown.map(drop).context("the dashboard failed; --no-screen runs without it")
         };
         let thread = thread::Builder::new().name("quipu-screen".to_owned()).spawn(show).context("no thread")?;
         Ok(Self { notices, stop, thread: Some(thread) })
     }
 
-    /// Says something in the bottom line.
-    pub(crate) fn say(&self, notice: String) {
-        // Nobody hears it if the user has just left.
+    /// Shows a notice in the bottom line.
+    pub(crate) fn show_notice(&self, notice: String) {
+        // Sending fails if the user has just closed the dashboard; then the notice is not needed.
         let _ = self.notices.try_send(notice);
     }
 
-    /// Whether the user left it, or it failed.
-    pub(crate) fn is_left(&self) -> bool {
+    /// Returns whether the user closed the dashboard, or it failed.
+    pub(crate) fn is_closed(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Gives the terminal back.
+    /// Closes the dashboard and restores the terminal.
     pub(crate) fn close(mut self) -> Result<()> {
         self.end()
     }
 
-    /// Waits until the terminal was given back, and tells how the dashboard ended.
+    /// Waits until the terminal is restored, and returns the error with which the dashboard ended.
     fn end(&mut self) -> Result<()> {
         self.stop.store(true, Ordering::SeqCst);
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        thread.join().unwrap_or_else(|_| Err(anyhow!("the dashboard panicked; why is above")))
+        thread.join().unwrap_or_else(|_| Err(anyhow!("the dashboard panicked; the panic message is above")))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Whoever drops it has an error of their own to tell.
+        // The screen is dropped without `close` only because of another error, which is reported instead.
         let _ = self.end();
     }
 }
 
-fn next(said: &Receiver<String>, source: &Source, time: Duration) -> Option<Input> {
-    match said.try_recv() {
+/// Returns the next notice, or else the next batch from the topics.
+fn next(notices: &Receiver<String>, source: &Source, time: Duration) -> Option<Input> {
+    match notices.try_recv() {
         Ok(notice) => Some(Input::Notice(notice)),
         Err(_) => source.recv_timeout(time).map(Input::Batch),
     }
@@ -96,22 +98,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_screen_that_is_dropped_has_given_the_terminal_back() {
-        let (notices, _said) = sync_channel(NOTICES);
+    fn dropping_a_screen_restores_the_terminal() {
+        let (notices, _pending) = sync_channel(NOTICES);
         let stop = Arc::new(AtomicBool::new(false));
-        let is_back = Arc::new(AtomicBool::new(false));
-        let (stopped, back) = (Arc::clone(&stop), Arc::clone(&is_back));
+        let is_restored = Arc::new(AtomicBool::new(false));
+        let (stopped, restored) = (Arc::clone(&stop), Arc::clone(&is_restored));
         let (started, is_started) = sync_channel(0);
         let dashboard = thread::spawn(move || {
             started.send(()).unwrap();
             while !stopped.load(Ordering::SeqCst) {
                 thread::yield_now();
             }
-            back.store(true, Ordering::SeqCst);
+            restored.store(true, Ordering::SeqCst);
             Ok(())
         });
         is_started.recv().unwrap();
         drop(Screen { notices, stop, thread: Some(dashboard) });
-        assert!(is_back.load(Ordering::SeqCst));
+        assert!(is_restored.load(Ordering::SeqCst));
     }
 }

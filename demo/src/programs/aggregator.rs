@@ -1,4 +1,4 @@
-//! The aggregator on a thread of its own. Nothing passes between it and the experiment but what it writes to Kafka.
+//! Runs the aggregator on a thread of its own. The experiment reads its totals from Kafka only.
 
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
@@ -8,7 +8,7 @@ use quipu_config::Config;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::happening::Happening;
+use crate::event::Event;
 
 pub(crate) struct Aggregator {
     stop: oneshot::Sender<()>,
@@ -16,23 +16,23 @@ pub(crate) struct Aggregator {
 }
 
 impl Aggregator {
-    pub(crate) fn start(config: Config, happenings: SyncSender<Happening>) -> Result<Self> {
+    pub(crate) fn start(config: Config, events: SyncSender<Event>) -> Result<Self> {
         let runtime = Runtime::new().context("no runtime")?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
-            // That the sender is gone means stop, too.
+            // A dropped sender means stop, too.
             let stopped = async { drop(stopped.await) };
             let result = runtime.block_on(quipu_aggregator::run(config, stopped)).context("the aggregator failed");
-            let _ = happenings.send(Happening::AggregatorEnded);
+            let _ = events.send(Event::AggregatorStopped);
             result
         });
         Ok(Self { stop, thread: thread.context("no thread for the aggregator")? })
     }
 
-    /// Lets it commit what it did, and end.
+    /// Stops the aggregator after its last commit.
     ///
     /// # Errors
-    /// Whatever ended it before, or keeps it from ending in order.
+    /// The aggregator failed earlier, or its clean shutdown failed.
     pub(crate) fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_else(|_| Err(anyhow!("the aggregator panicked")))

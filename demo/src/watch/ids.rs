@@ -1,4 +1,4 @@
-//! The files of record ids: 8 bytes an id, little-endian, in the order of processing (`od -A d -t u8` shows one).
+//! The files of record ids: 8 bytes per id, little-endian, in the order of processing (`od -A d -t u8` shows a file).
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 const ID_BYTES: usize = size_of::<u64>();
 
-/// Where the files are.
+/// The folder of the files.
 pub(crate) enum IdFolder {
-    /// Until the end of the experiment.
+    /// A folder that is deleted at the end of the experiment.
     Temporary(TempDir),
-    /// Where the user wants to keep them.
+    /// The folder in which the user keeps the files.
     Kept(PathBuf),
 }
 
@@ -35,7 +35,7 @@ impl IdFolder {
     }
 }
 
-/// Writes down which records a consumer processed.
+/// Writes the ids of the records that a consumer processed.
 pub(crate) struct IdWriter {
     file: BufWriter<File>,
 }
@@ -49,7 +49,7 @@ impl IdWriter {
         self.file.write_all(&id.to_le_bytes())
     }
 
-    /// Whoever does not call this may lose what is buffered without a word.
+    /// Writes the buffered ids. Without this call, an error while they are written is lost.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.file.flush()
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read() {
+    fn ids_are_read_as_they_were_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("app-1.ids");
         let mut writer = IdWriter::create(&path).unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_file_is_an_error() {
+    fn a_truncated_file_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("app-1.ids");
         std::fs::write(&path, [0; 12]).unwrap();

@@ -1,4 +1,4 @@
-//! How far a consumer group is, asked from outside the group.
+//! Reads how far a consumer group is, without being a member of the group.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take that was given [`TIMEOUT`].
+/// How long a call with the timeout [`TIMEOUT`] may take.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// Asks for a group's committed offsets without being a member.
+/// Reads the committed offsets of a group.
 pub(crate) struct GroupWatch {
     client: Bounded<BaseConsumer>,
     topic: String,
@@ -20,33 +20,33 @@ pub(crate) struct GroupWatch {
 }
 
 impl GroupWatch {
-    /// `config` says how to reach the brokers.
+    /// Creates a client; `config` has the connection settings.
     pub(crate) fn new(config: &ClientConfig, group: &str, topic: &str, partitions: i32) -> Result<Self> {
-        let client = config.clone().set("group.id", group).create().context("no Kafka client could be made")?;
+        let client = config.clone().set("group.id", group).create().context("no Kafka client could be created")?;
         let client = Bounded::new(client).context("no thread could be started")?;
         Ok(Self { client, topic: topic.to_owned(), partitions })
     }
 
-    /// The next offset to read of each partition, as the group committed it; 0 if it never did.
+    /// Returns the committed offset of each partition, which is the next offset to read; 0 without a commit.
     pub(crate) fn committed(&self) -> Result<Vec<u64>> {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(&self.topic, 0, self.partitions - 1);
         let committed = self
             .client
             .call("committed_offsets", BOUND, move |client| client.committed_offsets(partitions, TIMEOUT))
-            .with_context(|| format!("the committed offsets of {} are not to be had", self.topic))?;
+            .with_context(|| format!("the committed offsets of {} could not be read", self.topic))?;
         let next = |offset| if let Offset::Offset(next) = offset { u64::try_from(next).unwrap_or(0) } else { 0 };
         Ok(committed.elements().iter().map(|partition| next(partition.offset())).collect())
     }
 
-    /// Whether the group committed everything that the topic holds now.
+    /// Returns whether the group committed all records that the topic holds now.
     pub(crate) fn is_drained(&self) -> Result<bool> {
         for (partition, committed) in (0..).zip(self.committed()?) {
             let topic = self.topic.clone();
             let (_, end) = self
                 .client
                 .call("fetch_watermarks", BOUND, move |client| client.fetch_watermarks(&topic, partition, TIMEOUT))
-                .with_context(|| format!("the log end of {} is not to be had", self.topic))?;
+                .with_context(|| format!("the log end of {} could not be read", self.topic))?;
             if committed < u64::try_from(end).unwrap_or(0) {
                 return Ok(false);
             }

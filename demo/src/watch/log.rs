@@ -1,44 +1,45 @@
-//! What happened and what was seen, for the chart and the summary.
+//! The log of the experiment: its milestones and its samples, for the chart and the summary.
 
 use std::time::{Duration, Instant};
 
 use super::series::Series;
-use super::snapshot::{Event, Snapshot};
+use super::snapshot::{Milestone, Snapshot};
 
-/// The record of an experiment.
+/// The milestones and samples of an experiment.
 #[derive(Debug)]
 pub(crate) struct Log {
     start: Instant,
     pub(crate) series: Series,
-    pub(crate) events: Vec<Event>,
-    /// What was seen last.
+    pub(crate) milestones: Vec<Milestone>,
+    /// The last snapshot.
     pub(crate) seen: Snapshot,
-    /// When that was, from the start.
+    /// The time of the last snapshot, from the start.
     seen_at: Duration,
     /// When anything last changed.
     changed: Instant,
 }
 
 impl Log {
-    /// Starts the clock.
+    /// Creates an empty log that starts now.
     pub(crate) fn start() -> Self {
         let now = Instant::now();
         Self {
             start: now,
             series: Series::default(),
-            events: Vec::new(),
+            milestones: Vec::new(),
             seen: Snapshot::default(),
             seen_at: Duration::ZERO,
             changed: now,
         }
     }
 
-    /// Time since the start.
+    /// Returns the time since the start.
     pub(crate) fn time(&self) -> Duration {
         self.start.elapsed()
     }
 
-    pub(crate) fn see(&mut self, seen: Snapshot) {
+    /// Adds a snapshot.
+    pub(crate) fn add(&mut self, seen: Snapshot) {
         if seen != self.seen {
             self.changed = Instant::now();
             self.seen = seen;
@@ -47,19 +48,20 @@ impl Log {
         self.series.push(self.seen_at, seen);
     }
 
-    /// Time from the start to the last look.
+    /// Returns the time from the start to the last snapshot.
     pub(crate) fn lasted(&self) -> Duration {
         self.seen_at
     }
 
-    pub(crate) fn note(&mut self, mark: Option<&'static str>, meaning: String) -> &Event {
+    /// Adds a milestone.
+    pub(crate) fn note(&mut self, mark: Option<&'static str>, text: String) -> &Milestone {
         self.changed = Instant::now();
-        self.events.push(Event { at: self.time(), mark, meaning });
-        &self.events[self.events.len() - 1]
+        self.milestones.push(Milestone { at: self.time(), mark, text });
+        &self.milestones[self.milestones.len() - 1]
     }
 
-    /// For how long nothing has changed.
-    pub(crate) fn quiet_for(&self) -> Duration {
+    /// Returns for how long neither the snapshot has changed nor a milestone was added.
+    pub(crate) fn unchanged_for(&self) -> Duration {
         self.changed.elapsed()
     }
 }

@@ -1,4 +1,4 @@
-//! What anybody can see who reads `metrics` and `metrics-agg`.
+//! Observes the experiment by reading `metrics` and `metrics-agg`, as any other program could.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ pub(crate) const AUDIT: &str = "records";
 pub(crate) const PRODUCER: &str = "producer";
 pub(crate) const CONSUMERS: [&str; 2] = ["app-1", "app-2"];
 
-/// Watches the fleet from outside.
+/// Reads the counts of the fleet from the topics.
 pub(crate) struct Observer {
     source: Source,
     fleet: Fleet,
@@ -33,8 +33,8 @@ impl Observer {
         })
     }
 
-    /// Looks for this long, and tells how things stand then.
-    pub(crate) fn look(&mut self, time: Duration) -> Snapshot {
+    /// Reads the topics for `time` at most, and returns the counts after that.
+    pub(crate) fn observe(&mut self, time: Duration) -> Snapshot {
         let mut wait = time;
         while let Some(batch) = self.source.recv_timeout(wait) {
             self.fleet.apply(&batch, now_ms());
@@ -59,7 +59,7 @@ impl Observer {
         }
     }
 
-    /// What an instance counts of a series.
+    /// Returns the sum of an instance's counts of a series over its runs.
     fn count(&self, instance: &str, series: Option<&ObservedSeries>) -> u64 {
         let Some(series) = series else { return 0 };
         let runs = self.fleet.runs().filter(|run| run.instance() == instance);

@@ -1,13 +1,13 @@
-//! The snapshots of a whole experiment in bounded memory.
+//! Keeps the snapshots of a whole experiment in bounded memory.
 
 use std::time::Duration;
 
 use super::snapshot::{Sample, Snapshot};
 
-/// As many as a chart can show.
+/// The most samples that are kept, which is more than a chart has pixels.
 const CAPACITY: usize = 2048;
 
-/// What was seen, from the start to now; the longer it lasts, the coarser.
+/// The samples from the start to now. The longer the experiment lasts, the larger is the time between two samples.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
     samples: Vec<Sample>,
@@ -32,14 +32,14 @@ impl Series {
         self.samples.push(Sample { at, seen });
     }
 
-    /// In the order of time; the newest one is always the last.
+    /// Returns the samples in the order of time; the last one is always the newest.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         let newest = self.last.filter(|last| self.samples.last().is_none_or(|kept| kept.at < last.at));
         self.samples.iter().copied().chain(newest).collect()
     }
 
-    /// Records sent per second, over the last few seconds.
-    #[expect(clippy::cast_precision_loss, reason = "a rate is for the eye")]
+    /// Returns the number of records sent per second, over the last three seconds.
+    #[expect(clippy::cast_precision_loss, reason = "a rate is only displayed")]
     pub(crate) fn sending_rate(&self) -> f64 {
         const WINDOW: Duration = Duration::from_secs(3);
         let Some(last) = self.last else { return 0.0 };
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_experiment_is_kept_coarsely_from_its_first_to_its_last_moment() {
+    fn a_long_experiment_keeps_fewer_samples_of_its_whole_time() {
         let samples = series(100_000).samples();
         assert!(samples.len() <= CAPACITY + 1, "{}", samples.len());
         assert!(samples.is_sorted_by(|a, b| a.at < b.at));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_last_seconds() {
+    fn the_sending_rate_is_that_of_the_last_seconds() {
         assert!((series(100).sending_rate() - 1000.0).abs() < 1e-6);
         assert!(series(1).sending_rate().abs() < 1e-6);
     }

@@ -1,15 +1,15 @@
-//! What an outside observer sees at a moment, and what it saw from the first moment on.
+//! The counts that the observer reads at one moment, and the milestones of the experiment.
 
 use std::time::Duration;
 
-/// The counts of the fleet as they stand on `metrics` and `metrics-agg`.
+/// The counts of the fleet on `metrics` and `metrics-agg` at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Snapshot {
-    /// What the producer reports as sent.
+    /// How many records the producer reports as sent.
     pub(crate) sent: u64,
-    /// What each consumer reports as processed.
+    /// How many records each consumer reports as processed.
     pub(crate) processed: [u64; 2],
-    /// Whether producer, consumer 1 and consumer 2 have sent their last report.
+    /// Whether the producer, consumer 1 and consumer 2 have sent their final reports.
     pub(crate) finished: [bool; 3],
     /// The aggregate `records_sent`.
     pub(crate) aggregate_sent: i128,
@@ -19,25 +19,26 @@ pub(crate) struct Snapshot {
     pub(crate) delta: i128,
 }
 
-/// A snapshot and when it was taken, from the start of the experiment.
+/// A snapshot and its time from the start of the experiment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     pub(crate) seen: Snapshot,
 }
 
-/// Something that happened, from the start of the experiment.
+/// A milestone of the experiment, such as the start of app-2.
 #[derive(Debug, Clone)]
-pub(crate) struct Event {
+pub(crate) struct Milestone {
+    /// The time from the start of the experiment.
     pub(crate) at: Duration,
-    /// What a chart has room for (`app-2 stops`), if it is to be marked there.
+    /// A short label such as `app-2 stops`, if the chart shows the milestone.
     pub(crate) mark: Option<&'static str>,
-    /// What it means, in a sentence.
-    pub(crate) meaning: String,
+    /// A description for the progress output.
+    pub(crate) text: String,
 }
 
 impl Snapshot {
-    /// Whether every last report is there and the totals reflect them all.
+    /// Returns whether all final reports are read and the totals include them.
     pub(crate) fn is_settled(&self) -> bool {
         let [by_1, by_2] = self.processed.map(i128::from);
         self.finished.iter().all(|finished| *finished)
@@ -61,7 +62,7 @@ mod tests {
     };
 
     #[test]
-    fn it_is_settled_when_the_totals_are_the_sums_of_the_last_reports() {
+    fn a_snapshot_is_settled_when_the_totals_are_the_sums_of_the_final_reports() {
         assert!(SETTLED.is_settled());
         for unsettled in [
             Snapshot { finished: [true, true, false], ..SETTLED },

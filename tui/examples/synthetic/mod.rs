@@ -1,5 +1,5 @@
-//! The experiment without a broker: a producer sends a million records, two consumers process them, and one of them
-//! leaves with work that it had not committed. For the examples and the tests of frames.
+//! Synthetic data of the experiment, for the examples and the tests of frames: a producer sends a million records, two
+//! consumers process them, and one consumer leaves with uncommitted records.
 
 use quipu_record::{
     Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series,
@@ -7,10 +7,10 @@ use quipu_record::{
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, RawRecord, Topic, TopicState};
 use uuid::{Builder, Uuid};
 
-/// When it begins in tests and images, in ms since 1970.
+/// The start of the experiment in tests and images, in ms since 1970.
 pub(crate) const START: i64 = 1_718_900_000_000;
 
-/// A record of a run's counters at a time, `at` ms since 1970.
+/// Creates a record of a run's counters at the time `at`, in ms since 1970.
 pub(crate) fn report(
     instance: &str,
     run: Uuid,
@@ -27,7 +27,7 @@ pub(crate) fn report(
     RawRecord { offset: i64::try_from(seq).unwrap_or(0), timestamp: at, key: Some(key), value: Some(report.finish()) }
 }
 
-/// A record of a total.
+/// Creates a record of a total.
 pub(crate) fn aggregate(
     series: &Series,
     kind: AggregateType,
@@ -48,25 +48,25 @@ pub(crate) fn aggregate(
     RawRecord { offset, timestamp, key, value: Some(aggregate.to_json()) }
 }
 
-/// A run that began at a time, in ms since 1970.
+/// Creates the UUID of a run that started at a time, in ms since 1970.
 pub(crate) fn run(began: i64, random: u64) -> Uuid {
     let mut bytes = [0; 10];
     bytes[2..].copy_from_slice(&random.to_be_bytes());
     Builder::from_unix_timestamp_millis(u64::try_from(began).unwrap_or(0), &bytes).into_uuid()
 }
 
-/// A series, from its text.
+/// Parses a series.
 pub(crate) fn series(text: &str) -> Series {
     text.parse().expect("a series")
 }
 
-/// What a source says when it is connected and has read everything.
+/// Returns the batches of a source that is connected and has read both topics.
 pub(crate) fn caught_up() -> Vec<Batch> {
     let state = |topic| Batch::Topic { topic, state: TopicState::CaughtUp };
     vec![Batch::Connection(Connection::Connected), state(Topic::Metrics), state(Topic::Aggregates)]
 }
 
-/// What the source would deliver in the second `second` of an experiment that begins at `start`, ms since 1970.
+/// Returns the batches of the second `second` of an experiment that starts at `start`, in ms since 1970.
 pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
     let at = |second: u64| start + i64::try_from(second).unwrap_or(0) * 1_000;
     let now = at(second);
@@ -82,7 +82,7 @@ pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
         }
     };
     let all_sent = (second * 25_000).min(1_000_000);
-    // What app-2 had processed but not committed when it left is processed again by app-1.
+    // app-1 processes again the records that app-2 had processed but not committed.
     let twice = if second > 36 { 8_731 } else { 0 };
     let two = second.clamp(15, 36).saturating_sub(15) * 12_000;
     let one = (second.saturating_sub(3) * 13_500).min(all_sent.saturating_sub(two) + twice);
@@ -123,7 +123,7 @@ pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
     batches
 }
 
-/// What the source would deliver in a second in which so many series changed.
+/// Returns the batches of a second in which `count` series changed.
 pub(crate) fn load(start: i64, second: u64, count: u64) -> Vec<Batch> {
     let now = start + i64::try_from(second).unwrap_or(0) * 1_000;
     let total = |index: u64| {

@@ -8,7 +8,7 @@ use crate::layout;
 
 impl App {
     pub(super) fn act(&mut self, action: Action, now: i64) {
-        // Whatever is pressed, the overlay has been read.
+        // Any key closes the overlay.
         if let Some(overlay) = self.overlay.take()
             && (matches!(action, Action::Back | Action::Enter) || (action == Action::Help && overlay == Overlay::Help))
         {
@@ -93,7 +93,7 @@ impl App {
         }
     }
 
-    /// Undoes one thing: what the user did last is mostly what he sees most.
+    /// Undoes one thing: the drill-down, or else the filter, or else the frozen display.
     fn back(&mut self) {
         if self.is_drilled {
             self.show(Tab::Overview);

@@ -1,6 +1,6 @@
 use regex::{Regex, RegexBuilder};
 
-/// Which rows of a list are shown.
+/// A filter, which decides which rows of a list are shown.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     text: String,
@@ -10,8 +10,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter: a regular expression that is looked for anywhere in the name; a leading `!` inverts it. Without
-    /// a capital letter in it, capitals don't matter. The filter of a text that is no expression shows everything.
+    /// Parses a filter: a regular expression that matches anywhere in the name; a leading `!` inverts it. It is
+    /// case-insensitive unless it has a capital letter. If the text is no valid expression, the filter shows all rows.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let (pattern, is_inverted) = text.strip_prefix('!').map_or((text, false), |pattern| (pattern, true));
@@ -20,26 +20,26 @@ impl Filter {
             let any_case = !pattern.chars().any(char::is_uppercase);
             match RegexBuilder::new(pattern).case_insensitive(any_case).size_limit(1 << 20).build() {
                 Ok(regex) => filter.regex = Some(regex),
-                // The first lines of the error draw the place with carets; the last one says what is wrong.
+                // The first lines of the error mark the position with carets; the last line has the reason.
                 Err(error) => filter.error = error.to_string().lines().last().map(str::to_owned),
             }
         }
         filter
     }
 
-    /// Whether a row of this name is shown.
+    /// Returns whether a row with this name is shown.
     #[must_use]
     pub fn allows(&self, name: &str) -> bool {
         self.regex.as_ref().is_none_or(|regex| regex.is_match(name) != self.is_inverted)
     }
 
-    /// The text that it was read from.
+    /// Returns the text that the filter was parsed from.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Why the text is no filter.
+    /// Returns why the text is no valid filter.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.error.as_deref()
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_looks_anywhere_and_an_exclamation_mark_inverts() {
+    fn a_filter_matches_anywhere_and_an_exclamation_mark_inverts() {
         let allows = |filter: &str, name: &str| Filter::new(filter).allows(name);
         assert!(allows("proc.*auth", r#"records_processed{topic="auth"}"#));
         assert!(!allows("^auth", r#"records_processed{topic="auth"}"#));
@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn a_capital_letter_makes_capitals_matter() {
+    fn a_filter_with_a_capital_letter_is_case_sensitive() {
         assert!(Filter::new("app").allows("App-1"));
         assert!(!Filter::new("App").allows("app-1"));
     }
 
     #[test]
-    fn what_is_no_expression_shows_everything_and_says_why() {
+    fn an_invalid_filter_shows_all_rows_and_has_an_error() {
         let filter = Filter::new("a(b");
         assert!(filter.allows("anything"));
         assert!(filter.error().is_some_and(|error| error.contains("unclosed group")), "{filter:?}");

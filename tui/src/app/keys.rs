@@ -1,10 +1,10 @@
-//! The key table: what a key does, and the help that is made from it.
+//! The key table: the action of each key, and the texts for the help.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::tab::Tab;
 
-/// What a user can ask for.
+/// An action that a key starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Leave the dashboard.
@@ -19,9 +19,9 @@ pub enum Action {
     PreviousTab,
     /// Move the selection.
     Move(Step),
-    /// From a series to its instances, from an instance to its details.
+    /// Show the instances of the selected series, or the details of the selected instance.
     Enter,
-    /// Undo the last of: overlay, drill-down, filter, freeze.
+    /// Undo one of: overlay, drill-down, filter, freeze.
     Back,
     /// Type a filter.
     Filter,
@@ -29,25 +29,25 @@ pub enum Action {
     Sort,
     /// Reverse the order.
     Reverse,
-    /// Freeze the display, or let it go on.
+    /// Freeze the display, or unfreeze it.
     Freeze,
-    /// Show a longer time.
+    /// Show a longer time span.
     Longer,
-    /// Show a shorter time.
+    /// Show a shorter time span.
     Shorter,
     /// Add a character to the filter.
     Type(char),
-    /// Take the filter's last character away.
+    /// Remove the last character of the filter.
     Erase,
     /// Empty the filter.
     Clear,
     /// Keep the filter as it is.
     Accept,
-    /// Go back to the filter from before.
+    /// Restore the previous filter.
     Cancel,
 }
 
-/// How far the selection moves.
+/// How the selection moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// To the row above.
@@ -64,7 +64,7 @@ pub enum Step {
     Last,
 }
 
-/// What the keys mean at the moment.
+/// How keys are interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Keys are commands.
@@ -76,13 +76,13 @@ pub enum Mode {
 /// A line of the key table.
 #[derive(Debug)]
 pub struct Binding {
-    /// The keys, any of which does it.
+    /// The keys, each of which starts the action.
     pub keys: &'static [Key],
-    /// What they do.
+    /// The action.
     pub action: Action,
-    /// For the help; empty if the line before says it all.
+    /// The text for the help.
     pub help: &'static str,
-    /// A word for the bottom line; empty if it is not worth the room.
+    /// A word for the bottom line; empty if the bottom line does not show the keys.
     pub hint: &'static str,
 }
 
@@ -93,7 +93,7 @@ pub struct Key {
     ctrl: bool,
 }
 
-/// The table of a mode.
+/// Returns the key table of a mode.
 #[must_use]
 pub fn bindings(mode: Mode) -> &'static [Binding] {
     match mode {
@@ -102,7 +102,7 @@ pub fn bindings(mode: Mode) -> &'static [Binding] {
     }
 }
 
-/// What a key does in a mode; none if nothing.
+/// Returns the action of a key in a mode, if it has one.
 #[must_use]
 pub fn action(mode: Mode, event: KeyEvent) -> Option<Action> {
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
@@ -119,7 +119,7 @@ pub fn action(mode: Mode, event: KeyEvent) -> Option<Action> {
 }
 
 impl Key {
-    /// The key's name, as the help shows it.
+    /// Returns the key's name, as the help shows it.
     #[must_use]
     pub fn name(self) -> String {
         let name = match self.code {
@@ -157,7 +157,7 @@ const COMMANDS: &[Binding] = &[
     bind(&[char('q'), ctrl('c')], Action::Quit, "quit", "quit"),
     bind(&[char('?'), key(KeyCode::F(1))], Action::Help, "this help", "help"),
     bind(&[char('1')], Action::Show(Tab::Overview), "overview: throughput and series", ""),
-    bind(&[char('2')], Action::Show(Tab::Instances), "instances: who counts, and who left", ""),
+    bind(&[char('2')], Action::Show(Tab::Instances), "instances: counts and states of the runs", ""),
     bind(&[char('3')], Action::Show(Tab::Audit), "audit: sent, processed, duplicates", ""),
     bind(&[char('4')], Action::Show(Tab::Pipeline), "pipeline: lag of aggregator and sinks", ""),
     bind(&[key(KeyCode::Tab), key(KeyCode::Right)], Action::NextTab, "next tab", ""),
@@ -170,17 +170,17 @@ const COMMANDS: &[Binding] = &[
     bind(&[char('G'), key(KeyCode::End)], Action::Move(Step::Last), "to the last", ""),
     bind(&[key(KeyCode::Enter)], Action::Enter, "series -> its instances -> details", "drill"),
     bind(&[key(KeyCode::Esc)], Action::Back, "back", ""),
-    bind(&[char('/')], Action::Filter, "filter: a regular expression, ! first inverts", "filter"),
+    bind(&[char('/')], Action::Filter, "filter: a regular expression; a leading ! inverts", "filter"),
     bind(&[char('s')], Action::Sort, "sort by the next column", "sort"),
     bind(&[char('r')], Action::Reverse, "reverse the order", "reverse"),
-    bind(&[char('p')], Action::Freeze, "freeze the display, data goes on", "freeze"),
+    bind(&[char('p')], Action::Freeze, "freeze the display; reading continues", "freeze"),
     bind(&[char('+'), char('=')], Action::Longer, "longer time span", "span"),
     bind(&[char('-')], Action::Shorter, "shorter time span", ""),
 ];
 
 const FILTER: &[Binding] = &[
     bind(&[key(KeyCode::Enter)], Action::Accept, "keep the filter", "keep"),
-    bind(&[key(KeyCode::Esc)], Action::Cancel, "go back to the filter from before", "cancel"),
+    bind(&[key(KeyCode::Esc)], Action::Cancel, "restore the previous filter", "cancel"),
     bind(&[key(KeyCode::Backspace), ctrl('h')], Action::Erase, "erase a character", ""),
     bind(&[ctrl('u')], Action::Clear, "erase all", "erase all"),
     bind(&[ctrl('c')], Action::Quit, "quit", ""),
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_has_two_meanings() {
+    fn no_key_is_bound_twice() {
         for mode in [Mode::Command, Mode::Filter] {
             let keys: Vec<Key> = bindings(mode).iter().flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_bound_is_explained_and_no_two_keys_share_a_name() {
+    fn each_binding_has_a_help_text_and_key_names_are_unique() {
         for mode in [Mode::Command, Mode::Filter] {
             let mut names: Vec<String> = Vec::new();
             for binding in bindings(mode) {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn shift_is_in_the_letter_and_alt_means_nothing() {
+    fn shift_selects_the_capital_letter_and_alt_is_ignored() {
         let event = |code, modifiers| action(Mode::Command, KeyEvent::new(code, modifiers));
         assert_eq!(event(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Move(Step::Last)));
         assert_eq!(event(KeyCode::Char('g'), KeyModifiers::NONE), Some(Action::Move(Step::First)));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_text_in_a_filter() {
+    fn letters_are_text_while_a_filter_is_typed() {
         let event = |c| action(Mode::Filter, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
         assert_eq!(event('q'), Some(Action::Type('q')));
         assert_eq!(event('/'), Some(Action::Type('/')));

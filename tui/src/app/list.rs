@@ -3,18 +3,18 @@ use std::ops::Range;
 use super::filter::Filter;
 use super::keys::Step;
 
-/// A list that can be sorted, filtered and walked through. The selection is an identity, not a place: it stays when the
-/// order changes.
+/// A list that can be sorted, filtered and scrolled. The selection is an id and not a position, so it stays on its row
+/// when the order changes.
 #[derive(Debug, Clone)]
 pub struct List<Id, Column> {
     pub(super) selected: Option<Id>,
     /// The first row that was visible when the selection last moved.
     top: usize,
-    /// The column that it is sorted by.
+    /// The column by which the list is sorted.
     pub sort: Column,
     /// Whether the order is reversed.
     pub is_reversed: bool,
-    /// Which rows are shown.
+    /// The filter, which decides which rows are shown.
     pub filter: Filter,
 }
 
@@ -23,19 +23,19 @@ impl<Id: Copy + PartialEq, Column> List<Id, Column> {
         Self { selected: None, top: 0, sort, is_reversed: false, filter: Filter::default() }
     }
 
-    /// What is selected; none as long as nobody moved: then it is the first row.
+    /// Returns the selected row; `None` means the first row, until the user moves the selection.
     #[must_use]
     pub fn selected(&self) -> Option<Id> {
         self.selected
     }
 
-    /// The place of the selection in an order; the first one if what was selected is not in it.
+    /// Returns the position of the selected row in `order`; 0 if the row is not in it.
     #[must_use]
     pub fn position(&self, order: &[Id]) -> usize {
         self.selected.and_then(|id| order.iter().position(|other| *other == id)).unwrap_or(0)
     }
 
-    /// Which rows of an order to show on a page of so many.
+    /// Returns which rows of `order` are visible on a page of `page` rows.
     #[must_use]
     pub fn window(&self, order: &[Id], page: usize) -> Range<usize> {
         let top = top(self.top, self.position(order), order.len(), page);
@@ -49,7 +49,7 @@ impl<Id: Copy + PartialEq, Column> List<Id, Column> {
     }
 }
 
-/// Where a selection is after a step.
+/// Returns the position of the selection after a step.
 pub(super) fn moved(position: usize, rows: usize, page: usize, step: Step) -> usize {
     let last = rows.saturating_sub(1);
     let page = page.saturating_sub(1).max(1);
@@ -63,7 +63,7 @@ pub(super) fn moved(position: usize, rows: usize, page: usize, step: Step) -> us
     }
 }
 
-/// The first row to show so that the selection is on the page and the page is full.
+/// Returns the first visible row, so that the selection is on the page and the page is full.
 fn top(top: usize, position: usize, rows: usize, page: usize) -> usize {
     let lowest = (position + 1).saturating_sub(page);
     top.clamp(lowest, position.max(lowest)).min(rows.saturating_sub(page))
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_follows_the_selection_and_no_further() {
+    fn the_page_scrolls_only_as_far_as_the_selection_needs() {
         let order: Vec<u32> = (0..100).collect();
         let mut list = List::new(());
         assert_eq!(list.window(&order, 10), 0..10);
@@ -83,7 +83,7 @@ mod tests {
         list.step(&order, 10, Step::Down);
         assert_eq!((list.position(&order), list.window(&order, 10)), (10, 1..11));
         list.step(&order, 10, Step::Up);
-        assert_eq!(list.window(&order, 10), 1..11, "the page stays as long as it can");
+        assert_eq!(list.window(&order, 10), 1..11, "the page does not scroll while the selection is on it");
         list.step(&order, 10, Step::Last);
         assert_eq!((list.position(&order), list.window(&order, 10)), (99, 90..100));
         list.step(&order, 10, Step::First);
@@ -96,12 +96,12 @@ mod tests {
         list.step(&[1, 2, 3], 2, Step::Last);
         assert_eq!(list.position(&[3, 1, 2]), 0);
         assert_eq!(list.window(&[3, 1, 2], 2), 0..2);
-        assert_eq!(list.position(&[1, 2]), 0, "it is filtered away");
-        assert_eq!(list.position(&[2, 3]), 1, "and comes back");
+        assert_eq!(list.position(&[1, 2]), 0, "the row is filtered out");
+        assert_eq!(list.position(&[2, 3]), 1, "the row is shown again");
     }
 
     #[test]
-    fn nothing_to_show_is_no_trouble() {
+    fn an_empty_list_can_be_scrolled() {
         let mut list: List<u32, ()> = List::new(());
         list.step(&[], 0, Step::Down);
         assert_eq!(list.window(&[], 0), 0..0);

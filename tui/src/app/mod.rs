@@ -1,4 +1,4 @@
-//! The dashboard's state, and how it changes. Pure: the time is passed in, and nothing is written anywhere.
+//! The state of the dashboard and its changes. This module is pure: the time is an argument, and there is no I/O.
 
 mod act;
 mod filter;
@@ -23,29 +23,29 @@ pub use tab::Tab;
 /// The time spans that can be shown, in ms.
 const SPANS: [i64; 7] = [60_000, 120_000, 300_000, 900_000, 3_600_000, 10_800_000, 21_600_000];
 
-/// What happens to the dashboard.
+/// An input that changes the dashboard.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// The source delivered something.
+    /// The source delivered a batch.
     Batch(Batch),
     /// A key was pressed.
     Key(KeyEvent),
-    /// The screen has so many columns and rows.
+    /// The number of columns and rows of the screen changed.
     Resize(u16, u16),
-    /// Whoever runs the dashboard has something to say; it is shown until there is something else.
+    /// The program that runs the dashboard has a notice for the user. It is shown until the next notice.
     Notice(String),
-    /// It is time to look at the clock.
+    /// Time has passed.
     Tick,
 }
 
 /// The state of the dashboard.
 #[derive(Debug)]
 pub struct App {
-    /// Where the data comes from, for the header.
+    /// The brokers' addresses, for the header.
     pub brokers: String,
-    /// The fleet as of now, also while the display is frozen.
+    /// The current fleet, which is also updated while the display is frozen.
     pub fleet: Fleet,
-    /// What is displayed instead while the display is frozen.
+    /// The fleet that is shown while the display is frozen.
     frozen: Option<Box<Frozen>>,
     /// The tab that is shown.
     pub tab: Tab,
@@ -53,37 +53,37 @@ pub struct App {
     pub series: List<SeriesId, SeriesColumn>,
     /// The table of instances.
     pub runs: List<RunId, RunColumn>,
-    /// Whether the instances are those of the selected series only.
+    /// Whether only the instances that count the selected series are listed.
     pub is_drilled: bool,
-    /// Which of the audits is shown.
+    /// The index of the audit that is shown.
     audit: usize,
-    /// The first row of the pipeline that is shown.
+    /// The first visible row of the pipeline.
     pub pipeline_top: usize,
-    /// The filter that was there before the one that is being typed.
+    /// The previous filter, while another one is being typed.
     typing: Option<Filter>,
-    /// What lies over the tab.
+    /// The overlay, if one is open.
     pub overlay: Option<Overlay>,
-    /// What whoever runs the dashboard has to say.
+    /// The last notice of the program that runs the dashboard.
     pub notice: Option<String>,
     /// Columns and rows of the screen.
     pub size: (u16, u16),
-    /// Whether the user wants to leave.
+    /// Whether the user closed the dashboard.
     pub is_done: bool,
     span: usize,
-    /// The series to select as soon as it is there.
+    /// The series to select as soon as it was read.
     preferred: Option<String>,
 }
 
-/// What lies over the tab.
+/// A window over the tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlay {
     /// The key table.
     Help,
-    /// Everything about the selected instance.
+    /// The details of the selected instance.
     Details,
 }
 
-/// The fleet as it was when the display was frozen.
+/// A copy of the fleet from the moment when the display was frozen.
 #[derive(Debug)]
 struct Frozen {
     fleet: Fleet,
@@ -91,8 +91,8 @@ struct Frozen {
 }
 
 impl App {
-    /// A dashboard that shows nothing yet. `preferred` names the series (text or name) that is selected at first, if
-    /// it comes.
+    /// Creates an empty dashboard. `preferred` is the series (text or name) that is selected at first, as soon as it was
+    /// read.
     #[must_use]
     pub fn new(brokers: impl Into<String>, preferred: Option<String>) -> Self {
         Self {
@@ -115,7 +115,7 @@ impl App {
         }
     }
 
-    /// Takes in what happens at `now` (ms since 1970).
+    /// Applies an input at the time `now` (ms since 1970).
     pub fn update(&mut self, input: Input, now: i64) {
         match input {
             Input::Batch(batch) => self.fleet.apply(&batch, now),
@@ -135,51 +135,52 @@ impl App {
         }
     }
 
-    /// What there is to display at `now`.
+    /// Returns the fleet and the time to show: the frozen ones, or the current ones.
     #[must_use]
     pub fn scope(&self, now: i64) -> Scope<'_> {
         let (fleet, now) = self.frozen.as_ref().map_or((&self.fleet, now), |frozen| (&frozen.fleet, frozen.at));
         Scope::new(fleet, now)
     }
 
-    /// What the keys mean.
+    /// Returns how keys are interpreted now.
     #[must_use]
     pub fn mode(&self) -> Mode {
         if self.typing.is_some() { Mode::Filter } else { Mode::Command }
     }
 
-    /// When the display was frozen.
+    /// Returns when the display was frozen, if it is.
     #[must_use]
     pub fn frozen_at(&self) -> Option<i64> {
         self.frozen.as_ref().map(|frozen| frozen.at)
     }
 
-    /// The time that charts show, in ms.
+    /// Returns the time span of the charts, in ms.
     #[must_use]
     pub fn span(&self) -> i64 {
         SPANS[self.span]
     }
 
-    /// The selected series.
+    /// Returns the selected series.
     #[must_use]
     pub fn selected_series(&self, scope: Scope<'_>) -> Option<SeriesId> {
-        let known = |id: &SeriesId| scope.fleet.knows(*id) && self.series.filter.allows(scope.fleet.get(*id).text());
-        self.series.selected.filter(known).or_else(|| order::series(scope, &self.series).first().copied())
+        let is_listed =
+            |id: &SeriesId| scope.fleet.knows(*id) && self.series.filter.allows(scope.fleet.get(*id).text());
+        self.series.selected.filter(is_listed).or_else(|| order::series(scope, &self.series).first().copied())
     }
 
-    /// The runs that are listed, in their order.
+    /// Returns the runs that are listed, in the order of the list.
     #[must_use]
     pub fn listed_runs<'a>(&self, scope: Scope<'a>) -> Vec<&'a Run> {
         order::runs(scope, &self.runs, self.selected_series(scope), self.is_drilled)
     }
 
-    /// Which of so many audits is shown.
+    /// Returns the index of the audit that is shown, of `audits`.
     #[must_use]
     pub fn audit(&self, audits: usize) -> usize {
         self.audit.min(audits.saturating_sub(1))
     }
 
-    /// The filter of the tab that is shown.
+    /// Returns the filter of the current tab, if the tab has one.
     #[must_use]
     pub fn filter(&self) -> Option<&Filter> {
         match self.tab {
@@ -189,7 +190,7 @@ impl App {
         }
     }
 
-    /// Selects the preferred series as soon as it is there, unless the user selected another.
+    /// Selects the preferred series as soon as it was read, unless the user selected another.
     fn prefer(&mut self) {
         if let Some(preferred) = &self.preferred
             && let Some(series) =
@@ -200,7 +201,7 @@ impl App {
         }
     }
 
-    /// Has the fleet keep the lines of the selected series.
+    /// Makes the fleet keep the lines of the selected series.
     fn focus(&mut self, now: i64) {
         let selected = self.selected_series(self.scope(now));
         self.fleet.focus(selected);

@@ -1,4 +1,4 @@
-//! In which order rows stand.
+//! Sorts and filters the rows of the tables.
 
 use std::cmp::Ordering;
 
@@ -22,15 +22,15 @@ pub enum SeriesColumn {
 /// A column of the table of instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunColumn {
-    /// What needs attention comes first.
+    /// The state; states that need attention come first.
     State,
     /// The instance's name.
     Instance,
-    /// When the run began.
+    /// When the run started.
     Started,
-    /// When it last reported.
+    /// When the run last reported.
     LastReport,
-    /// Its count of the selected series.
+    /// The run's count of the selected series.
     Count,
     /// The change of that count per second.
     Rate,
@@ -46,7 +46,7 @@ impl SeriesColumn {
         }
     }
 
-    /// What stands above it.
+    /// Returns the head of the column.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl RunColumn {
         }
     }
 
-    /// What stands above it.
+    /// Returns the head of the column.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl RunColumn {
     }
 }
 
-/// The series of a list in its order. Numbers begin with the largest, names with A.
+/// Returns the series of a list in its order. Numbers are in descending order, names in ascending order.
 pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> Vec<SeriesId> {
     let mut rows: Vec<(&ObservedSeries, f64)> = scope
         .fleet
@@ -107,7 +107,8 @@ pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> V
     rows.into_iter().map(|(series, _)| series.id()).collect()
 }
 
-/// The runs of a list in its order; `of` is the selected series, `only` leaves out who does not count it.
+/// Returns the runs of a list in its order. `of` is the selected series; with `only`, runs that do not count it are left
+/// out.
 pub(crate) fn runs<'a>(
     scope: Scope<'a>,
     list: &List<RunId, RunColumn>,
@@ -139,7 +140,8 @@ pub(crate) fn runs<'a>(
     rows.into_iter().map(|(run, ..)| run).collect()
 }
 
-/// How many live runs contribute, as the aggregator says; or how many report it, while there is no aggregate.
+/// Returns how many live runs contribute according to the aggregate; without an aggregate, how many runs report the
+/// series.
 pub(crate) fn contributors(series: &ObservedSeries) -> u64 {
     series.total().map_or_else(|| u64::from(series.reporters()), |total| total.instances)
 }

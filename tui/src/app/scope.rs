@@ -1,14 +1,14 @@
 use crate::batch::Connection;
 use crate::fleet::{Fleet, History, RunId, SeriesId};
 
-/// An aggregator that does not move on for this long has stopped.
+/// If the aggregator's position does not change for this time although there are records to read, it has stopped.
 const STUCK_MS: i64 = 10_000;
-/// Unchanged aggregates are published each minute, so a longer silence means that the aggregator has stopped.
+/// The aggregator publishes unchanged aggregates each minute. If none comes for this time, it has stopped.
 const SILENT_MS: i64 = 90_000;
-/// What has not been known for this long is shown as unknown.
+/// If data is older than this, the dashboard shows no rate.
 const STALE_MS: i64 = 15_000;
 
-/// What there is to display: a fleet, and what time it is.
+/// The data to show: a fleet and the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The fleet.
@@ -17,11 +17,11 @@ pub struct Scope<'a> {
     pub now: i64,
     /// The time by the brokers' clock, in ms.
     pub fleet_now: i64,
-    /// Until when reports would have come here, in ms by the brokers' clock.
+    /// The time up to which reports are complete, in ms by the brokers' clock.
     reports_until: i64,
-    /// Until when totals would have come here.
+    /// The time up to which totals are complete, in ms by the brokers' clock.
     totals_until: i64,
-    /// For how long the aggregator has published nothing although it should.
+    /// For how long the aggregator has published nothing although it should, in ms.
     pub stalled_for: Option<i64>,
 }
 
@@ -41,31 +41,31 @@ impl<'a> Scope<'a> {
         Self { fleet, now, fleet_now, reports_until, totals_until, stalled_for }
     }
 
-    /// The change of a total per second; none if it is not known, as when the aggregator has stopped.
+    /// Returns the change of a total per second; `None` without data, such as after the aggregator has stopped.
     #[must_use]
     pub fn total_rate(&self, history: &History) -> Option<f64> {
         self.rate(history, self.totals_until)
     }
 
-    /// The change of a total per second in each of so many parts of the span that ends now.
+    /// Returns the change of a total per second in each of `parts` equal parts of the span that ends now.
     #[must_use]
     pub fn total_rates(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
         history.rates(self.fleet_now - span, self.fleet_now, parts, self.totals_until)
     }
 
-    /// The values of a total at the ends of so many parts of the span that ends now.
+    /// Returns the values of a total at the ends of `parts` equal parts of the span that ends now.
     #[must_use]
     pub fn total_values(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
         history.values(self.fleet_now - span, self.fleet_now, parts)
     }
 
-    /// The change of a run's count of a series per second.
+    /// Returns the change of a run's count of a series per second.
     #[must_use]
     pub fn run_rate(&self, run: RunId, series: SeriesId) -> Option<f64> {
         self.rate(self.fleet.line(series, run)?, self.reports_until)
     }
 
-    /// The change of a run's count of a series per second in each of so many parts of the span that ends now.
+    /// Returns the change of a run's count per second in each of `parts` equal parts of the span that ends now.
     #[must_use]
     pub fn run_rates(&self, history: &History, span: i64, parts: usize) -> Vec<Option<f64>> {
         history.rates(self.fleet_now - span, self.fleet_now, parts, self.reports_until)

@@ -1,11 +1,11 @@
-/// A part of the dashboard.
+/// A tab of the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tab {
     /// The throughput of the selected series, and all series.
     Overview,
     /// The runs.
     Instances,
-    /// What was sent and processed, and the difference.
+    /// The audits: sent, processed, and the difference.
     Audit,
     /// Log ends, positions, lag, bad records.
     Pipeline,
@@ -15,7 +15,7 @@ impl Tab {
     /// All tabs from left to right.
     pub const ALL: [Self; 4] = [Self::Overview, Self::Instances, Self::Audit, Self::Pipeline];
 
-    /// Its title.
+    /// Returns the title of the tab.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Tab {
         }
     }
 
-    /// The tab so many places to the right; behind the last comes the first.
+    /// Returns the tab that is `places` to the right; the first tab follows the last.
     #[must_use]
     pub(super) fn right(self, places: usize) -> Self {
         let index = Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0);

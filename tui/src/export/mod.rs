@@ -6,15 +6,15 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Size of a cell in pixels.
+/// The size of a cell in pixels.
 const CELL: (f32, f32) = (8.4, 17.0);
-/// Room around the screen in pixels.
+/// The margin around the screen in pixels.
 const MARGIN: f32 = 12.0;
-/// What the terminal's own colours are.
+/// The default colours of the terminal.
 const FOREGROUND: &str = "#d8dee9";
 const BACKGROUND: &str = "#14181f";
 
-/// How a run of cells looks.
+/// The style of adjacent cells.
 #[derive(PartialEq, Default)]
 struct Look {
     foreground: String,
@@ -23,14 +23,14 @@ struct Look {
     is_underlined: bool,
 }
 
-/// A frame as an SVG image, for documents. Only letters are text; dots, bars and lines are drawn, so that they join
-/// whatever the font is.
+/// Writes a frame as an SVG image, for documents. Letters are text. Dots, bars and lines are shapes, so that they join in
+/// every font.
 #[must_use]
 pub fn svg(buffer: &Buffer) -> String {
     let area = buffer.area;
     let (width, height) =
         (f32::from(area.width) * CELL.0 + 2.0 * MARGIN, f32::from(area.height) * CELL.1 + 2.0 * MARGIN);
-    // Writing to a string can't fail, so what `write!` returns is of no interest here.
+    // Writing to a string can't fail, so the results of `write!` are ignored.
     let mut svg = String::new();
     let _ = writeln!(
         svg,
@@ -50,7 +50,7 @@ pub fn svg(buffer: &Buffer) -> String {
     svg
 }
 
-/// The cells of a row. In place of those that a wide character covers stands the character itself.
+/// Returns the cells of a row. A cell that a wide character covers is replaced by the cell of that character.
 fn cells(buffer: &Buffer, row: u16) -> Vec<&Cell> {
     let area = buffer.area;
     let mut cells: Vec<&Cell> = Vec::with_capacity(area.width.into());
@@ -66,7 +66,7 @@ fn cells(buffer: &Buffer, row: u16) -> Vec<&Cell> {
     cells
 }
 
-/// Writes cells that look alike: their background, what is drawn, and the words.
+/// Writes adjacent cells with the same style: their background, their shapes and their words.
 fn run(svg: &mut String, (column, row): (u16, u16), cells: &[&Cell]) {
     let look = cells.first().map(|cell| look(cell)).unwrap_or_default();
     let place = |index: usize| {

@@ -1,14 +1,14 @@
-//! Characters that are drawings: braille dots, blocks, lines.
+//! Draws characters that are shapes and not letters: braille dots, blocks and lines.
 
 use std::fmt::Write as _;
 
 use super::CELL;
 
-/// Thickness of a line and size of a dot in pixels.
+/// The thickness of a line and the size of a dot, in pixels.
 const LINE: f32 = 1.2;
 const DOT: f32 = 2.2;
 
-/// Appends the character's shape to the path if it is a drawing; false if it is a letter.
+/// Appends the shape of the character to the path. Returns false if the character is a letter.
 pub(super) fn draw(path: &mut String, symbol: &str, (x, y): (f32, f32)) -> bool {
     let Some(c) = symbol.chars().next() else {
         return false;
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_is_a_block_and_a_letter_is_none() {
+    fn a_dot_is_a_shape_and_a_letter_is_not() {
         assert_eq!(shapes("⠀"), Some(0));
         assert_eq!(shapes("⣀"), Some(2));
         assert_eq!(shapes("⣿"), Some(8));

@@ -2,50 +2,51 @@ use quipu_record::Series;
 
 use super::series::ObservedSeries;
 
-/// What was sent, what was processed, and the difference, as the aggregator derives them.
+/// An audit: what was sent, what was processed, and the difference, as the aggregator publishes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Audit<'a> {
     /// The audit's name in the aggregator's configuration.
     pub name: &'a str,
-    /// How much was sent.
+    /// The number of records sent.
     pub sent: Option<&'a ObservedSeries>,
-    /// How much was processed.
+    /// The number of records processed.
     pub processed: Option<&'a ObservedSeries>,
-    /// Processed less sent: negative is behind.
+    /// Processed minus sent; negative while the consumers are behind.
     pub delta: Option<&'a ObservedSeries>,
-    /// How much may have been sent since the senders' last reports: a positive delta up to this proves nothing, as the
-    /// consumers' reports may just be the newer ones.
+    /// How many records may have been sent since the senders' last reports. A positive delta up to this number does not
+    /// prove duplicates, because the consumers' reports may be newer than the senders' reports.
     pub jitter: i128,
-    /// The lowest delta of the last moments: a sender's report that comes late makes a peak, duplicates make a step.
+    /// The lowest delta of the last few seconds. A late report of a sender makes a peak in the delta, duplicates make a
+    /// step.
     pub lowest: i128,
 }
 
 impl Audit<'_> {
-    /// The newest delta.
+    /// Returns the newest delta.
     #[must_use]
     pub fn delta_count(&self) -> Option<i128> {
         Some(self.delta?.total()?.count)
     }
 
-    /// The delta if it proves that records were processed twice; else 0.
+    /// Returns the delta if it proves that records were processed twice, or else 0.
     #[must_use]
     pub fn duplicates(&self) -> i128 {
         self.delta_count().filter(|delta| *delta.min(&self.lowest) > self.jitter).unwrap_or(0)
     }
 }
 
-/// What was last found out about an audit.
+/// The result of the last check of an audit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Finding {
-    /// How much may have been sent since the senders' last reports, and be processed already.
+    /// How many records may have been sent since the senders' last reports and already be processed.
     pub(super) jitter: i128,
-    /// The lowest delta of the last moments.
+    /// The lowest delta of the last few seconds.
     pub(super) lowest: i128,
     /// Whether duplicates were found since the delta was last below zero.
     pub(super) has_duplicates: bool,
 }
 
-/// Which of an audit's series one is.
+/// One of the three series of an audit.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AuditPart {
     Sent,
@@ -54,7 +55,7 @@ pub(super) enum AuditPart {
 }
 
 impl AuditPart {
-    /// Tells an audit's series by its name, and the audit by the label.
+    /// Returns which part of which audit a series is: the name gives the part, the label `audit` gives the audit.
     pub(super) fn of(series: &Series) -> Option<(Self, &str)> {
         let part = match series.name() {
             "quipu_audit_sent" => Self::Sent,

@@ -1,13 +1,14 @@
 use std::collections::VecDeque;
 
-/// So many of the newest records are compared.
+/// How many of the newest records are compared.
 const RECORDS: usize = 31;
-/// A smaller difference is the time that a record takes to come here.
+/// A smaller difference is taken for the time between writing and reading a record.
 const TOLERANCE_MS: i64 = 2_000;
 
-/// How far this machine's clock is ahead of the brokers', told from records that arrive as they are written.
+/// Estimates how far this machine's clock is ahead of the brokers' clock, from records that arrive when they are written.
 ///
-/// One of the shortest ways is taken: some records come late, after an outage many, and a few may have a wild timestamp.
+/// The estimate is one of the shortest delays, because some records arrive late (many after an outage), and a few may have
+/// a wrong timestamp.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClockOffset {
     delays: VecDeque<i64>,
@@ -26,12 +27,12 @@ impl ClockOffset {
         self.offset = if short.abs() < TOLERANCE_MS { 0 } else { short };
     }
 
-    /// In ms; negative if this machine's clock is behind, 0 if the difference does not matter.
+    /// Returns the offset in ms: negative if this machine's clock is behind, 0 if the difference is small.
     pub(crate) fn offset(&self) -> i64 {
         self.offset
     }
 
-    /// The brokers' time at a time of this machine.
+    /// Converts a time of this machine to the brokers' time.
     pub(crate) fn fleet_time(&self, now: i64) -> i64 {
         now - self.offset
     }
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn late_records_and_a_wild_timestamp_do_not_move_it_and_a_wrong_clock_does() {
+    fn late_records_and_a_wrong_timestamp_do_not_change_the_offset_and_a_wrong_clock_does() {
         let mut clock = ClockOffset::default();
         for arrived in 0..31 {
             clock.observe(arrived, arrived - 100);
@@ -52,7 +53,7 @@ mod tests {
         for late in (0..25).rev() {
             clock.observe(60_000, 60_000 - late * 1_000);
         }
-        assert_eq!(clock.offset(), 0, "an outage is over");
+        assert_eq!(clock.offset(), 0, "late records after an outage");
         for arrived in 0..31 {
             clock.observe(arrived, arrived + 600_000);
         }

@@ -1,4 +1,4 @@
-//! What the audits prove.
+//! Checks which audits prove duplicates.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use super::run::{Run, RunState};
 use super::series::ObservedSeries;
 use super::timeline::EventKind;
 
-/// How much later than others a report may come here.
+/// How much later than others a report may arrive.
 const LATENCY_MS: i64 = 250;
 
-/// A program that is held up so long reports late, but is not taken to have sent nothing meanwhile.
+/// A program may pause for this time and report late; it still counts as sending.
 const STALL_MS: i64 = 1_000;
 
-/// A run that claims a longer interval would hide the duplicates of all others.
+/// The longest report interval that is used: a run with a longer one would hide the duplicates of all others.
 const LONGEST_INTERVAL_MS: i64 = 60_000;
 
 impl Fleet {
-    /// Finds out how exact the audits are, and writes into the timeline when one finds duplicates.
+    /// Computes how exact the audits are, and adds an event to the timeline when an audit finds duplicates.
     pub(super) fn tick_audits(&mut self) {
         let interval = self.longest_interval();
-        // As long as nothing new comes, things stand as they did when the newest aggregate was published.
+        // The time of the newest aggregate is used instead of the clock: without new aggregates, nothing changes.
         let newest = self.pipeline.newest_aggregate().unwrap_or(0);
         let moments_ago = newest - 2 * interval - STALL_MS;
         let mut findings = BTreeMap::new();
         let mut found = Vec::new();
         for mut audit in self.audits() {
-            // Consumers that work off a backlog are faster than that, which no late report explains. What was sent just
-            // before counts, too: a sender that is held up goes on sending.
+            // The rate of sending limits how much a late report can explain; consumers that read a backlog may be faster.
+            // The time just before counts, too: a sender whose report is late continues to send.
             let rate = audit.sent.map_or(0.0, |sent| sent.history().highest_rate(moments_ago, newest));
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "this is an estimate")]
             let jitter = (rate * (interval + LATENCY_MS) as f64 / 1000.0).ceil() as i128;
@@ -47,7 +47,7 @@ impl Fleet {
         }
     }
 
-    /// The longest interval in which a live run reports that counts something of the user's.
+    /// Returns the longest report interval of the live runs that count a series of the user.
     fn longest_interval(&self) -> i64 {
         let live = self.runs.iter().filter(|run| run.state() == RunState::Live);
         let users = live.filter(|run| run.counts().any(|(series, _)| !self.get(series).is_own()));

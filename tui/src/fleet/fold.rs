@@ -1,4 +1,4 @@
-//! How a batch changes the fleet.
+//! Applies batches to the fleet.
 
 use quipu_record::{Aggregate, AggregateError, BadRecord, Key, Record, Series, decode};
 
@@ -6,11 +6,12 @@ use super::Fleet;
 use super::run::Changes;
 use crate::batch::{Batch, RawRecord, Topic, TopicState};
 
-/// This machine's clock may be wrong, but what is further ahead of it than a day is no time.
+/// A timestamp that is further ahead of this machine's clock is not used. The limit is large, because this clock may be
+/// wrong.
 const MAX_AHEAD_MS: i64 = 86_400_000;
 
 impl Fleet {
-    /// Takes in what the source delivered.
+    /// Applies a batch.
     pub fn apply(&mut self, batch: &Batch, now: i64) {
         match batch {
             Batch::Records { topic, records } => {
@@ -27,7 +28,7 @@ impl Fleet {
             }
             Batch::Topic { topic, state } => {
                 if matches!(state, TopicState::Recreated | TopicState::Reading { .. }) {
-                    self.forget(*topic);
+                    self.clear_topic(*topic);
                 }
                 self.pipeline.set_state(*topic, state);
             }
@@ -72,13 +73,13 @@ impl Fleet {
         }
     }
 
-    /// Carries what a record changed in a run to the series and the lines.
+    /// Applies the changes that a record made in a run to the series and the lines.
     fn note(&mut self, row: &str, changes: Result<Changes, BadRecord>, at: i64) -> Result<(), BadRecord> {
         let Some(run) = self.runs.get(row) else {
             return Ok(());
         };
         let (id, started, is_empty) = (run.id(), run.started(), run.is_empty());
-        // A run that was seen from its beginning rises from zero.
+        // If the run started just before, its line starts at zero.
         let is_young = at - started <= 3 * run.interval();
         let changes = match changes {
             Ok(changes) => changes,
@@ -111,7 +112,7 @@ impl Fleet {
             *reporters = reporters.saturating_sub(1);
         }
         if run.is_empty() {
-            self.lines.forget(run.id());
+            self.lines.remove(run.id());
             self.runs.remove(row);
         }
     }
@@ -137,9 +138,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Forgets what was read from a topic that was replaced, or that is read from its beginning once more.
-    fn forget(&mut self, topic: Topic) {
-        self.pipeline.forget(topic);
+    /// Removes the data of a topic that was replaced or is read from its beginning again.
+    fn clear_topic(&mut self, topic: Topic) {
+        self.pipeline.clear_topic(topic);
         match topic {
             Topic::Metrics => {
                 self.runs.clear();

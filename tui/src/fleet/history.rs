@@ -1,18 +1,18 @@
 use std::collections::VecDeque;
 
-/// A rate is taken over this much time, so that the beat between reports and commits does not show.
+/// A rate is averaged over this time, so that the intervals of reports and commits are not visible in it.
 const RATE_WINDOW_MS: i64 = 5_000;
-/// For at least and at most this long after a sample, the next one may just be on its way.
+/// The bounds of the hold time. Within the hold time after a sample, a missing next sample does not mean that the value
+/// is constant.
 const HOLD_MS: std::ops::RangeInclusive<i64> = 3_000..=15_000;
 
-/// How a value went, in bounded memory: fine for the last minutes, coarser the longer ago.
+/// The history of a value in bounded memory. Samples of the last minutes are close together, older ones are further apart.
 ///
-/// When it is full, those samples go that are missed least: the ones that leave the smallest gaps in proportion to
-/// their age.
+/// A full history drops the samples that leave the smallest gaps in proportion to their age.
 #[derive(Debug, Clone)]
 pub struct History {
     capacity: usize,
-    /// Values are stored relative to the first one, which keeps them exact although they are floats.
+    /// The first value. Values are stored relative to it, so that they are exact as floats.
     base: i128,
     samples: VecDeque<Sample>,
 }
@@ -24,13 +24,13 @@ struct Sample {
 }
 
 impl History {
-    /// An empty history that keeps at most `capacity` samples (at least 16).
+    /// Creates an empty history that keeps at most `capacity` samples (at least 16).
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity: capacity.max(16), base: 0, samples: VecDeque::new() }
     }
 
-    /// Adds the value at a time in ms; a time before the last sample's counts as that one's.
+    /// Adds the value at a time in ms. A time before the last sample's is replaced by that one.
     pub fn push(&mut self, at: i64, value: i128) {
         if self.samples.is_empty() {
             self.base = value;
@@ -45,37 +45,37 @@ impl History {
         self.samples.push_back(sample);
     }
 
-    /// The time of the oldest sample.
+    /// Returns the time of the oldest sample.
     #[must_use]
     pub fn start(&self) -> Option<i64> {
         self.samples.front().map(|sample| sample.at)
     }
 
-    /// The change per second, over some seconds up to the last sample, or up to `now` when nothing came for longer.
+    /// Returns the change per second, over some seconds up to the last sample, or up to `now` after the hold time.
     #[must_use]
     pub fn rate(&self, now: i64) -> Option<f64> {
-        let end = self.known_until(now)?;
+        let end = self.end(now)?;
         self.slope((end - RATE_WINDOW_MS).max(self.start()?), end)
     }
 
-    /// By how much the value changed in a time span, as far as it is known.
+    /// Returns by how much the value changed in a time span, as far as there are samples.
     #[must_use]
     pub fn change(&self, from: i64, to: i64) -> f64 {
         let from = self.start().map_or(from, |start| from.max(start));
         self.interpolated(to).zip(self.interpolated(from)).map_or(0.0, |(to, from)| to - from)
     }
 
-    /// The highest change per second over the usual time, now or at `from`, or since `from`; 0 if it is not known, or
-    /// negative.
+    /// Returns the highest of three rates: the rate now, the rate at `from`, and the rate between both; 0 if there are
+    /// not enough samples or all are negative.
     #[must_use]
     pub fn highest_rate(&self, from: i64, now: i64) -> f64 {
-        let (end, start) = (self.known_until(now), self.start());
+        let (end, start) = (self.end(now), self.start());
         let since = |begin: i64, end: i64| self.slope(begin.max(start?), end);
         let lately = [end.and_then(|end| since(from, end)), since(from - RATE_WINDOW_MS, from), self.rate(now)];
         lately.into_iter().flatten().fold(0.0, f64::max)
     }
 
-    /// The lowest value from a time on, as far as it is known.
+    /// Returns the lowest value since a time, as far as there are samples.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a float that came from an i128 fits into one")]
     pub fn lowest_since(&self, at: i64) -> Option<i128> {
@@ -84,21 +84,21 @@ impl History {
         Some(self.base + lowest.floor() as i128)
     }
 
-    /// The change per second in each of `buckets` equal parts of a time span; none where it is not known.
+    /// Returns the change per second in each of `buckets` equal parts of a time span; `None` where there is no data.
     #[must_use]
     pub fn rates(&self, from: i64, to: i64, buckets: usize, now: i64) -> Vec<Option<f64>> {
-        let known = self.start().zip(self.known_until(now));
+        let covered = self.start().zip(self.end(now));
         bounds(from, to, buckets)
             .map(|(left, right)| {
-                let (start, end) = known?;
-                // A short bucket is smoothed like the rate in numbers is.
+                let (start, end) = covered?;
+                // A bucket is averaged over at least the window of `rate`.
                 let left = left.min(right - RATE_WINDOW_MS).max(start);
                 if right > end { None } else { self.slope(left, right) }
             })
             .collect()
     }
 
-    /// The value at the end of each of `buckets` equal parts of a time span; none where it is not known.
+    /// Returns the value at the end of each of `buckets` equal parts of a time span; `None` where there is no data.
     #[must_use]
     pub fn values(&self, from: i64, to: i64, buckets: usize) -> Vec<Option<f64>> {
         bounds(from, to, buckets)
@@ -109,8 +109,9 @@ impl History {
             .collect()
     }
 
-    /// Until when the history tells what happened: nothing new within the hold time means that nothing changed.
-    fn known_until(&self, now: i64) -> Option<i64> {
+    /// Returns the time up to which the history is complete: the last sample, or `now` after the hold time, because the
+    /// value has not changed since then.
+    fn end(&self, now: i64) -> Option<i64> {
         let last = self.samples.back()?.at;
         let spacing = self.samples.len().checked_sub(2).map_or(0, |before| last - self.samples[before].at);
         let hold = (2 * spacing).clamp(*HOLD_MS.start(), *HOLD_MS.end());
@@ -124,7 +125,7 @@ impl History {
         Some((self.interpolated(to)? - self.interpolated(from)?) / seconds)
     }
 
-    /// The value on the line between the samples around `at`; after the last one it stays.
+    /// Returns the value on the line between the samples around `at`; after the last sample, its value.
     fn interpolated(&self, at: i64) -> Option<f64> {
         let after = self.samples.partition_point(|sample| sample.at <= at);
         let left = self.samples.get(after.checked_sub(1)?)?;
@@ -136,20 +137,20 @@ impl History {
         Some(left.value + (right.value - left.value) * part)
     }
 
-    /// Whether the last two samples have this value already: then the last one just moves.
+    /// Returns whether the last two samples have this value. Then the last one is moved instead of adding another.
     fn is_flat_with(&self, value: f64) -> bool {
         let mut newest = self.samples.iter().rev().take(2);
         let is_same = |sample: Option<&Sample>| sample.is_some_and(|sample| sample.value.to_bits() == value.to_bits());
         is_same(newest.next()) && is_same(newest.next())
     }
 
-    /// Drops about an eighth of the samples, so that it is not to be done again soon.
+    /// Drops about an eighth of the samples, so that this is not needed again soon.
     fn thin(&mut self, now: i64) {
         let inner = 1..self.samples.len() - 1;
         let costs: Vec<f64> = inner.map(|index| self.cost(index, now)).collect();
         let mut sorted = costs.clone();
         let (_, limit, _) = sorted.select_nth_unstable_by(costs.len() / 8, f64::total_cmp);
-        // When a sample goes, its neighbours' gaps grow, so the next one stays.
+        // Dropping a sample enlarges the gaps of its neighbours, so the next sample is kept.
         let mut was_dropped = false;
         let mut index = 0;
         self.samples.retain(|_| {
@@ -160,7 +161,7 @@ impl History {
         });
     }
 
-    /// The gap that a sample would leave, in proportion to its age.
+    /// Returns the gap that a dropped sample would leave, in proportion to its age.
     #[expect(clippy::cast_precision_loss, reason = "a span of time in ms is far below 2^53")]
     fn cost(&self, index: usize, now: i64) -> f64 {
         let gap = self.samples[index + 1].at - self.samples[index - 1].at;
@@ -168,7 +169,7 @@ impl History {
     }
 }
 
-/// The left and right ends of equal parts of a time span.
+/// Returns the left and right ends of equal parts of a time span.
 fn bounds(from: i64, to: i64, buckets: usize) -> impl Iterator<Item = (i64, i64)> {
     let count = i64::try_from(buckets).unwrap_or(i64::MAX).max(1);
     let at = move |index: i64| from + (to - from) * index / count;
@@ -196,8 +197,8 @@ mod tests {
     fn the_rate_is_the_slope_over_the_window() {
         let history = history(&[(0, 0), (5_000, 0), (10_000, 1_000)]);
         assert_eq!(history.rate(10_000), Some(200.0));
-        assert_eq!(history.rate(12_000), Some(200.0), "the next sample may be on its way");
-        assert_eq!(history.rate(60_000), Some(0.0), "nothing came for so long that nothing happened");
+        assert_eq!(history.rate(12_000), Some(200.0), "within the hold time");
+        assert_eq!(history.rate(60_000), Some(0.0), "after the hold time");
     }
 
     #[test]
@@ -207,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn a_small_step_beyond_two_to_the_fifty_third_is_seen() {
+    fn a_small_step_beyond_two_to_the_fifty_third_is_exact() {
         let base = 1_i128 << 70;
         assert_eq!(history(&[(0, base), (1_000, base + 1)]).rate(1_000), Some(1.0));
     }
 
     #[test]
-    fn rates_are_known_between_the_first_and_the_last_sample() {
+    fn rates_cover_the_time_between_the_first_and_the_last_sample() {
         let samples: Vec<_> = (10..=20).map(|second| (second * 1_000, i128::from(second) * 100)).collect();
         let rates = history(&samples).rates(0, 30_000, 6, 21_000);
         assert_eq!(rates, [None, None, Some(100.0), Some(100.0), None, None]);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_value_counts_from_what_stood_at_the_moment() {
+    fn the_lowest_value_includes_the_value_at_the_start() {
         let history = history(&[(1_000, 50), (3_000, -80), (4_000, 95), (5_000, 90)]);
         let lowest = [0, 3_999, 4_000, 9_000].map(|at| history.lowest_since(at));
         assert_eq!(lowest, [Some(-80), Some(-80), Some(90), Some(90)]);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_rate_sees_a_burst() {
+    fn the_highest_rate_includes_a_burst() {
         let history = history(&[(0, 0), (4_000, 0), (5_000, 1_000)]);
         assert_eq!(history.rate(5_000), Some(200.0));
         assert_eq!(history.highest_rate(4_000, 5_000).to_bits(), 1_000_f64.to_bits());
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_within_its_capacity_and_keeps_the_old_days_coarsely() {
+    fn a_history_stays_within_its_capacity_and_keeps_fewer_old_samples() {
         let mut history = History::new(64);
         for second in 0..36_000_i64 {
             history.push(second * 1_000, i128::from(second));
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_line_takes_two_samples_and_time_never_goes_back() {
+    fn a_constant_value_takes_two_samples_and_time_never_goes_back() {
         let mut history = history(&[(0, 1), (1_000, 1), (2_000, 1), (3_000, 1)]);
         assert_eq!(history.samples.len(), 2);
         history.push(500, 9);

@@ -5,13 +5,13 @@ use super::history::History;
 use super::run::RunId;
 use super::series::SeriesId;
 
-/// Samples that each line keeps.
+/// How many samples each line keeps.
 const HISTORY: usize = 120;
 
-/// How each run's count of each series went: the thin lines of the chart.
+/// The history of each run's count of each series: the thin lines of the chart.
 ///
-/// A fleet may have a million of them, so there is a limit. Within it all are kept; beyond it only those of the series
-/// in focus.
+/// A fleet may have a million lines, so their number is limited. Beyond the limit, only the lines of the series in focus
+/// are kept.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     limit: usize,
@@ -22,7 +22,7 @@ pub(super) struct Lines {
 #[derive(Debug, Clone)]
 struct Line {
     history: History,
-    /// It is beyond the limit, and goes when the focus moves.
+    /// Whether the line is beyond the limit; such a line is dropped when the focus moves.
     is_borrowed: bool,
 }
 
@@ -35,7 +35,7 @@ impl Lines {
         self.kept.get(&(series, run)).map(|line| &line.history)
     }
 
-    /// Moves the focus; true if it did.
+    /// Moves the focus. Returns whether the focus changed.
     pub(super) fn focus(&mut self, series: Option<SeriesId>) -> bool {
         let moved = self.focus != series;
         if moved {
@@ -45,7 +45,7 @@ impl Lines {
         moved
     }
 
-    /// Adds a sample, unless there is no room for the line.
+    /// Adds a sample, unless the line is new and beyond the limit.
     pub(super) fn push(&mut self, series: SeriesId, run: RunId, at: i64, count: u128) {
         let is_full = self.kept.len() >= self.limit;
         let line = match self.kept.entry((series, run)) {
@@ -56,7 +56,7 @@ impl Lines {
         line.history.push(at, i128::try_from(count).unwrap_or(i128::MAX));
     }
 
-    pub(super) fn forget(&mut self, run: RunId) {
+    pub(super) fn remove(&mut self, run: RunId) {
         self.kept.retain(|(_, id), _| *id != run);
     }
 

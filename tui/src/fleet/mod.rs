@@ -1,4 +1,4 @@
-//! The fleet as an outside observer sees it, folded from the records of `metrics` and `metrics-agg`.
+//! The state of the fleet, computed from the records of `metrics` and `metrics-agg`.
 
 mod audit;
 mod clock;
@@ -32,14 +32,15 @@ pub use run::{Run, RunId, RunState};
 pub use series::{ObservedSeries, SeriesId, Total};
 pub use timeline::{Event, EventKind};
 
-/// How much a [`Fleet`] holds at most. What is beyond is counted by [`Fleet::cut_off`].
+/// The limits of a [`Fleet`]. [`Fleet::cut_off`] counts what was left out because of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Series; 100,000 by default.
+    /// The number of series; 100,000 by default.
     pub series: usize,
-    /// Runs and plain counters, departed ones included; 50,000 by default.
+    /// The number of runs and plain keys, including runs that left; 50,000 by default.
     pub runs: usize,
-    /// Histories of one run's count of one series; 20,000 by default. Those of the series in focus are kept beyond it.
+    /// The number of histories of one run's count of one series; 20,000 by default. Histories of the series in focus are
+    /// kept beyond the limit.
     pub lines: usize,
 }
 
@@ -49,7 +50,7 @@ impl Default for Limits {
     }
 }
 
-/// The fleet as an outside observer sees it. Pure: time is passed in, in ms since 1970 by this machine's clock.
+/// The state of the fleet. It is pure: the time is an argument, in ms since 1970 by this machine's clock.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     series: SeriesTable,
@@ -58,7 +59,7 @@ pub struct Fleet {
     timeline: Timeline,
     pipeline: Pipeline,
     clock: ClockOffset,
-    /// By audit.
+    /// The result of the last check of each audit.
     findings: BTreeMap<String, Finding>,
     cut_off: u64,
 }
@@ -70,7 +71,7 @@ impl Default for Fleet {
 }
 
 impl Fleet {
-    /// A fleet of which nothing is known yet.
+    /// Creates an empty fleet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -85,11 +86,11 @@ impl Fleet {
         }
     }
 
-    /// Notices what follows from time alone (who fell silent) and writes the timeline. Call it about once a second.
+    /// Updates the states that depend on time, such as silent runs, and the timeline. Call it about once a second.
     pub fn tick(&mut self, now: i64) {
-        // Reports of a run may stand behind those of its successor until the whole topic has been read.
+        // Until the whole topic has been read, the reports of a run may come after those of the instance's next run.
         if self.pipeline.topic(Topic::Metrics).state == TopicState::CaughtUp {
-            // While no broker answers, it is not the instances that are silent.
+            // While no broker answers, missing reports do not make a run silent.
             let until = match self.pipeline.connection() {
                 (Connection::Lost { .. }, since) => since,
                 _ => now,
@@ -100,76 +101,76 @@ impl Fleet {
         self.tick_audits();
     }
 
-    /// The brokers' time at a time of this machine: what the times of runs, aggregates and events compare to.
+    /// Converts a time of this machine to the brokers' time, in which the times of runs, aggregates and events are given.
     #[must_use]
     pub fn fleet_time(&self, now: i64) -> i64 {
         self.clock.fleet_time(now)
     }
 
-    /// How far this machine's clock is ahead of the brokers', in ms; 0 if the difference does not matter.
+    /// Returns how far this machine's clock is ahead of the brokers' clock, in ms; 0 if the difference is small.
     #[must_use]
     pub fn clock_offset(&self) -> i64 {
         self.clock.offset()
     }
 
-    /// All series of which something is known, in the order in which they were first seen.
+    /// Returns all series that have a total or a reporting run, in the order in which they were first read.
     pub fn series(&self) -> impl Iterator<Item = &ObservedSeries> {
         self.series.iter().filter(|series| series.is_known())
     }
 
-    /// One series.
+    /// Returns a series by its id.
     #[must_use]
     pub fn get(&self, id: SeriesId) -> &ObservedSeries {
         self.series.get(id)
     }
 
-    /// Whether anything is known of a series.
+    /// Returns whether a series has a total or a reporting run.
     #[must_use]
     pub fn knows(&self, id: SeriesId) -> bool {
         self.series.has(id) && self.get(id).is_known()
     }
 
-    /// Looks a series up.
+    /// Returns a series by its name and labels.
     #[must_use]
     pub fn find(&self, series: &Series) -> Option<&ObservedSeries> {
         Some(self.get(self.series.find(series)?))
     }
 
-    /// All runs, in no order.
+    /// Returns all runs, in no particular order.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter()
     }
 
-    /// How a run's count of a series went; none if it does not count it, or if there are too many (see [`Limits`]).
+    /// Returns the history of a run's count of a series; `None` if the run does not count it, or beyond the [`Limits`].
     #[must_use]
     pub fn line(&self, series: SeriesId, run: RunId) -> Option<&History> {
         self.lines.get(series, run)
     }
 
-    /// The audits by their names.
+    /// Returns the audits, sorted by name.
     pub fn audits(&self) -> impl Iterator<Item = Audit<'_>> {
         self.series.audits(|name| self.findings.get(name).copied().unwrap_or_default())
     }
 
-    /// The newest events, oldest first.
+    /// Returns the newest events, oldest first.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.timeline.iter()
     }
 
-    /// The way from the instances to the sinks.
+    /// Returns the state of the topics and consumer groups.
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    /// How often a record or a counter was left out because of the [`Limits`].
+    /// Returns how many records and counters were left out because of the [`Limits`].
     #[must_use]
     pub fn cut_off(&self) -> u64 {
         self.cut_off
     }
 
-    /// Names the series whose lines are wanted even if there are too many to keep all.
+    /// Sets the series in focus, whose lines are kept even beyond the limit.
     pub fn focus(&mut self, series: Option<SeriesId>) {
         let has_moved = self.lines.focus(series);
         let Some(series) = series.filter(|_| has_moved) else {

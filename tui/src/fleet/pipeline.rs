@@ -5,10 +5,10 @@ use quipu_record::Aggregate;
 use super::history::History;
 use crate::batch::{Connection, LagReport, Topic, TopicState};
 
-/// Samples that each log end and each group keeps.
+/// How many samples of each log end and of each group's position are kept.
 const HISTORY: usize = 200;
 
-/// What is known of the way from the instances to the sinks.
+/// The state of the topics and consumer groups between the instances and the sinks.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     connection: Connection,
@@ -19,31 +19,31 @@ pub struct Pipeline {
     bad: BTreeMap<(Topic, &'static str), u64>,
     newest_aggregate: Option<i64>,
     aggregated: Option<i64>,
-    /// The aggregator's position when it last moved on, and since when it has not although there is something to read.
+    /// The aggregator's last position, and since when it has not changed although there are records to read.
     aggregator: (Option<i64>, Option<i64>),
 }
 
-/// One of the two topics, as far as it was read.
+/// The reading state of one of the two topics.
 #[derive(Debug, Clone)]
 pub struct ReadTopic {
-    /// Its state.
+    /// The state of the topic.
     pub state: TopicState,
-    /// The offset of the next record that will be read here.
+    /// The offset of the next record that this dashboard reads.
     pub position: Option<i64>,
-    /// The log end, as of the last lag report.
+    /// The log end in the last lag report.
     pub log_end: Option<i64>,
-    /// How the log end went.
+    /// The history of the log end.
     pub history: History,
 }
 
 /// A consumer group: the aggregator's or a sink's.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// What it consumes.
+    /// The topic that the group consumes.
     pub topic: Topic,
-    /// The offset of the next record that it will read, as far as it committed.
+    /// The committed offset, which is that of the next record to read.
     pub committed: Option<i64>,
-    /// How it moved on.
+    /// The history of the committed offset.
     pub history: History,
 }
 
@@ -64,64 +64,67 @@ impl Pipeline {
         }
     }
 
-    /// Whether the brokers answer, and since when that is so, in ms by this machine's clock.
+    /// Returns whether the brokers answer, and since when, in ms by this machine's clock.
     #[must_use]
     pub fn connection(&self) -> (&Connection, i64) {
         (&self.connection, self.connection_since)
     }
 
-    /// When the brokers last answered again after they had not, in ms by this machine's clock.
+    /// Returns when the brokers last answered again after an outage, in ms by this machine's clock.
     pub(super) fn reconnected(&self) -> Option<i64> {
         self.reconnected
     }
 
-    /// One of the topics.
+    /// Returns the state of a topic.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> &ReadTopic {
         &self.topics[topic as usize]
     }
 
-    /// The groups by their names.
+    /// Returns the groups, sorted by name.
     pub fn groups(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.groups.iter().map(|(name, group)| (name.as_str(), group))
     }
 
-    /// How many records a group still has to read.
+    /// Returns the lag of a group: how many records it still has to read.
     #[must_use]
     pub fn lag(&self, group: &Group) -> Option<i64> {
         Some((self.topic(group.topic).log_end? - group.committed?).max(0))
     }
 
-    /// Records that could not be read here: topic, reason, number.
+    /// Returns the bad records that this dashboard read: topic, reason, number.
     pub fn bad(&self) -> impl Iterator<Item = (Topic, &'static str, u64)> {
         self.bad.iter().map(|((topic, reason), count)| (*topic, *reason, *count))
     }
 
-    /// The newest aggregate's event time in ms, by the brokers' clock.
+    /// Returns the event time of the newest aggregate in ms, by the brokers' clock.
     #[must_use]
     pub fn newest_aggregate(&self) -> Option<i64> {
         self.newest_aggregate
     }
 
-    /// How many records on `metrics` the aggregator has not taken in yet.
+    /// Returns the lag of the aggregator: how many records on `metrics` it still has to read.
     #[must_use]
     pub fn aggregator_lag(&self) -> Option<i64> {
         Some((self.topic(Topic::Metrics).log_end? - self.aggregator_position()?).max(0))
     }
 
-    /// Since when the aggregator has not moved on although there is something to read, in ms by this machine's clock.
+    /// Returns since when the aggregator's position has not changed although there are records to read, in ms by this
+    /// machine's clock.
     #[must_use]
     pub fn aggregator_stuck_since(&self) -> Option<i64> {
         self.aggregator.1
     }
 
-    /// The offset on `metrics` that comes next, as its group committed it or as its aggregates say.
+    /// Returns the aggregator's position on `metrics`: its group's commit or the offset in its newest aggregate, whichever
+    /// is higher.
     pub(crate) fn aggregator_position(&self) -> Option<i64> {
         let committed = self.groups.values().filter(|group| group.topic == Topic::Metrics);
         committed.filter_map(|group| group.committed).max().max(self.aggregated)
     }
 
-    /// How much of what stood on the topics at the start was read, from 0 to 1; none when all was.
+    /// Returns which part of the records that were on the topics at the start was read, from 0 to 1; `None` after all were
+    /// read.
     #[must_use]
     pub fn progress(&self) -> Option<f64> {
         let (mut read, mut all) = (0, 0);
@@ -156,8 +159,8 @@ impl Pipeline {
         }
     }
 
-    /// Forgets what was read from a topic.
-    pub(super) fn forget(&mut self, topic: Topic) {
+    /// Removes the position and the bad records of a topic.
+    pub(super) fn clear_topic(&mut self, topic: Topic) {
         self.topics[topic as usize].position = None;
         self.bad.retain(|(other, _), _| *other != topic);
     }

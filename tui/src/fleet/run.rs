@@ -7,16 +7,16 @@ use uuid::Uuid;
 use super::series::SeriesId;
 use super::series_table::SeriesTable;
 
-/// A run that has nothing new to say says so after this time: the reporter's default heartbeat.
+/// The reporter's default heartbeat: a run reports at least this often, even if none of its counters changed.
 const HEARTBEAT_MS: i64 = 10_000;
-/// What a report may claim at most; more than a day would never be called silent.
+/// The longest report interval that is used. Without a limit, a run with a very long interval would never become silent.
 const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 
-/// Stands for a run within one [`Fleet`](super::Fleet).
+/// The id of a run within one [`Fleet`](super::Fleet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub(super) u32);
 
-/// One life of an instance, or the row of a plain counter.
+/// A run of an instance, or the row of a plain key.
 #[derive(Debug, Clone)]
 pub struct Run {
     id: RunId,
@@ -31,28 +31,28 @@ pub struct Run {
     parts: BTreeMap<u32, Part>,
 }
 
-/// What is known of a run's whereabouts.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// It reports.
+    /// The run reports.
     Live,
-    /// It has not reported for three heartbeats and did not say that it leaves.
+    /// The run has not reported for three heartbeats and sent no final report.
     Silent,
-    /// A plain counter that has not come for as long. Who writes it has no heartbeat, so nothing follows from that.
+    /// A plain key without a record for as long. A plain key has no heartbeat, so the program may still run.
     Idle,
-    /// A newer run of the same instance took its place, and it did not say that it leaves.
+    /// A newer run of the same instance has started, and this run sent no final report.
     Restarted,
-    /// It said that its report is the last one.
+    /// The run sent its final report.
     Left,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Part {
     seq: u64,
-    /// What a plain counter's row had counted before it started anew.
+    /// The base of a plain key: what it had counted before its restarts.
     base: u128,
-    /// A plain counter's own timestamp.
+    /// The timestamp in the last plain record.
     timestamp: Option<Millis>,
     counters: Vec<(SeriesId, u64)>,
 }
@@ -77,55 +77,55 @@ impl Run {
         }
     }
 
-    /// Its id.
+    /// Returns the id of the run.
     #[must_use]
     pub fn id(&self) -> RunId {
         self.id
     }
 
-    /// The instance's name, or a plain counter's key; as it is: it may hold control characters.
+    /// Returns the name of the instance, or the plain key. It is not escaped and may hold control characters.
     #[must_use]
     pub fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// Which life of the instance; none for a plain counter.
+    /// Returns the UUID of the run; `None` for a plain key.
     #[must_use]
     pub fn run(&self) -> Option<Uuid> {
         self.uuid
     }
 
-    /// When it began, in ms: the time in the run's UUIDv7, or when it was first seen.
+    /// Returns when the run started, in ms: the time in its UUIDv7, or the time of its first record.
     #[must_use]
     pub fn started(&self) -> i64 {
         self.started
     }
 
-    /// The time of its last report in ms, by the brokers' clock.
+    /// Returns the time of the last report in ms, by the brokers' clock.
     #[must_use]
     pub fn last_report(&self) -> i64 {
         self.last_report
     }
 
-    /// How often it reports when something changed, in ms; 0 for a plain counter.
+    /// Returns how often the run reports while its counters change, in ms; 0 for a plain key.
     #[must_use]
     pub fn interval(&self) -> i64 {
         self.interval
     }
 
-    /// What is known of its whereabouts, as of the last [`tick`](super::Fleet::tick).
+    /// Returns the state of the run at the last [`tick`](super::Fleet::tick).
     #[must_use]
     pub fn state(&self) -> RunState {
         self.state.unwrap_or(RunState::Live)
     }
 
-    /// When the state last changed while we looked, in ms.
+    /// Returns when the state last changed, in ms.
     #[must_use]
     pub fn changed(&self) -> Option<i64> {
         self.changed
     }
 
-    /// What it has counted of a series.
+    /// Returns the run's count of a series.
     #[must_use]
     pub fn count(&self, series: SeriesId) -> Option<u128> {
         self.parts.values().find_map(|part| {
@@ -134,14 +134,14 @@ impl Run {
         })
     }
 
-    /// Everything that it counts.
+    /// Returns all counts of the run.
     pub fn counts(&self) -> impl Iterator<Item = (SeriesId, u128)> {
         self.parts
             .values()
             .flat_map(|part| part.counters.iter().map(|(series, count)| (*series, part.base + u128::from(*count))))
     }
 
-    /// Silent are three heartbeats without a report.
+    /// Returns when the run becomes silent without another report: after three heartbeats.
     pub(super) fn silent_at(&self) -> i64 {
         self.last_report + self.patience()
     }
@@ -164,7 +164,7 @@ impl Run {
         3 * self.interval.max(HEARTBEAT_MS)
     }
 
-    /// Takes a report in and tells which counts changed; a stale report changes nothing.
+    /// Applies a report and returns which counts changed; a stale report changes nothing.
     pub(super) fn report(
         &mut self,
         part: u32,
@@ -172,15 +172,15 @@ impl Run {
         at: i64,
         series: &mut SeriesTable,
     ) -> Result<Changes, BadRecord> {
-        let known = self.parts.get(&part);
+        let previous = self.parts.get(&part);
         let mut changes = Changes::default();
-        if known.is_some_and(|known| report.seq < known.seq) {
+        if previous.is_some_and(|previous| report.seq < previous.seq) {
             return Ok(changes);
         }
-        let old = known.map_or(&[][..], |known| &known.counters);
+        let old = previous.map_or(&[][..], |previous| &previous.counters);
         let mut counters = Vec::with_capacity(report.len());
         for (index, (counter, count)) in report.counters().enumerate() {
-            // A run mostly reports its series in the same order each time.
+            // A run usually reports its series in the same order each time.
             let id = match old.get(index) {
                 Some((id, _)) if series.get(*id).series().as_ref() == counter => Some(*id),
                 _ => series.intern(counter),
@@ -198,7 +198,7 @@ impl Run {
         Ok(changes)
     }
 
-    /// Takes a plain counter in. A lower count is taken for a restart, unless its own timestamp is not newer.
+    /// Applies a plain record. A lower count means a restart, unless the record's own timestamp is not newer.
     pub(super) fn plain(
         &mut self,
         counter: &PlainCounter<'_>,
@@ -208,10 +208,10 @@ impl Run {
         let Some(id) = series.intern(counter.series()) else {
             return Ok(Changes { cut_off: 1, ..Changes::default() });
         };
-        let known = self.parts.get(&0);
-        let before = known.and_then(|known| known.counters.first().copied());
-        let mut base = known.map_or(0, |known| known.base);
-        let old_time = known.and_then(|known| known.timestamp);
+        let previous = self.parts.get(&0);
+        let before = previous.and_then(|previous| previous.counters.first().copied());
+        let mut base = previous.map_or(0, |previous| previous.base);
+        let old_time = previous.and_then(|previous| previous.timestamp);
         match before {
             Some((other, _)) if other != id => {
                 return Err(BadRecord::SeriesChanged { before: series.get(other).text().to_owned() });
@@ -224,7 +224,8 @@ impl Run {
             }
             _ => {}
         }
-        // As the aggregator does it: one without a timestamp leaves nothing to compare the next one with.
+        // As in the aggregator, a record without a timestamp clears the timestamp of the row, so the next record has none
+        // to be compared with.
         let timestamp = counter.timestamp;
         self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counter.count)] });
         self.last_report = self.last_report.max(at);
@@ -232,7 +233,7 @@ impl Run {
         Ok(Changes { counts: vec![Change { series: id, after, is_new: before.is_none() }], cut_off: 0 })
     }
 
-    /// Removes a part, and gives back which series it counted.
+    /// Removes a part and returns the series that it counted.
     pub(super) fn remove(&mut self, part: u32) -> Vec<SeriesId> {
         let counters = self.parts.remove(&part).map(|part| part.counters);
         counters.into_iter().flatten().map(|(series, _)| series).collect()
@@ -243,11 +244,11 @@ impl Run {
     }
 }
 
-/// What a record changed.
+/// The changes that a record made in a run.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) counts: Vec<Change>,
-    /// Counters for whose series there was no room.
+    /// How many counters were left out because the table of series is full.
     pub(super) cut_off: u64,
 }
 
@@ -259,7 +260,7 @@ pub(super) struct Change {
     pub(super) is_new: bool,
 }
 
-/// Holds a report against the one before it, as the aggregator does, so that both skip the same bad ones.
+/// Compares a report with the one before it, as the aggregator does, so that both reject the same bad records.
 fn compare(old: &[(SeriesId, u64)], new: &[(SeriesId, u64)], series: &SeriesTable) -> Result<Vec<Change>, BadRecord> {
     let text = |id: SeriesId| series.get(id).text().to_owned();
     let is_aligned = old.len() <= new.len() && old.iter().zip(new).all(|(old, new)| old.0 == new.0);

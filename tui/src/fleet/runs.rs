@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::run::{Run, RunId, RunState};
 use super::timeline::{EventKind, Timeline};
 
-/// The rows of `metrics`, the parts of a run put together.
+/// The runs and plain keys on `metrics`; all parts of a run are one entry.
 #[derive(Debug, Clone)]
 pub(super) struct Runs {
     rows: HashMap<String, Run>,
@@ -13,7 +13,7 @@ pub(super) struct Runs {
     next: u32,
 }
 
-/// When an instance's runs began.
+/// When the first and the newest run of an instance started.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     first: i64,
@@ -25,7 +25,7 @@ impl Runs {
         Self { rows: HashMap::new(), limit, next: 0 }
     }
 
-    /// The run of a row, a new one if there is none; none if there is no room.
+    /// Returns the run of a row, which is created if it does not exist; `None` at the limit.
     pub(super) fn admit(&mut self, row: &str, instance: &str, run: Option<Uuid>, at: i64) -> Option<&mut Run> {
         if !self.rows.contains_key(row) {
             if self.rows.len() >= self.limit {
@@ -57,7 +57,8 @@ impl Runs {
         self.rows.values()
     }
 
-    /// Finds out who joined, left, was restarted or fell silent. After a reconnection everybody has time to report.
+    /// Updates the states of the runs and adds an event for each that joined, left, restarted or became silent. After a
+    /// reconnection, runs get time to report before they become silent.
     pub(super) fn tick(&mut self, fleet_time: i64, reconnected: Option<i64>, timeline: &mut Timeline) {
         let spans = self.spans();
         for run in self.rows.values_mut() {
@@ -76,7 +77,7 @@ impl Runs {
                 (Some(RunState::Silent), RunState::Live) => {
                     timeline.push(run.last_report(), EventKind::Resumed, run.instance());
                 }
-                // That it was restarted is told by its successor.
+                // The event for a restart is added when the newer run appears.
                 _ => {}
             }
             run.changed = Some(match state {

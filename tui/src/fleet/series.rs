@@ -4,7 +4,7 @@ use quipu_record::{AggregateType, Series};
 
 use super::history::History;
 
-/// Stands for a series within one [`Fleet`](super::Fleet).
+/// The id of a series within one [`Fleet`](super::Fleet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesId(pub(super) u32);
 
@@ -19,65 +19,65 @@ pub struct ObservedSeries {
     pub(super) reporters: u32,
 }
 
-/// A fleet-wide total as the newest aggregate states it.
+/// A fleet-wide total from the newest aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
-    /// Whether it can go down.
+    /// The type of the total: a counter never decreases, a gauge can.
     pub kind: AggregateType,
     /// The total.
     pub count: i128,
-    /// Event time in ms.
+    /// The event time in ms.
     pub timestamp: i64,
-    /// The offset on `metrics` up to which it is true, inclusively.
+    /// The offset on `metrics` of the last record that the total includes.
     pub offset: i64,
-    /// How many live runs contribute, as the aggregator says.
+    /// How many live runs contribute according to the aggregator.
     pub instances: u64,
 }
 
 impl ObservedSeries {
-    /// Its id.
+    /// Returns the id of the series.
     #[must_use]
     pub fn id(&self) -> SeriesId {
         self.id
     }
 
-    /// The series.
+    /// Returns the name and labels.
     #[must_use]
     pub fn series(&self) -> &Series {
         &self.series
     }
 
-    /// The series' text form, as it is: it may hold control characters.
+    /// Returns the series as text. It is not escaped and may hold control characters.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The newest aggregate; none if only reports of the series were seen.
+    /// Returns the total from the newest aggregate; `None` if only reports have the series.
     #[must_use]
     pub fn total(&self) -> Option<Total> {
         self.total
     }
 
-    /// How the total went, over event time.
+    /// Returns the history of the total over event time.
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// How many known runs report it, whatever their state.
+    /// Returns how many runs report the series, in any state.
     #[must_use]
     pub fn reporters(&self) -> u32 {
         self.reporters
     }
 
-    /// Whether it is one of Quipu's own series.
+    /// Returns whether this is one of Quipu's own series.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.series.name().starts_with("quipu_")
     }
 
-    /// Whether there is anything to show of it.
+    /// Returns whether the series has a total or a reporting run.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.total.is_some() || self.reporters > 0

@@ -7,10 +7,10 @@ use super::audit::{Audit, AuditPart, Finding};
 use super::history::History;
 use super::series::{ObservedSeries, SeriesId, Total};
 
-/// Samples that each series keeps of its total.
+/// How many samples of each total are kept.
 const HISTORY: usize = 200;
 
-/// All series that were seen, each stored once.
+/// All series that were read, each stored once.
 #[derive(Debug, Clone)]
 pub(super) struct SeriesTable {
     ids: HashMap<Arc<Series>, SeriesId>,
@@ -24,7 +24,7 @@ impl SeriesTable {
         Self { ids: HashMap::new(), entries: Vec::new(), audits: BTreeMap::new(), limit }
     }
 
-    /// The series' id; none if the table is full.
+    /// Returns the id of a series, which is added if it is new; `None` if the table is full.
     pub(super) fn intern(&mut self, series: SeriesRef<'_>) -> Option<SeriesId> {
         let series = series.to_series();
         if let Some(id) = self.ids.get(&series) {
@@ -51,9 +51,9 @@ impl SeriesTable {
         Some(id)
     }
 
-    /// Takes an aggregate in; false if the table is full.
+    /// Applies an aggregate. Returns false if the table is full.
     pub(super) fn observe(&mut self, aggregate: &Aggregate) -> bool {
-        // Mostly it is known, and need not be copied.
+        // The series is usually in the table already; then it is not copied.
         let Some(id) = self.find(&aggregate.series).or_else(|| self.intern(aggregate.series.as_ref())) else {
             return false;
         };
@@ -85,7 +85,7 @@ impl SeriesTable {
         self.entries.iter()
     }
 
-    /// The audits by their names; `finding` tells what was last found out about each.
+    /// Returns the audits, sorted by name; `finding` returns the result of the last check of an audit.
     pub(super) fn audits(&self, finding: impl Fn(&str) -> Finding) -> impl Iterator<Item = Audit<'_>> {
         self.audits.iter().map(move |(name, parts)| {
             let [sent, processed, delta] = parts.map(|id| id.map(|id| self.get(id)));
@@ -94,14 +94,14 @@ impl SeriesTable {
         })
     }
 
-    /// Forgets who reports what, because that topic was replaced.
+    /// Clears the numbers of reporting runs, because the topic of the reports was replaced.
     pub(super) fn clear_reporters(&mut self) {
         for entry in &mut self.entries {
             entry.reporters = 0;
         }
     }
 
-    /// Forgets the totals, because their topic was replaced.
+    /// Clears the totals, because their topic was replaced.
     pub(super) fn clear_totals(&mut self) {
         for entry in &mut self.entries {
             entry.total = None;

@@ -1,30 +1,30 @@
 use std::collections::VecDeque;
 
-/// So many events are kept; the oldest go.
+/// How many events are kept; the oldest are dropped.
 const EVENTS: usize = 200;
 
-/// Something that may explain a step in a count.
+/// An event that may explain a change of a total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When it happened, in ms by the brokers' clock.
+    /// The time of the event, in ms by the brokers' clock.
     pub at: i64,
-    /// The instance, or the audit; as it is: it may hold control characters.
+    /// The instance or the audit. It is not escaped and may hold control characters.
     pub subject: String,
-    /// What happened to it.
+    /// The kind of event.
     pub kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The first run of an instance began.
+    /// The first run of an instance started.
     Joined,
-    /// A further run of an instance began.
+    /// Another run of an instance started.
     Restarted,
-    /// A run said that it leaves.
+    /// A run sent its final report.
     Left,
-    /// A run stopped reporting without saying so.
+    /// A run stopped reporting without a final report.
     Silent,
     /// A silent run reports again.
     Resumed,
@@ -37,7 +37,7 @@ pub enum EventKind {
 pub(super) struct Timeline(VecDeque<Event>);
 
 impl Timeline {
-    /// Adds an event, unless it is there: a topic that is read once more tells the same.
+    /// Adds an event, unless the timeline has it already, because a topic that is read again gives the same events.
     pub(super) fn push(&mut self, at: i64, kind: EventKind, subject: &str) {
         let event = Event { at, subject: subject.to_owned(), kind };
         if self.0.contains(&event) {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_sorted_and_the_oldest_go() {
+    fn a_timeline_is_sorted_and_drops_the_oldest_events() {
         let mut timeline = Timeline::default();
         for at in (0..300).rev() {
             timeline.push(at, EventKind::Joined, "app-1");

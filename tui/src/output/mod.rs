@@ -1,4 +1,4 @@
-//! The view as text, for whatever is no terminal.
+//! Writes the view as text or JSON, for outputs that are no terminal.
 
 mod json;
 mod plain;
@@ -6,17 +6,17 @@ mod table;
 
 use crate::view::Report;
 
-/// The form of a text.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
     /// Tables for people
     Plain,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 impl Form {
-    /// The report in this form, with a line break at its end.
+    /// Returns the report in this form, with a line break at its end.
     #[must_use]
     pub fn text(self, report: &Report) -> String {
         match self {

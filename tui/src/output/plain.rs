@@ -5,7 +5,7 @@ use crate::format;
 use crate::render::{meaning, words};
 use crate::view::{Header, Report};
 
-/// So many of the newest events are printed.
+/// How many of the newest events are printed.
 const EVENTS: usize = 20;
 
 pub(super) fn text(report: &Report) -> String {
@@ -19,7 +19,7 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-// Writing to a string can't fail, so what `write!` returns is of no interest here.
+// Writing to a string can't fail, so the results of `write!` are ignored.
 
 fn header(header: &Header, text: &mut String) {
     let (_, word, detail) = words(header, usize::MAX);
@@ -107,7 +107,7 @@ fn instances(report: &Report, text: &mut String) {
 fn events(report: &Report, text: &mut String) {
     text.push_str("\nTIMELINE\n");
     if report.events.is_empty() {
-        text.push_str("  nobody came or went\n");
+        text.push_str("  none\n");
     }
     for event in report.events.iter().take(EVENTS) {
         let (clock, age) = (format::clock(event.at), format::span(event.age));

@@ -3,7 +3,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// A table whose columns are as wide as their widest cell.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
-    /// Which columns are numbers, and stand at the right end.
+    /// The columns with numbers, which are right-aligned.
     numbers: &'static [usize],
 }
 

@@ -14,12 +14,12 @@ use crate::layout;
 use crate::theme::{Role, Theme};
 use crate::view::{AuditRow, AuditView, EventRow};
 
-/// Columns between two numbers.
+/// The number of columns between two numbers.
 const GAP: usize = 4;
-/// From this width on, the timeline also has the time of day.
+/// A timeline of at least this width also shows the time of day.
 const WIDE: u16 = 44;
 
-/// An audit's numbers, its delta over time, and the timeline beside it.
+/// Draws an audit's numbers, its delta over time, and the timeline beside it.
 pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let [numbers_area, chart, events] = layout::audit(area);
     match &view.shown {
@@ -32,15 +32,15 @@ pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Bu
     timeline(&view.events, theme, events, buffer);
 }
 
-/// What a delta means.
+/// Returns the meaning of a delta as text.
 pub(crate) fn meaning(audit: &AuditRow) -> (Role, String) {
     match audit.delta {
         None => (Role::Faint, "no delta has been published yet".to_owned()),
-        Some(0) => (Role::Good, "as many processed as sent".to_owned()),
+        Some(0) => (Role::Good, "processed and sent are equal".to_owned()),
         Some(behind) if behind < 0 => (Role::Behind, format!("{} behind", format::count(-behind))),
         Some(ahead) if audit.duplicates == 0 => {
             let ahead = format::count(ahead);
-            (Role::Good, format!("{ahead} ahead, no more than may have been sent since the last reports"))
+            (Role::Good, format!("{ahead} ahead, within what may have been sent since the last reports"))
         }
         Some(ahead) => (Role::Ahead, format!("at least {} records were processed twice", format::count(ahead))),
     }
@@ -64,7 +64,7 @@ fn numbers(view: &AuditView, audit: &AuditRow, theme: Theme, area: Rect, buffer:
     let all = columns.iter().map(|(head, number, _)| big::width(number).max(head.len()) + GAP).sum::<usize>();
     let mut x = area.x + 2;
     for (index, (head, number, role)) in columns.into_iter().enumerate() {
-        // On a narrow screen the delta is the number that matters.
+        // If there is no room for three large numbers, only the delta is large.
         let is_big = all <= room || index == 2;
         let columns = if is_big { big::width(&number) } else { number.len() }.max(head.len());
         let place = Rect { x, width: area.width.saturating_sub(x - area.x), ..area };
@@ -84,7 +84,7 @@ fn numbers(view: &AuditView, audit: &AuditRow, theme: Theme, area: Rect, buffer:
 fn nothing(theme: Theme, area: Rect, buffer: &mut Buffer) {
     title(buffer, row(area, 0), theme, vec![Span::styled("audit", theme.style(Role::Title))]);
     for (index, text) in [
-        "  No audit. Name a pair of series in the aggregator's configuration:",
+        "  No audit. Add one to the aggregator's configuration:",
         "",
         "    [[audit]]",
         "    name = \"records\"",
@@ -98,10 +98,11 @@ fn nothing(theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The delta over time: duplicates above the line, what is behind below it. Each half has a scale of its own, so that a
-/// few duplicates show beside a large backlog.
+/// Draws the delta over time, with duplicates above the line and the backlog below it. Each half has a scale of its own,
+/// so that a few duplicates are visible beside a large backlog.
 fn delta(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let heading = vec![Span::styled("delta", theme.style(Role::Title)), Span::raw("  above 0: twice, below: behind")];
+    let heading =
+        vec![Span::styled("delta", theme.style(Role::Title)), Span::raw("  above 0: duplicates, below: backlog")];
     title(buffer, row(area, 0), theme, heading);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let rows = [Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
@@ -143,7 +144,7 @@ fn half(view: &AuditView, role: Role, theme: Theme, area: Rect, buffer: &mut Buf
         .render(area, buffer);
 }
 
-/// The events' marks below the times when they happened.
+/// Draws the marks of the events at their times.
 fn event_marks(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let columns = i64::from(area.width.saturating_sub(AXIS));
     for event in view.events.iter().rev().filter(|event| event.age < view.span) {
@@ -158,7 +159,7 @@ fn event_marks(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) 
 fn timeline(events: &[EventRow], theme: Theme, area: Rect, buffer: &mut Buffer) {
     title(buffer, row(area, 0), theme, vec![Span::styled("timeline", theme.style(Role::Title))]);
     if events.is_empty() {
-        write(buffer, row(area, 1), vec![Span::styled("  Nobody came or went.", theme.style(Role::Faint))]);
+        write(buffer, row(area, 1), vec![Span::styled("  No events yet.", theme.style(Role::Faint))]);
     }
     for (index, event) in events.iter().take(usize::from(area.height.saturating_sub(1))).enumerate() {
         let mut time = format!("  {} ", format::right(&format::span(event.age), 8));

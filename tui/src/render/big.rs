@@ -1,11 +1,11 @@
-//! Numbers that can be read from across the room: three rows high.
+//! Draws large numbers, three rows high.
 
-/// How many columns a text takes.
+/// Returns how many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| glyph(c).0 + 1).sum::<usize>().saturating_sub(1)
 }
 
-/// The three rows of a text.
+/// Returns the three rows of a text.
 pub(super) fn rows(text: &str) -> [String; 3] {
     let mut rows = [String::new(), String::new(), String::new()];
     for (index, c) in text.chars().enumerate() {
@@ -28,7 +28,7 @@ pub(super) fn rows(text: &str) -> [String; 3] {
     rows
 }
 
-/// The columns of a character and its lines of dots from top to bottom.
+/// Returns the number of columns of a character, and its lines of dots from top to bottom.
 fn glyph(c: char) -> (usize, [u8; 6]) {
     match c {
         '0' => (3, [0b111, 0b101, 0b101, 0b101, 0b111, 0]),

@@ -12,14 +12,14 @@ use crate::name::Name;
 use crate::theme::{Role, Theme};
 use crate::view::{Chart, ChartLine, Scale};
 
-/// Columns for the labels of the vertical axis.
+/// The number of columns for the labels of the vertical axis.
 pub(super) const AXIS: u16 = 8;
-/// From this width on, the legend stands beside the chart.
+/// On a screen of at least this width, the legend is beside the chart.
 const WIDE: u16 = 110;
-/// Columns of a legend beside the chart.
+/// The number of columns of a legend beside the chart.
 const LEGEND: u16 = 32;
 
-/// The selected series over time.
+/// Draws the selected series over time.
 pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buffer: &mut Buffer) {
     heading(chart, theme, row(area, 0), buffer);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -39,7 +39,7 @@ pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buffer: &mut Buffe
     lines(chart, theme, plot, buffer);
 }
 
-/// The times at both ends of an axis.
+/// Writes the times at both ends of an axis.
 pub(super) fn time_labels(span: i64, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let faint = theme.style(Role::Faint);
     let area = Rect { x: area.x + AXIS.min(area.width), width: area.width.saturating_sub(AXIS), ..area };
@@ -47,7 +47,7 @@ pub(super) fn time_labels(span: i64, theme: Theme, area: Rect, buffer: &mut Buff
     both_ends(buffer, area, left, vec![Span::styled("now", faint)]);
 }
 
-/// A label at the right end of its columns.
+/// Writes a right-aligned label.
 pub(super) fn label(text: &str, style: Style, area: Rect, buffer: &mut Buffer) {
     let columns = usize::from(area.width.saturating_sub(1));
     write(buffer, area, vec![Span::styled(format::right(text, columns), style)]);
@@ -95,9 +95,9 @@ fn lines(chart: &Chart, theme: Theme, area: Rect, buffer: &mut Buffer) {
             }
         }
         for (index, line) in chart.lines.iter().enumerate() {
-            // Side by side, so that lines which end at the same height still have their letters.
-            let known = line.points.iter().enumerate().rev().filter_map(|(at, point)| Some((at, (*point)?)));
-            let place = known.take(1 + index * 4).last();
+            // The letters are at different steps, so that they don't overlap if lines end at the same height.
+            let points = line.points.iter().enumerate().rev().filter_map(|(at, point)| Some((at, (*point)?)));
+            let place = points.take(1 + index * 4).last();
             if let Some((at, value)) = place {
                 context.print(float(at), value, Line::styled(line.mark.to_string(), theme.style(role(index))));
             }

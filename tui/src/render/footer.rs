@@ -8,7 +8,7 @@ use crate::name::Name;
 use crate::theme::{Role, Theme};
 use crate::view::View;
 
-/// What the keys do, or the filter that is being typed.
+/// Draws the bottom line: the keys and a notice, or the filter that is being typed.
 pub(super) fn render(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![Span::raw(" ")];
     if let Some(prompt) = &view.prompt {

@@ -8,10 +8,10 @@ use crate::format;
 use crate::theme::{Role, Theme};
 use crate::view::{Header, Verdict, View};
 
-/// Columns that the brokers' addresses may take.
+/// The most columns for the brokers' addresses.
 const BROKERS: usize = 24;
 
-/// Where the data comes from and how old it is; how things are.
+/// Draws the two lines at the top: the brokers and the age of the data, the state of the fleet and its duplicates.
 pub(super) fn render(header: &Header, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let styled = |role, text: String| Span::styled(text, theme.style(role));
     let brokers = header.brokers.at_most(BROKERS);
@@ -39,7 +39,7 @@ pub(super) fn render(header: &Header, theme: Theme, area: Rect, buffer: &mut Buf
     both_ends(buffer, row(area, 1), state(header, theme, usize::from(area.width)), duplicates(header, theme));
 }
 
-/// The tabs; which time it shows, and whether it is frozen.
+/// Draws the tabs, the time span, and whether the display is frozen.
 pub(super) fn tabs(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut left = vec![Span::raw(" ")];
     for (index, tab) in Tab::ALL.into_iter().enumerate() {
@@ -80,7 +80,7 @@ fn state<'a>(header: &Header, theme: Theme, columns: usize) -> Vec<Span<'a>> {
     spans
 }
 
-/// How things are: a word, and what there is to say about it, with a series of so many columns at most.
+/// Returns the verdict as a word and a detail, in which the name of a series takes at most `columns`.
 pub(crate) fn words(header: &Header, columns: usize) -> (Role, &'static str, String) {
     let rate = || match (&header.selected, header.rate) {
         (Some(series), Some(rate)) => format!("{}/s {}", format::rate(rate), series.at_most(columns)),
@@ -90,7 +90,7 @@ pub(crate) fn words(header: &Header, columns: usize) -> (Role, &'static str, Str
         Verdict::Counting => (Role::GoodBadge, "COUNTING", rate()),
         Verdict::Idle => (Role::WarningBadge, "IDLE", rate()),
         Verdict::Reading { progress } => {
-            (Role::WarningBadge, "READING", format!("{} of what stood on the topics", format::percent(*progress)))
+            (Role::WarningBadge, "READING", format!("{} of the records on the topics", format::percent(*progress)))
         }
         Verdict::Waiting { topic } => {
             (Role::WarningBadge, "WAITING", format!("for the topic {topic}: is the aggregator running?"))

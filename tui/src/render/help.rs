@@ -1,4 +1,4 @@
-//! What lies over the tab.
+//! Draws the overlays: the help and the details of an instance.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Rect};
@@ -11,10 +11,10 @@ use crate::format;
 use crate::theme::{Role, Theme};
 use crate::view::Details;
 
-/// Columns of the keys' names.
+/// The number of columns for the names of the keys.
 const KEYS: usize = 16;
 
-/// The key table.
+/// Draws the key table.
 pub(super) fn help(theme: Theme, area: Rect, buffer: &mut Buffer) {
     let lines = bindings(Mode::Command).iter().map(|binding| {
         let keys: Vec<String> = binding.keys.iter().map(|key| key.name()).collect();
@@ -26,7 +26,7 @@ pub(super) fn help(theme: Theme, area: Rect, buffer: &mut Buffer) {
     popup("keys", lines.collect(), theme, area, buffer);
 }
 
-/// Everything about an instance.
+/// Draws the details of an instance.
 pub(super) fn details(details: &Details, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let row = &details.row;
     let entry = |head: &'static str, text: String, role| {
@@ -40,7 +40,7 @@ pub(super) fn details(details: &Details, theme: Theme, area: Rect, buffer: &mut 
         row.count.map_or_else(|| "-".to_owned(), |count| format::count(i128::try_from(count).unwrap_or(i128::MAX)));
     let mut lines = vec![
         entry("instance", row.instance.to_string(), Role::Title),
-        entry("run", row.run.clone().unwrap_or_else(|| "none: this is a plain counter".to_owned()), Role::Plain),
+        entry("run", row.run.clone().unwrap_or_else(|| "none: this is a plain key".to_owned()), Role::Plain),
         entry("state", row.state.word().to_owned(), state_role(row.state)),
         entry("started", when(row.started), Role::Plain),
         entry("last report", when(row.last_report), Role::Plain),

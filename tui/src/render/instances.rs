@@ -11,14 +11,14 @@ use crate::layout;
 use crate::theme::{Role, Theme};
 use crate::view::{InstanceRow, InstancesView};
 
-/// From this width on, the columns are wide.
+/// On a screen of at least this width, the columns are wide.
 const WIDE: u16 = 110;
 
-/// How wide the columns are.
+/// The widths of the columns.
 #[derive(Clone, Copy)]
 struct Columns {
     name: usize,
-    /// The run's last letters: the first ones are its time, which runs of the same minute share.
+    /// The number of last letters of the run's UUID. Its first letters are a time, which may be the same for several runs.
     run: usize,
     age: usize,
     count: usize,
@@ -27,7 +27,7 @@ struct Columns {
     state: usize,
 }
 
-/// The table of instances, below the series' chart if there is room for it.
+/// Draws the table of instances, below the chart of the series if there is room for it.
 pub(super) fn render(view: &InstancesView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let [chart_area, table] = layout::instances(area);
     if let Some(chart) = view.chart.as_ref().filter(|_| chart_area.height > 0) {
@@ -58,7 +58,7 @@ pub(super) fn render(view: &InstancesView, theme: Theme, area: Rect, buffer: &mu
     }
 }
 
-/// How a state looks.
+/// Returns the role that a state is drawn with.
 pub(super) fn state_role(state: RunState) -> Role {
     match state {
         RunState::Live => Role::Good,
@@ -115,7 +115,7 @@ impl Columns {
             Self { name: 0, run: 12, age: 9, count: 18, rate: 11, share: 8, state: 10 }
         };
         let Self { run, age, count, rate, share, state, .. } = columns;
-        // A mark and a space stand before the name, and a space after each column but the last.
+        // A mark and a space are before the name, and a space is after each column but the last.
         let name = usize::from(width).saturating_sub(2 + run + 2 * age + count + rate + share + state + 7);
         Self { name, ..columns }
     }

@@ -1,4 +1,4 @@
-//! Lines of text.
+//! Writes lines of text.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,13 +7,13 @@ use ratatui::text::{Line, Span};
 
 use crate::theme::{Role, Theme};
 
-/// The row of an area, counted from its top; empty if it is below the area.
+/// Returns a row of an area, counted from its top; it is empty if it is below the area.
 pub(super) fn row(area: Rect, index: usize) -> Rect {
     let index = u16::try_from(index).unwrap_or(u16::MAX).min(area.height);
     Rect { y: area.y + index, height: u16::from(index < area.height), ..area }
 }
 
-/// Writes the right part at the right end, and of the left part what fits before it.
+/// Writes the right part at the right end, and the left part before it, cut if it does not fit.
 pub(super) fn both_ends(buffer: &mut Buffer, area: Rect, left: Vec<Span<'_>>, right: Vec<Span<'_>>) {
     let right = Line::from(right);
     let taken = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
@@ -24,7 +24,7 @@ pub(super) fn both_ends(buffer: &mut Buffer, area: Rect, left: Vec<Span<'_>>, ri
     }
 }
 
-/// Writes what fits.
+/// Writes spans, cut if they do not fit.
 pub(super) fn write(buffer: &mut Buffer, area: Rect, spans: Vec<Span<'_>>) {
     if area.height > 0 {
         buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
@@ -41,13 +41,13 @@ pub(super) fn title(buffer: &mut Buffer, area: Rect, theme: Theme, spans: Vec<Sp
     write(buffer, area, line.spans);
 }
 
-/// Shows a row as selected; what it looked like otherwise does not matter then.
+/// Draws a row as selected; this replaces its colours.
 pub(super) fn select(buffer: &mut Buffer, area: Rect, theme: Theme) {
     let plain = Style::new().fg(Color::Reset).bg(Color::Reset);
     buffer.set_style(area, plain.patch(theme.style(Role::Selected)));
 }
 
-/// The direction in which a column is sorted, after its head; empty for the others.
+/// Returns the arrow after the head of the sorted column; empty for the other columns.
 pub(super) fn arrow(is_sorted: bool, is_reversed: bool) -> &'static str {
     match (is_sorted, is_reversed) {
         (false, _) => "",
@@ -56,7 +56,7 @@ pub(super) fn arrow(is_sorted: bool, is_reversed: bool) -> &'static str {
     }
 }
 
-/// Rates as a row of bars, each against the highest.
+/// Draws rates as a row of bars, relative to the highest.
 pub(super) fn sparkline(points: &[Option<f64>]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let highest = points.iter().flatten().copied().fold(0.0, f64::max);
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sparkline_tells_unknown_from_zero() {
+    fn a_sparkline_shows_a_missing_rate_as_a_space() {
         assert_eq!(sparkline(&[None, Some(0.0), Some(5.0), Some(10.0), Some(-1.0)]), " ▁▅█▁");
         assert_eq!(sparkline(&[Some(0.0)]), "▁");
     }
 
     #[test]
-    fn the_right_end_wins() {
+    fn the_right_part_has_priority() {
         let area = Rect::new(0, 0, 10, 1);
         let mut buffer = Buffer::empty(area);
         both_ends(&mut buffer, area, vec!["abcdefghij".into()], vec!["XYZ".into()]);

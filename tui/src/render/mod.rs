@@ -1,4 +1,4 @@
-//! Draws a view into a buffer: one file per region. Nothing is computed here that is not about columns and rows.
+//! Draws a view into a buffer, with one file per region. This module only computes columns and rows.
 
 mod audit;
 mod big;

@@ -10,10 +10,10 @@ use crate::layout;
 use crate::theme::{Role, Theme};
 use crate::view::{OverviewView, SeriesRow};
 
-/// From this width on, the columns are wide.
+/// On a screen of at least this width, the columns are wide.
 const WIDE: u16 = 110;
 
-/// How wide the columns are.
+/// The widths of the columns.
 #[derive(Clone, Copy)]
 struct Columns {
     name: usize,
@@ -23,7 +23,7 @@ struct Columns {
     instances: usize,
 }
 
-/// The chart of the selected series and the table of series.
+/// Draws the chart of the selected series and the table of series.
 pub(super) fn render(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let [chart_area, table] = layout::overview(area);
     match &view.chart {
@@ -65,7 +65,7 @@ fn heading<'a>(view: &OverviewView, theme: Theme) -> Vec<Span<'a>> {
 fn cells<'a>(series: &SeriesRow, columns: Columns, theme: Theme) -> Vec<Span<'a>> {
     let Columns { name, total, rate, trend, instances } = columns;
     let count = series.total.map_or_else(|| format::right("-", total), |count| format::count_in(count, total));
-    // The newest steps are the ones at the right end.
+    // The newest rates are at the right end, so the oldest are cut off.
     let points = &series.trend[series.trend.len().saturating_sub(trend)..];
     vec![
         Span::raw(format!(" {} {count} {}  ", series.series.fit(name), format::rate_in(series.rate, rate))),
@@ -82,14 +82,15 @@ impl Columns {
             Self { name: 0, total: 26, rate: 14, trend: 24, instances: 7 }
         };
         let Self { total, rate, trend, instances, .. } = columns;
-        // A space stands before the name and after each column, two before the trend.
+        // A space is before the name and after each column, and two are before the trend.
         let name = usize::from(width).saturating_sub(total + rate + trend + instances + 7);
         Self { name, ..columns }
     }
 }
 
 fn nothing(view: &OverviewView, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let text = if view.all == 0 { "  No series yet." } else { "  No series matches the filter: Esc drops it." };
+    let text =
+        if view.all == 0 { "  No series yet." } else { "  No series matches the filter. Esc removes the filter." };
     title(buffer, row(area, 0), theme, vec![Span::styled("throughput", theme.style(Role::Title))]);
     write(buffer, row(area, 2), vec![Span::styled(text, theme.style(Role::Faint))]);
 }

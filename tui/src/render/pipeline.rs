@@ -7,20 +7,20 @@ use crate::format;
 use crate::theme::{Role, Theme};
 use crate::view::PipelineView;
 
-/// Columns of the names and of the numbers.
+/// The widths of the columns.
 const TOPIC: usize = 12;
 const NUMBER: usize = 16;
 const RATE: usize = 11;
-/// From this lag on it is worth a look.
+/// A lag of at least this many records is drawn as a warning.
 const LARGE_LAG: i64 = 10_000;
 
-/// What a line is.
+/// A line of the tab.
 enum Entry<'a> {
     Title(&'static str),
     Text(Vec<Span<'a>>),
 }
 
-/// Log ends, positions, lag, bad records; from the line `top` on.
+/// Draws log ends, positions, lag and bad records, beginning at the line `top`.
 pub(super) fn render(view: &PipelineView, top: usize, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let entries = entries(view, theme, usize::from(area.width));
     for (index, entry) in entries.into_iter().skip(top).take(area.height.into()).enumerate() {
@@ -33,7 +33,7 @@ pub(super) fn render(view: &PipelineView, top: usize, theme: Theme, area: Rect, 
     }
 }
 
-/// As many lines as [`PipelineView::rows`] says.
+/// Returns all lines; their number is [`PipelineView::rows`].
 fn entries<'a>(view: &PipelineView, theme: Theme, columns: usize) -> Vec<Entry<'a>> {
     let head = |text: String| Entry::Text(vec![Span::styled(text, theme.style(Role::Title))]);
     let faint = |text: &'static str| Entry::Text(vec![Span::styled(text, theme.style(Role::Faint))]);
@@ -58,7 +58,7 @@ fn entries<'a>(view: &PipelineView, theme: Theme, columns: usize) -> Vec<Entry<'
         "GROUP", "TOPIC", "POSITION", "LAG", "RECORDS/s"
     )));
     if view.groups.is_empty() {
-        entries.push(faint("  None is known yet."));
+        entries.push(faint("  None found yet."));
     }
     for group in &view.groups {
         let role = if group.lag.is_some_and(|lag| lag >= LARGE_LAG) { Role::Warning } else { Role::Plain };
@@ -96,7 +96,7 @@ mod tests {
     use crate::view::{BadRow, GroupRow, TopicRow};
 
     #[test]
-    fn there_are_as_many_lines_as_can_be_scrolled_through() {
+    fn the_number_of_lines_is_that_of_the_view() {
         let topic = |topic| TopicRow { topic, state: Name::new("x"), log_end: None, rate: None };
         let mut view = PipelineView {
             topics: vec![topic("metrics"), topic("metrics-agg")],

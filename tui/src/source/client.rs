@@ -7,42 +7,42 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// What librdkafka calls the log lines that say why a connection failed.
+/// The facility of librdkafka's log lines that have the reason of a failed connection.
 const FAILURE: &str = "FAIL";
 
-/// So many events of a client are taken at once; without a broker there are dozens of new ones each second.
+/// How many events of a client are read at once. Without a broker, there are dozens of new events each second.
 const EVENTS: usize = 1_000;
 
-/// Carries what librdkafka says to `tracing`, and remembers why a connection failed.
+/// Passes librdkafka's log lines to `tracing`, and stores the reason of the last failed connection.
 #[derive(Default)]
 pub(super) struct Context {
     failure: Mutex<Option<String>>,
-    /// How many events came here.
-    heard: AtomicU64,
+    /// How many log lines came from librdkafka.
+    logged: AtomicU64,
 }
 
-/// Takes the events that wait, which would be kept without a bound. To be called where nothing is assigned, or where
-/// what was read does not matter any more.
+/// Reads and drops the queued events, which librdkafka would keep without a bound. Call it when no partition is assigned,
+/// or when its records are not needed any more.
 pub(super) fn drain(client: &BaseConsumer<Context>) {
-    let heard = || client.context().heard.load(Ordering::Relaxed);
+    let logged = || client.context().logged.load(Ordering::Relaxed);
     for _ in 0..EVENTS {
-        let before = heard();
-        // It gives back none for a log line as well as for an empty queue.
+        let before = logged();
+        // `poll` returns `None` for a log line as well as for an empty queue.
         let event = client.poll(Duration::ZERO);
-        if event.is_none() && heard() == before {
+        if event.is_none() && logged() == before {
             break;
         }
     }
 }
 
 impl Context {
-    /// The best reason for an error: why the connection failed, rather than that it did.
+    /// Returns the reason of an error: the reason of the last failed connection if there is one, or else the error itself.
     pub(super) fn reason(&self, error: &KafkaError) -> String {
         self.failure().clone().unwrap_or_else(|| error.to_string())
     }
 
-    /// Forgets why a connection failed, because there is one now.
-    pub(super) fn forget(&self) {
+    /// Clears the reason, because there is a connection now.
+    pub(super) fn clear_failure(&self) {
         *self.failure() = None;
     }
 
@@ -53,9 +53,9 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.heard.fetch_add(1, Ordering::Relaxed);
+        self.logged.fetch_add(1, Ordering::Relaxed);
         if facility == FAILURE {
-            // The thread's name stands in brackets before what happened.
+            // The thread's name is in brackets before the reason.
             let reason = message.split_once("]: ").map_or(message, |(_, reason)| reason);
             *self.failure() = Some(reason.to_owned());
         }
@@ -71,7 +71,7 @@ impl ClientContext for Context {
         }
     }
 
-    /// That no broker can be reached comes here dozens of times a second; why that is was said once, to `log`.
+    /// Logs an error at debug level only: without a broker, dozens come each second, and `log` gets the reason once.
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
             tracing::debug!(target: "librdkafka", %error, "{reason}");
@@ -88,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_events_that_wait_are_taken() {
+    fn draining_reads_all_queued_events() {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", "127.0.0.1:9").set("group.id", "test").set("debug", "all");
         let client: BaseConsumer<Context> = config.create_with_context(Context::default()).unwrap();
         assert!(client.fetch_metadata(None, Duration::from_millis(200)).is_err());
-        assert_eq!(client.context().heard.load(Ordering::Relaxed), 0, "they wait");
+        assert_eq!(client.context().logged.load(Ordering::Relaxed), 0, "the events are queued");
         drain(&client);
-        assert!(client.context().heard.load(Ordering::Relaxed) > 10);
+        assert!(client.context().logged.load(Ordering::Relaxed) > 10);
     }
 }

@@ -1,4 +1,4 @@
-//! Reads Kafka as an outside observer: no group is joined, nothing is committed, no topic is created.
+//! Reads the topics from Kafka. The source joins no group, commits no offsets and creates no topics.
 
 mod client;
 mod options;
@@ -20,20 +20,20 @@ use watcher::Watcher;
 
 pub use options::SourceOptions;
 
-/// So many batches wait at most for whoever folds them; the readers wait then.
+/// How many batches may be queued; the readers wait while the queue is full.
 const BATCHES: usize = 16;
 
-/// How long a source that is dropped waits for its threads.
+/// How long dropping a source waits for its threads.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Why reading could not begin. Whatever time can heal (no broker, no topic) is no error but a state in a [`Batch`].
+/// The reason why a source could not start. A missing broker or topic is not an error but a state in a [`Batch`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// librdkafka refuses the configuration.
-    #[error("no Kafka client could be made: check the librdkafka properties")]
+    /// librdkafka rejected the configuration.
+    #[error("no Kafka client could be created: check the librdkafka properties")]
     Client(#[source] KafkaError),
-    /// The operating system refuses a thread.
+    /// The operating system started no thread.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
 }
@@ -61,22 +61,22 @@ pub enum SourceError {
 /// ```
 #[derive(Debug)]
 pub struct Source {
-    /// Taken when it is dropped, so that no reader waits for room that nobody makes.
+    /// The queue of batches. It is dropped first, so that no reader waits for room in it.
     batches: Option<Receiver<Batch>>,
     stop: Stop,
-    /// Disconnected as soon as all threads have ended; nothing is ever sent.
+    /// A channel without messages that is disconnected when all threads have ended.
     ended: Receiver<Infallible>,
 }
 
 impl Source {
-    /// Begins to read. That there is no broker or no topic is not an error: both are waited for.
+    /// Starts to read. A missing broker or topic is not an error: the source retries until it exists.
     pub fn start(options: SourceOptions) -> Result<Self, SourceError> {
         let (sender, batches) = sync_channel(BATCHES);
         let (running, ended) = sync_channel(0);
         let source = Self { batches: Some(batches), stop: Stop::default(), ended };
         let config = options.client_config();
         for topic in [Topic::Metrics, Topic::Aggregates] {
-            // librdkafka wants a group even of a consumer that is in none.
+            // librdkafka requires a group id even from a consumer that joins no group.
             let group = format!("quipu-top-{}", uuid::Uuid::now_v7());
             let consumer = config
                 .clone()
@@ -92,14 +92,14 @@ impl Source {
         Ok(source)
     }
 
-    /// The next batch; none if there is none within this time.
+    /// Returns the next batch; `None` if none comes within the timeout.
     #[must_use]
     pub fn recv_timeout(&self, timeout: Duration) -> Option<Batch> {
         self.batches.as_ref()?.recv_timeout(timeout).ok()
     }
 }
 
-/// Runs something on a thread that lets go of `running` when it ends.
+/// Runs a function on a thread of its own, which drops `running` when it ends.
 fn spawn(name: &str, running: SyncSender<Infallible>, run: impl FnOnce() + Send + 'static) -> Result<(), SourceError> {
     let run = move || {
         run();
@@ -112,7 +112,7 @@ impl Drop for Source {
     fn drop(&mut self) {
         self.stop.set();
         drop(self.batches.take());
-        // A thread that waits for a broker's answer ends when its time is over, which nobody need wait for.
+        // A thread that waits for a broker's answer ends after the timeout of its request; dropping does not wait for that.
         let _ = self.ended.recv_timeout(GRACE);
     }
 }

@@ -6,7 +6,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::batch::Topic;
 
-/// Where to read from.
+/// The brokers, topics and groups to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     /// The brokers, as `host:port,host:port`; `localhost:9092` by default.
@@ -15,12 +15,12 @@ pub struct SourceOptions {
     pub metrics_topic: String,
     /// The topic of the totals; `metrics-agg` by default.
     pub aggregates_topic: String,
-    /// The aggregator's `application_id`, which is its consumer group; `quipu` by default. Groups called
-    /// `<application_id>-sink-…` are those of its sinks.
+    /// The aggregator's `application_id`, which is its consumer group; `quipu` by default. The groups of its sinks are
+    /// named `<application_id>-sink-…`.
     pub application_id: String,
     /// Further consumer groups on the topic of the totals; none by default.
     pub sink_groups: Vec<String>,
-    /// How often log ends and committed offsets are asked for; 2 s by default.
+    /// How often log ends and committed offsets are read; 2 s by default.
     pub lag_interval: Duration,
     /// librdkafka properties, such as those for TLS and SASL; none by default.
     pub properties: Vec<(String, String)>,
@@ -48,20 +48,21 @@ impl SourceOptions {
         }
     }
 
-    /// The groups that are followed whether they are listed or not, and what they consume.
+    /// Returns the groups that are always watched, and the topics that they consume.
     pub(super) fn groups(&self) -> Vec<(String, Topic)> {
         let aggregator = (self.application_id.clone(), Topic::Metrics);
         let named = self.sink_groups.iter().map(|group| (group.clone(), Topic::Aggregates));
         std::iter::once(aggregator).chain(named).collect()
     }
 
-    /// Whether a group is that of one of this aggregator's sinks.
+    /// Returns whether a group belongs to one of this aggregator's sinks.
     pub(super) fn is_sink(&self, group: &str) -> bool {
         let rest = group.strip_prefix(&self.application_id);
         rest.and_then(|rest| rest.strip_prefix("-sink-")).is_some_and(|name| !name.is_empty())
     }
 
-    /// What every client has in common. The user's properties may change anything but what makes us an observer.
+    /// Returns the configuration that every client starts from. The user's properties can't change those that keep the
+    /// source from committing offsets and creating topics.
     pub(super) fn client_config(&self) -> ClientConfig {
         let properties = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut config = quipu_kafka::client_config(properties);
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_groups_own_sinks_are_its_sinks() {
+    fn only_groups_with_the_prefix_of_the_aggregator_are_its_sinks() {
         let options = SourceOptions { application_id: "quipu".to_owned(), ..SourceOptions::default() };
         assert!(options.is_sink("quipu-sink-influx"));
         for other in ["quipu", "quipu-staging", "quipu-staging-sink-influx", "quipu-sink-", "other-sink-influx"] {

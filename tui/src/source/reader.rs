@@ -10,19 +10,19 @@ use super::client::{Context, drain};
 use super::stop::Stop;
 use crate::batch::{Batch, RawRecord, Topic, TopicState};
 
-/// A batch ends with this many records, …
+/// The most records in a batch. A batch is also complete when there are no more records at the moment.
 const BATCH_RECORDS: usize = 1_000;
-/// … or this many bytes, or when there is nothing more at the moment.
+/// The number of bytes at which a batch is complete.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a record is waited for before the thread looks whether it is still wanted. Each wait ends with up to a
-/// millisecond of spinning in the client, so it should not be short.
+/// How long the thread waits for a record before it checks whether it shall stop. Each wait ends with up to a millisecond
+/// of spinning in the client, so a short time would use much CPU.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// A topic that does not exist or can't be read is asked for again after this time.
+/// The source retries a topic that does not exist or can't be read after this time.
 const RETRY: Duration = Duration::from_millis(500);
-/// A broker that takes longer to answer is asked again.
+/// A request to a broker is retried after this time without an answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads one topic from the beginning, and goes on reading it.
+/// Reads one topic from its beginning, and then its new records.
 pub(super) struct Reader {
     pub(super) topic: Topic,
     pub(super) name: String,
@@ -31,7 +31,7 @@ pub(super) struct Reader {
     pub(super) stop: Stop,
 }
 
-/// Nobody takes the batches any more.
+/// The receiver of the batches was dropped, so the threads of the source end.
 pub(super) struct Gone;
 
 impl From<SendError<Batch>> for Gone {
@@ -41,32 +41,32 @@ impl From<SendError<Batch>> for Gone {
 }
 
 impl Reader {
-    /// Reads until it is stopped or nobody takes the batches any more.
+    /// Reads until the reader is stopped or the receiver of the batches is dropped.
     pub(super) fn run(&self) -> Result<(), Gone> {
-        let mut told = None;
+        let mut sent = None;
         while !self.stop.is_set() {
-            // Whatever waits there is read again, or says why it can't be.
+            // Queued records will be read again, and queued errors will occur again.
             drain(&self.consumer);
             let state = match self.assign() {
                 Ok(Some(state)) => {
-                    self.tell(&mut told, state)?;
-                    self.read(&mut told)?
+                    self.send_state(&mut sent, state)?;
+                    self.read(&mut sent)?
                 }
                 Ok(None) => TopicState::Missing,
                 Err(error) if error.rdkafka_error_code().is_some_and(is_passing) => {
-                    tracing::debug!(topic = self.name, %error, "the topic can't be asked for yet");
+                    tracing::debug!(topic = self.name, %error, "the topic's metadata can't be read yet; retrying");
                     self.stop.wait(RETRY);
                     continue;
                 }
                 Err(error) => TopicState::Failed { reason: error.to_string() },
             };
-            self.tell(&mut told, state)?;
+            self.send_state(&mut sent, state)?;
             self.stop.wait(RETRY);
         }
         Ok(())
     }
 
-    /// Assigns all partitions from their beginning; none if the topic does not exist.
+    /// Assigns all partitions from their beginning. Returns `None` if the topic does not exist.
     fn assign(&self) -> KafkaResult<Option<TopicState>> {
         let metadata = self.consumer.fetch_metadata(Some(&self.name), TIMEOUT)?;
         let Some(topic) = metadata.topics().first() else {
@@ -92,8 +92,8 @@ impl Reader {
         Ok(Some(TopicState::Reading { start, end }))
     }
 
-    /// Reads until the log is gone, or until it is stopped, and tells what the topic's state is then.
-    fn read(&self, told: &mut Option<TopicState>) -> Result<TopicState, Gone> {
+    /// Reads until the topic is deleted or can't be read, or until the reader is stopped. Returns the topic's new state.
+    fn read(&self, sent: &mut Option<TopicState>) -> Result<TopicState, Gone> {
         let partitions = self.consumer.assignment().map_or(1, |partitions| partitions.count());
         let mut at_end = HashSet::new();
         while !self.stop.is_set() {
@@ -106,7 +106,7 @@ impl Reader {
                 Some(KafkaError::PartitionEOF(partition)) => {
                     at_end.insert(partition);
                     if at_end.len() >= partitions {
-                        self.tell(told, TopicState::CaughtUp)?;
+                        self.send_state(sent, TopicState::CaughtUp)?;
                     }
                 }
                 Some(error) => match error.rdkafka_error_code() {
@@ -117,7 +117,9 @@ impl Reader {
                         | RDKafkaErrorCode::UnknownTopic
                         | RDKafkaErrorCode::UnknownPartition,
                     ) => return Ok(TopicState::Recreated),
-                    Some(code) if is_passing(code) => tracing::debug!(topic = self.name, %error, "reading is held up"),
+                    Some(code) if is_passing(code) => {
+                        tracing::debug!(topic = self.name, %error, "reading failed; retrying")
+                    }
                     _ => return Ok(TopicState::Failed { reason: error.to_string() }),
                 },
             }
@@ -125,7 +127,7 @@ impl Reader {
         Ok(TopicState::CaughtUp)
     }
 
-    /// What is there to read, up to a limit and up to the first thing that is not a record.
+    /// Reads the available records up to the limits of a batch, or up to the first error.
     fn batch(&self) -> (Vec<RawRecord>, Option<KafkaError>) {
         let mut records = Vec::new();
         let mut bytes = 0;
@@ -145,18 +147,18 @@ impl Reader {
         (records, None)
     }
 
-    /// Tells a state that was not told last.
-    fn tell(&self, told: &mut Option<TopicState>, state: TopicState) -> Result<(), Gone> {
-        if told.as_ref() != Some(&state) {
+    /// Sends a state if it differs from the one that was sent last.
+    fn send_state(&self, sent: &mut Option<TopicState>, state: TopicState) -> Result<(), Gone> {
+        if sent.as_ref() != Some(&state) {
             tracing::info!(topic = self.name, ?state, "the topic's state changed");
-            *told = Some(state.clone());
+            *sent = Some(state.clone());
             self.batches.send(Batch::Topic { topic: self.topic, state })?;
         }
         Ok(())
     }
 }
 
-/// What heals by itself while librdkafka tries again.
+/// Returns whether an error is temporary, so that librdkafka retries.
 pub(super) fn is_passing(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Tells threads to stop, also while they wait.
+/// A flag that stops threads, and wakes those that wait.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
@@ -15,10 +15,10 @@ impl Stop {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until it is set, at most for some time.
+    /// Waits until the flag is set, or for `time`.
     pub(super) fn wait(&self, time: Duration) {
         let guard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whether it was set or the time is over is for the caller's loop to look at.
+        // The caller's loop checks the flag, so the result is not needed.
         drop(self.0.1.wait_timeout_while(guard, time, |is_set| !*is_set));
     }
 }

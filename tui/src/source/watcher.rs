@@ -13,16 +13,16 @@ use super::reader::Gone;
 use super::stop::Stop;
 use crate::batch::{Batch, Connection, GroupOffset, LagReport, Topic};
 
-/// A broker that takes longer to answer is asked again at the next tick.
+/// A request to a broker is repeated at the next tick after this time without an answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How often librdkafka's events are looked at between two ticks.
+/// How often librdkafka's events are read between two ticks.
 const POLL: Duration = Duration::from_millis(100);
-/// How often the list of all groups is asked for, which is dear on a large cluster.
+/// How often all groups are listed, which is expensive on a large cluster.
 const DISCOVERY: Duration = Duration::from_secs(30);
-/// So many groups are followed, each by a client of its own.
+/// How many groups are watched; each needs a client of its own.
 const GROUPS: usize = 32;
 
-/// Asks for log ends and committed offsets, and tells thereby whether the brokers answer.
+/// Reads log ends and committed offsets, and thereby checks whether the brokers answer.
 pub(super) struct Watcher {
     options: SourceOptions,
     config: ClientConfig,
@@ -43,29 +43,29 @@ impl Watcher {
         Ok(Self { options, config, consumer, batches, stop, groups: BTreeMap::new() })
     }
 
-    /// Asks once per interval, until it is stopped or nobody takes the answers any more.
+    /// Sends a lag report per interval, until the watcher is stopped or the receiver of the batches is dropped.
     pub(super) fn run(&mut self) -> Result<(), Gone> {
         let mut discovery: Option<Instant> = None;
         while !self.stop.is_set() {
             let next = Instant::now() + self.options.lag_interval;
             let mut report = self.report();
             if report.is_ok() && discovery.is_none_or(|last| last.elapsed() >= DISCOVERY) {
-                // The groups are looked for where a broker answers, and are in the first report already.
+                // Groups are listed only after a broker has answered, and the first report already has them.
                 discovery = Some(Instant::now());
                 self.discover();
                 report = self.report();
             }
             match report {
                 Ok(report) => {
-                    // What still waits there failed before.
+                    // Queued events are errors from before this success.
                     drain(&self.consumer);
-                    self.consumer.context().forget();
+                    self.consumer.context().clear_failure();
                     self.batches.send(Batch::Connection(Connection::Connected))?;
                     self.batches.send(Batch::Lag(report))?;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "log ends and committed offsets are not to be had");
-                    // Why it is so stands in the queue that polling serves.
+                    tracing::debug!(%error, "log ends and committed offsets can't be read; retrying");
+                    // Polling passes the log line with the reason to the context.
                     drop(self.consumer.poll(POLL));
                     drain(&self.consumer);
                     let reason = self.consumer.context().reason(&error);
@@ -73,7 +73,7 @@ impl Watcher {
                 }
             }
             while !self.stop.is_set() && Instant::now() < next {
-                // Nothing is assigned, so what comes are errors, and the context has logged them already.
+                // No partition is assigned, so all events are errors, which the context has logged already.
                 drain(&self.consumer);
                 self.groups.values().for_each(|(_, client)| drain(client));
                 self.stop.wait(POLL);
@@ -82,24 +82,24 @@ impl Watcher {
         Ok(())
     }
 
-    /// Finds the groups to follow, and lets go of those that are gone.
+    /// Finds the groups to watch, and drops the groups that do not exist any more.
     fn discover(&mut self) {
-        let mut followed = self.options.groups();
+        let mut watched = self.options.groups();
         match self.consumer.fetch_group_list(None, TIMEOUT) {
             Ok(list) => {
                 let sinks = list.groups().iter().map(GroupInfo::name).filter(|group| self.options.is_sink(group));
-                followed.extend(sinks.map(|group| (group.to_owned(), Topic::Aggregates)));
-                self.groups.retain(|group, _| followed.iter().any(|(other, _)| other == group));
+                watched.extend(sinks.map(|group| (group.to_owned(), Topic::Aggregates)));
+                self.groups.retain(|group, _| watched.iter().any(|(other, _)| other == group));
             }
-            // Not everybody may list groups; those that were named are followed anyway.
+            // The user may lack the right to list groups; the groups of the options are watched anyway.
             Err(error) => tracing::debug!(%error, "the consumer groups can't be listed"),
         }
-        for (group, topic) in followed {
+        for (group, topic) in watched {
             if self.groups.len() < GROUPS && !self.groups.contains_key(&group) {
                 let config = self.config.clone().set("group.id", &group).clone();
                 match config.create_with_context(Context::default()) {
                     Ok(client) => drop(self.groups.insert(group, (topic, client))),
-                    Err(error) => tracing::warn!(group, %error, "the group can't be followed"),
+                    Err(error) => tracing::warn!(group, %error, "the group can't be watched"),
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Watcher {
             let committed = match client.committed_offsets(list.clone(), TIMEOUT) {
                 Ok(committed) => next_offset(&committed),
                 Err(error) => {
-                    tracing::debug!(group, %error, "the committed offset is not to be had");
+                    tracing::debug!(group, %error, "the committed offset can't be read");
                     None
                 }
             };
@@ -142,7 +142,7 @@ impl Watcher {
     }
 }
 
-/// The sum of the partitions' offsets, which is the offset where there is one partition; none if none is committed.
+/// Returns the sum of the partitions' committed offsets; `None` without a commit. With one partition, this is its offset.
 fn next_offset(partitions: &TopicPartitionList) -> Option<i64> {
     let offsets = partitions.elements();
     let committed = offsets.iter().filter_map(|partition| match partition.offset() {

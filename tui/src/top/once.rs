@@ -17,7 +17,7 @@ use crate::view::{Report, header};
 use super::options::{PATIENCE, TopOptions};
 use super::print::print;
 
-/// `quipu top --once`: prints the view as soon as there is something complete to show.
+/// Runs `quipu top --once`: prints the view after both topics were read.
 pub(crate) fn once(source: &Source, mut app: App, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
     read(source, &mut app, options.timeout, stop)?;
     let mut behind = 0;
@@ -30,7 +30,7 @@ pub(crate) fn once(source: &Source, mut app: App, options: &TopOptions, stop: &A
     if options.fail_on_duplicates { check(&report, behind) } else { Ok(ExitCode::SUCCESS) }
 }
 
-/// Reads until everything that stood on the topics was read, and the lag is known.
+/// Reads both topics to their ends, and the first lag report.
 fn read(source: &Source, app: &mut App, timeout: Duration, stop: &AtomicBool) -> Result<()> {
     let mut deadline = Instant::now() + timeout;
     while !is_complete(app.fleet.pipeline()) {
@@ -40,10 +40,10 @@ fn read(source: &Source, app: &mut App, timeout: Duration, stop: &AtomicBool) ->
         if Instant::now() >= deadline {
             let (_, word, detail) = words(&header(app, app.scope(now())), usize::MAX);
             let seconds = timeout.as_secs_f64();
-            bail!("nothing complete to show after {seconds} s (--timeout): {} {detail}", word.to_lowercase());
+            bail!("the topics were not read within {seconds} s (--timeout): {} {detail}", word.to_lowercase());
         }
         if let Some(batch) = source.recv_timeout(PATIENCE) {
-            // A long topic may take its time, as long as it goes on.
+            // A long topic may take longer than the timeout, as long as records come.
             if matches!(batch, Batch::Records { .. }) {
                 deadline = Instant::now() + timeout;
             }
@@ -60,8 +60,8 @@ fn is_complete(pipeline: &Pipeline) -> bool {
     })
 }
 
-/// Waits until the aggregator has taken in what has been reported by now, and its totals have come here. Gives back how
-/// many records it lacks when the time is over.
+/// Waits until the aggregator has read all reports up to now and its totals were read here. Returns how many records the
+/// aggregator still has to read after the timeout.
 fn await_aggregator(source: &Source, app: &mut App, timeout: Duration, stop: &AtomicBool) -> Result<i64> {
     let reported = app.fleet.pipeline().topic(Topic::Metrics).position.unwrap_or(0);
     let behind = |app: &App| (reported - app.fleet.pipeline().aggregator_position().unwrap_or(0)).max(0);
@@ -69,7 +69,7 @@ fn await_aggregator(source: &Source, app: &mut App, timeout: Duration, stop: &At
     // The totals were committed together with the position, and are read by the time of the next lag report.
     let mut reports_since = 0;
     while reports_since < 2 && Instant::now() < deadline {
-        ensure!(!stop.load(Ordering::SeqCst), "stopped before the aggregator had taken in what was reported");
+        ensure!(!stop.load(Ordering::SeqCst), "stopped before the aggregator had read all reports");
         if let Some(batch) = source.recv_timeout(PATIENCE) {
             let is_lag = matches!(batch, Batch::Lag(_));
             app.update(Input::Batch(batch), now());
@@ -81,16 +81,16 @@ fn await_aggregator(source: &Source, app: &mut App, timeout: Duration, stop: &At
     Ok(behind(app))
 }
 
-/// The exit code for scripts; `behind` is how many reports the aggregator has not taken in.
+/// Returns the exit code for scripts; `behind` is how many records the aggregator still has to read.
 fn check(report: &Report, behind: i64) -> Result<ExitCode> {
     if !report.header.duplicates.is_empty() {
         return Ok(ExitCode::from(1));
     }
     if report.audits.is_empty() {
-        bail!("there is no audit to check: name one as [[audit]] in the aggregator's configuration");
+        bail!("there is no audit to check: add an [[audit]] to the aggregator's configuration");
     }
     if let Some(audit) = report.audits.iter().find(|audit| audit.delta.is_none()) {
-        bail!("the audit {} can't be checked: no delta of it has been published yet", audit.audit);
+        bail!("the audit {} can't be checked: its delta has not been published yet", audit.audit);
     }
     if behind > 0 {
         let behind = format::count(behind.into());

@@ -9,38 +9,38 @@ use crate::name::Name;
 /// One audit and the timeline.
 #[derive(Debug)]
 pub struct AuditView {
-    /// The audit; none if there is none.
+    /// The audit that is shown; `None` without audits.
     pub shown: Option<AuditRow>,
-    /// Which of how many it is, counted from 0.
+    /// The index of the audit, from 0.
     pub index: usize,
     /// How many audits there are.
     pub count: usize,
-    /// How the delta went, from left to right, at equal distances; none where it is not known.
+    /// The delta over time, from left to right, at equal distances; `None` where there is no data.
     pub points: Vec<Option<f64>>,
     /// The vertical axis.
     pub scale: Scale,
-    /// How much time the chart shows, in ms.
+    /// The time span of the chart, in ms.
     pub span: i64,
     /// The timeline, newest first.
     pub events: Vec<EventRow>,
 }
 
-/// An audit's numbers.
+/// The numbers of an audit.
 #[derive(Debug, Serialize)]
 pub struct AuditRow {
-    /// Its name.
+    /// The name of the audit.
     pub audit: Name,
-    /// How much was sent.
+    /// The number of records sent.
     pub sent: Option<i128>,
-    /// How much was sent per second.
+    /// The records sent per second.
     pub sent_rate: Option<f64>,
-    /// How much was processed.
+    /// The number of records processed.
     pub processed: Option<i128>,
-    /// How much was processed per second.
+    /// The records processed per second.
     pub processed_rate: Option<f64>,
-    /// Processed less sent.
+    /// Processed minus sent.
     pub delta: Option<i128>,
-    /// How many records were processed twice at least; 0 if the delta proves nothing.
+    /// At least this many records were processed twice; 0 if the delta does not prove duplicates.
     pub duplicates: i128,
 }
 
@@ -65,7 +65,7 @@ impl AuditView {
     }
 }
 
-/// The numbers of all audits.
+/// Returns the numbers of all audits.
 #[must_use]
 pub fn audits(scope: Scope<'_>) -> Vec<AuditRow> {
     scope.fleet.audits().map(|audit| row(&audit, scope)).collect()

@@ -4,27 +4,27 @@ use crate::app::{App, Scope};
 use crate::fleet::SeriesId;
 use crate::name::Name;
 
-/// So many instances have a line of their own; the busiest ones.
+/// How many instances have a line of their own: those with the largest changes.
 const LINES: usize = 8;
 
 /// A chart of the selected series over time.
 #[derive(Debug)]
 pub struct Chart {
-    /// The series.
+    /// The series as text.
     pub series: Name,
-    /// Its total.
+    /// The total of the series.
     pub total: Option<i128>,
-    /// Its change per second.
+    /// The change of the total per second.
     pub rate: Option<f64>,
-    /// Whether the lines are values, not rates: those of a gauge.
+    /// Whether the series is a gauge, so that the lines are values and not rates.
     pub is_gauge: bool,
     /// The fleet's line first, then those of the instances.
     pub lines: Vec<ChartLine>,
-    /// How many further instances count the series.
+    /// How many more instances count the series.
     pub more: usize,
     /// The vertical axis.
     pub scale: Scale,
-    /// How much time it shows, in ms.
+    /// The time span of the chart, in ms.
     pub span: i64,
 }
 
@@ -33,11 +33,11 @@ pub struct Chart {
 pub struct ChartLine {
     /// The letter at its end and in the legend.
     pub mark: char,
-    /// Whose it is; none for the fleet.
+    /// The instance; `None` for the fleet.
     pub instance: Option<Name>,
     /// The newest rate or value.
     pub now: Option<f64>,
-    /// From left to right, at equal distances; none where it is not known.
+    /// The values from left to right, at equal distances; `None` where there is no data.
     pub points: Vec<Option<f64>>,
 }
 
@@ -51,7 +51,7 @@ pub struct Scale {
 }
 
 impl Chart {
-    /// The chart of a series in `points` steps from left to right.
+    /// Creates the chart of a series with `points` steps from left to right.
     pub(super) fn new(app: &App, scope: Scope<'_>, id: SeriesId, points: usize) -> Self {
         let series = scope.fleet.get(id);
         let is_gauge = series.total().is_some_and(|total| total.kind == AggregateType::Gauge);
@@ -84,7 +84,7 @@ impl Chart {
             });
             more = runs.len().saturating_sub(LINES);
             runs.truncate(LINES);
-            // The busiest are shown, in the order of their names, so that a line mostly keeps its letter.
+            // The lines are sorted by name and not by change, so that a line usually keeps its letter.
             runs.sort_by_key(|(run, ..)| (run.instance(), run.started(), run.id()));
             lines.extend(('a'..).zip(runs).map(|(mark, (run, line, _))| ChartLine {
                 mark,
@@ -100,7 +100,7 @@ impl Chart {
 }
 
 impl Scale {
-    /// An axis with round ends that holds zero and all values.
+    /// Returns an axis that includes zero and all values and ends at round numbers.
     pub(super) fn around(values: impl Iterator<Item = f64>) -> Self {
         let (mut min, mut max) = (0.0_f64, 0.0_f64);
         for value in values.filter(|value| value.is_finite()) {
@@ -112,7 +112,7 @@ impl Scale {
     }
 }
 
-/// The next of …, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, …; 0 for 0.
+/// Rounds up to one of …, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, …; 0 stays 0.
 fn round_up(value: f64) -> f64 {
     const STEPS: [f64; 9] = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     if value <= 0.0 {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_axis_ends_at_round_numbers_and_holds_zero() {
+    fn the_axis_ends_at_round_numbers_and_includes_zero() {
         let scale = |values: &[f64]| Scale::around(values.iter().copied());
         assert_eq!(scale(&[24_900.0, 12_000.0]), Scale { min: 0.0, max: 30_000.0 });
         assert_eq!(scale(&[-950_000.0, 8_731.0]), Scale { min: -1_000_000.0, max: 10_000.0 });

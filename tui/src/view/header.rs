@@ -5,68 +5,68 @@ use crate::batch::{Connection, Topic, TopicState};
 use crate::fleet::{Audit, RunState};
 use crate::name::Name;
 
-/// What is worth knowing in two seconds.
+/// The data of the two lines at the top.
 #[derive(Debug, Serialize)]
 pub struct Header {
-    /// Where the data comes from.
+    /// The brokers' addresses.
     pub brokers: Name,
-    /// How things are.
+    /// The state of the fleet.
     pub verdict: Verdict,
     /// The age of the newest aggregate in ms.
     pub newest_aggregate_age_ms: Option<i64>,
-    /// How many records on `metrics` the aggregator has not taken in yet.
+    /// How many records on `metrics` the aggregator still has to read.
     pub aggregator_lag: Option<i64>,
-    /// How far this machine's clock is ahead of the brokers' in ms; 0 if it does not matter.
+    /// How far this machine's clock is ahead of the brokers' clock in ms; 0 if the difference is small.
     pub clock_offset_ms: i64,
-    /// The selected series, whose rate stands for how fast the fleet counts.
+    /// The selected series.
     pub selected: Option<Name>,
-    /// Its change per second.
+    /// The change of the selected series per second.
     pub rate: Option<f64>,
     /// How many runs are in which state.
     pub runs: RunCounts,
-    /// Audits with records that were processed twice, and how many at least.
+    /// The audits with duplicates, and the least number of duplicates.
     #[serde(skip)]
     pub duplicates: Vec<(Name, i128)>,
     /// How many audits there are.
     #[serde(skip)]
     pub audits: usize,
-    /// What whoever runs the dashboard has to say.
+    /// The last notice of the program that runs the dashboard.
     pub notice: Option<Name>,
 }
 
-/// How things are: the worst of what is known.
+/// The state of the fleet: the most serious of the conditions that apply.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Verdict {
     /// No broker has answered yet.
     Connecting,
-    /// The brokers were there and are gone.
+    /// The brokers answered before and do not answer now.
     Reconnecting {
         /// For how long, in ms.
         for_ms: i64,
-        /// Why.
+        /// The reason.
         reason: Name,
     },
     /// A topic can't be read.
     Unreadable {
-        /// Which one.
+        /// The topic.
         topic: &'static str,
-        /// Why.
+        /// The reason.
         reason: Name,
     },
     /// A topic does not exist yet.
     Waiting {
-        /// Which one.
+        /// The topic.
         topic: &'static str,
     },
-    /// What stood on the topics at the start is being read.
+    /// The records that were on the topics at the start are being read.
     Reading {
-        /// How much of it was, from 0 to 1.
+        /// Which part of them was read, from 0 to 1.
         progress: f64,
     },
     /// The aggregator does not publish although it should.
     Stalled {
-        /// For how long, in ms; none if it never did.
+        /// For how long, in ms; `None` if it never published.
         for_ms: Option<i64>,
     },
     /// No total has changed lately.
@@ -78,19 +78,19 @@ pub enum Verdict {
 /// How many runs are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RunCounts {
-    /// They report.
+    /// Runs that report.
     pub live: usize,
-    /// They stopped reporting without saying so.
+    /// Runs that stopped reporting without a final report.
     pub silent: usize,
-    /// Plain counters that have not come lately.
+    /// Plain keys without a recent record.
     pub idle: usize,
-    /// A newer run took their place.
+    /// Runs that were followed by a newer run without a final report.
     pub restarted: usize,
-    /// They said that they leave.
+    /// Runs that sent their final report.
     pub left: usize,
 }
 
-/// The lines at the top.
+/// Returns the data of the lines at the top.
 #[must_use]
 pub fn header(app: &App, scope: Scope<'_>) -> Header {
     let pipeline = scope.fleet.pipeline();
@@ -149,7 +149,7 @@ fn verdict(scope: Scope<'_>, age: Option<i64>) -> Verdict {
     }
 }
 
-/// Whether any total of the user's grows.
+/// Returns whether any total of the user's series grows.
 fn is_counting(scope: Scope<'_>) -> bool {
     let mut series = scope.fleet.series().filter(|series| !series.is_own());
     series.any(|series| scope.total_rate(series.history()).is_some_and(|rate| rate > 0.0))

@@ -5,20 +5,20 @@ use crate::app::{App, RunColumn, Scope};
 use crate::fleet::{Run, RunState, SeriesId};
 use crate::name::Name;
 
-/// What changed within this time is marked.
+/// Instances whose state changed within this time are marked.
 const LATELY_MS: i64 = 30_000;
 
 /// The table of instances.
 #[derive(Debug, Serialize)]
 pub struct InstancesView {
-    /// The series that the counts are of.
+    /// The selected series, whose counts are shown.
     pub series: Option<Name>,
-    /// The rows that are visible.
+    /// The visible rows.
     pub rows: Vec<InstanceRow>,
-    /// The series' chart.
+    /// The chart of the selected series.
     #[serde(skip)]
     pub chart: Option<Chart>,
-    /// Whether only those are listed that count the series.
+    /// Whether only the instances that count the series are listed.
     #[serde(skip)]
     pub is_drilled: bool,
     /// How many rows are above the visible ones.
@@ -30,13 +30,13 @@ pub struct InstancesView {
     /// The filter, empty if there is none.
     #[serde(skip)]
     pub filter: Name,
-    /// What the table is sorted by.
+    /// The column by which the table is sorted.
     #[serde(skip)]
     pub sort: RunColumn,
     /// Whether the order is reversed.
     #[serde(skip)]
     pub is_reversed: bool,
-    /// What time it is for the ages, in ms by the brokers' clock.
+    /// The time to which ages refer, in ms by the brokers' clock.
     #[serde(skip)]
     pub now: i64,
 }
@@ -44,45 +44,45 @@ pub struct InstancesView {
 /// A row of the table of instances.
 #[derive(Debug, Serialize)]
 pub struct InstanceRow {
-    /// The instance's name, or the key of a plain counter.
+    /// The name of the instance, or the plain key.
     pub instance: Name,
-    /// The run; none for a plain counter.
+    /// The UUID of the run; `None` for a plain key.
     pub run: Option<String>,
-    /// What is known of its whereabouts.
+    /// The state of the run.
     pub state: RunState,
-    /// When it began, in ms.
+    /// When the run started, in ms.
     pub started: i64,
-    /// When it last reported, in ms.
+    /// When the run last reported, in ms.
     pub last_report: i64,
-    /// Its count of the series; none if it does not count it.
+    /// The run's count of the series; `None` if the run does not count it.
     pub count: Option<u128>,
     /// The change of that count per second.
     pub rate: Option<f64>,
-    /// Its part of what all runs counted of the series.
+    /// The count as a part of the sum over all runs.
     pub share: Option<f64>,
-    /// Whether its state changed lately.
+    /// Whether the state changed recently.
     pub changed_lately: bool,
-    /// Whether the selection is here.
+    /// Whether the row is selected.
     #[serde(skip)]
     pub is_selected: bool,
 }
 
-/// Everything about an instance, its names uncut.
+/// The details of an instance, with its full name.
 #[derive(Debug)]
 pub struct Details {
-    /// What is also in the table.
+    /// The values that the table also shows.
     pub row: InstanceRow,
-    /// How often it reports when something changed, in ms; 0 for a plain counter.
+    /// How often the run reports while its counters change, in ms; 0 for a plain key.
     pub interval: i64,
-    /// How many series it counts.
+    /// How many series the run counts.
     pub series: usize,
-    /// The series that the count is of.
+    /// The selected series, whose count is shown.
     pub selected: Option<Name>,
-    /// What time it is for the ages, in ms by the brokers' clock.
+    /// The time to which ages refer, in ms by the brokers' clock.
     pub now: i64,
 }
 
-/// The instances with so many rows.
+/// Returns the table of instances with at most `page` rows.
 #[must_use]
 pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
     let series = app.selected_series(scope);
@@ -107,7 +107,7 @@ pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
 }
 
 impl Details {
-    /// The details of the selected instance; none if it is gone.
+    /// Returns the details of the selected instance; `None` if it does not exist any more.
     pub(super) fn new(app: &App, scope: Scope<'_>) -> Option<Self> {
         let series = app.selected_series(scope);
         let run = scope.fleet.runs().find(|run| Some(run.id()) == app.runs.selected())?;
@@ -122,7 +122,7 @@ impl Details {
     }
 }
 
-/// What all runs counted of a series.
+/// Returns the sum of the counts of a series over all runs.
 fn counted(scope: Scope<'_>, series: SeriesId) -> u128 {
     scope.fleet.runs().filter_map(|run| run.count(series)).sum()
 }
@@ -145,7 +145,7 @@ fn row(scope: Scope<'_>, run: &Run, series: Option<SeriesId>, all: Option<u128>,
 }
 
 impl RunState {
-    /// The state in a word.
+    /// Returns the state as a word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What is shown, as data: the one model behind the screen and the text outputs. Pure.
+//! The data to show, for the screen and the text outputs. This module is pure.
 
 mod audit;
 mod chart;
@@ -21,20 +21,20 @@ pub use overview::{OverviewView, SeriesRow, overview};
 pub use pipeline::{BadRow, GroupRow, PipelineView, TopicRow, pipeline};
 pub use timeline::{EventRow, timeline};
 
-/// What the screen shows.
+/// The data of the screen.
 #[derive(Debug)]
 pub struct View {
     /// The lines at the top.
     pub header: Header,
     /// The tab.
     pub body: Body,
-    /// The tab's filter while it is typed, or what is wrong with it.
+    /// The filter that is being typed.
     pub prompt: Option<Prompt>,
-    /// The time that charts show, in ms.
+    /// The time span of the charts, in ms.
     pub span: i64,
     /// For how long the display has been frozen, in ms.
     pub frozen_for: Option<i64>,
-    /// What lies over the tab.
+    /// The overlay, if one is open.
     pub overlay: Option<OverlayView>,
 }
 
@@ -49,9 +49,9 @@ pub enum Body {
     Audit(AuditView),
     /// Log ends, positions, lag.
     Pipeline {
-        /// All of it.
+        /// The data of the tab.
         view: PipelineView,
-        /// The first line that is visible.
+        /// The first visible line.
         top: usize,
     },
 }
@@ -59,27 +59,27 @@ pub enum Body {
 /// A filter that is being typed.
 #[derive(Debug)]
 pub struct Prompt {
-    /// What was typed.
+    /// The text of the filter.
     pub text: String,
-    /// Why it is no filter.
+    /// Why the text is no valid filter.
     pub error: Option<String>,
 }
 
-/// What lies over the tab.
+/// The data of an overlay.
 #[derive(Debug)]
 pub enum OverlayView {
     /// The key table.
     Help,
-    /// Everything about the selected instance.
+    /// The details of the selected instance.
     Details(Details),
 }
 
-/// Everything at once, for the text outputs.
+/// The data of all tabs, for the text outputs.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The version of this form.
+    /// The version of the JSON format.
     pub v: u32,
-    /// When it was made, in ms since 1970 by this machine's clock.
+    /// The time of the report, in ms since 1970 by this machine's clock.
     pub at: i64,
     /// The lines at the top.
     #[serde(flatten)]
@@ -97,7 +97,7 @@ pub struct Report {
 }
 
 impl View {
-    /// What the screen shows at `now`.
+    /// Returns the data of the screen at `now`.
     #[must_use]
     pub fn new(app: &App, now: i64) -> Self {
         let scope = app.scope(now);
@@ -127,7 +127,7 @@ impl View {
         }
     }
 
-    /// The tab that is shown.
+    /// Returns the tab that is shown.
     #[must_use]
     pub fn tab(&self) -> Tab {
         match self.body {
@@ -140,7 +140,7 @@ impl View {
 }
 
 impl Report {
-    /// Everything at `now`.
+    /// Returns the data of all tabs at `now`.
     #[must_use]
     pub fn new(app: &App, now: i64) -> Self {
         let scope = app.scope(now);

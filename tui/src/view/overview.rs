@@ -6,15 +6,15 @@ use crate::app::{App, Scope, SeriesColumn, order};
 use crate::fleet::SeriesId;
 use crate::name::Name;
 
-/// A sparkline has so many steps.
+/// The number of steps of a sparkline.
 const TREND: usize = 24;
 
 /// The throughput of the selected series, and the table of series.
 #[derive(Debug)]
 pub struct OverviewView {
-    /// The selected series' chart; none if there is no series.
+    /// The chart of the selected series; `None` without a series.
     pub chart: Option<Chart>,
-    /// The rows that are visible.
+    /// The visible rows.
     pub rows: Vec<SeriesRow>,
     /// How many rows are above the visible ones.
     pub above: usize,
@@ -24,7 +24,7 @@ pub struct OverviewView {
     pub all: usize,
     /// The filter, empty if there is none.
     pub filter: Name,
-    /// What the table is sorted by.
+    /// The column by which the table is sorted.
     pub sort: SeriesColumn,
     /// Whether the order is reversed.
     pub is_reversed: bool,
@@ -33,28 +33,28 @@ pub struct OverviewView {
 /// A row of the table of series.
 #[derive(Debug, Serialize)]
 pub struct SeriesRow {
-    /// The series' text form.
+    /// The series as text.
     pub series: Name,
-    /// Whether the total can go down; none while no aggregate was seen.
+    /// The type of the total; `None` before the first aggregate.
     #[serde(rename = "type")]
     pub kind: Option<AggregateType>,
-    /// The total; none while no aggregate was seen.
+    /// The total; `None` before the first aggregate.
     pub total: Option<i128>,
-    /// The change per second; none if it is not known.
+    /// The change per second; `None` without data.
     pub rate: Option<f64>,
     /// How many live runs contribute.
     pub instances: u64,
     /// The event time of the total, in ms.
     pub timestamp: Option<i64>,
-    /// Rates over the span, from left to right.
+    /// The rates over the time span, from left to right.
     #[serde(skip)]
     pub trend: Vec<Option<f64>>,
-    /// Whether the selection is here.
+    /// Whether the row is selected.
     #[serde(skip)]
     pub is_selected: bool,
 }
 
-/// The overview with so many rows.
+/// Returns the overview with at most `page` rows.
 #[must_use]
 pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
     let order = order::series(scope, &app.series);

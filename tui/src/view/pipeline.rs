@@ -4,63 +4,63 @@ use crate::app::Scope;
 use crate::batch::{Topic, TopicState};
 use crate::name::Name;
 
-/// The aggregator's own counter of records that it could not count.
+/// The aggregator's counter of bad records.
 const BAD_RECORDS: &str = "quipu_bad_records_total";
 
-/// The way from the instances to the sinks.
+/// The state of the topics and consumer groups between the instances and the sinks.
 #[derive(Debug, Serialize)]
 pub struct PipelineView {
     /// The topics.
     pub topics: Vec<TopicRow>,
     /// The consumer groups.
     pub groups: Vec<GroupRow>,
-    /// Bad records by who met them and why.
+    /// The bad records by the process that found them and the reason.
     pub bad_records: Vec<BadRow>,
-    /// How often something found no room in this dashboard.
+    /// How many records and counters this dashboard left out because of its limits.
     pub cut_off: u64,
 }
 
 /// A topic.
 #[derive(Debug, Serialize)]
 pub struct TopicRow {
-    /// What it is for.
+    /// The default name of the topic.
     pub topic: &'static str,
-    /// How far reading it has come, in words.
+    /// The reading state as text.
     pub state: Name,
-    /// Its log end.
+    /// The log end of the topic.
     pub log_end: Option<i64>,
-    /// Records written per second.
+    /// The records written per second.
     pub rate: Option<f64>,
 }
 
 /// A consumer group.
 #[derive(Debug, Serialize)]
 pub struct GroupRow {
-    /// Its id.
+    /// The id of the group.
     pub group: Name,
-    /// What it consumes.
+    /// The topic that the group consumes.
     pub topic: &'static str,
-    /// The next offset that it will read.
+    /// The next offset that the group reads.
     pub position: Option<i64>,
-    /// How many records it still has to read.
+    /// How many records the group still has to read.
     pub lag: Option<i64>,
-    /// Records read per second.
+    /// The records read per second.
     pub rate: Option<f64>,
 }
 
 /// Bad records of one kind.
 #[derive(Debug, Serialize)]
 pub struct BadRow {
-    /// Who met them.
+    /// The process that found them.
     pub met_by: &'static str,
     /// Why they are bad.
     pub reason: Name,
-    /// How many.
+    /// The number of these records.
     pub count: i128,
 }
 
 impl PipelineView {
-    /// How many lines it takes with its titles and the lines between its parts.
+    /// Returns the number of lines, including titles and empty lines.
     #[must_use]
     pub fn rows(&self) -> usize {
         let rows = |count: usize| count.max(1) + 3;
@@ -68,7 +68,7 @@ impl PipelineView {
     }
 }
 
-/// The way from the instances to the sinks.
+/// Returns the state of the topics and consumer groups.
 #[must_use]
 pub fn pipeline(scope: Scope<'_>) -> PipelineView {
     let pipeline = scope.fleet.pipeline();
@@ -107,19 +107,19 @@ pub fn pipeline(scope: Scope<'_>) -> PipelineView {
 
 fn words(state: &TopicState, position: Option<i64>) -> String {
     match state {
-        TopicState::Unknown => "not asked yet".to_owned(),
+        TopicState::Unknown => "unknown".to_owned(),
         TopicState::Missing => "does not exist yet".to_owned(),
         TopicState::Reading { end, .. } => {
             format!("reading {} of {end}", position.unwrap_or(0))
         }
         TopicState::CaughtUp => "read to its end".to_owned(),
-        TopicState::Recreated => "was replaced, reading anew".to_owned(),
+        TopicState::Recreated => "was replaced, reading again".to_owned(),
         TopicState::Failed { reason } => format!("can't be read: {reason}"),
     }
 }
 
 impl Topic {
-    /// The topic by the name that it has unless it is configured otherwise.
+    /// Returns the default name of the topic.
     #[must_use]
     pub fn role(self) -> &'static str {
         match self {

@@ -7,21 +7,21 @@ use crate::name::Name;
 /// A line of the timeline.
 #[derive(Debug, Serialize)]
 pub struct EventRow {
-    /// When it happened, in ms by the brokers' clock.
+    /// The time of the event, in ms by the brokers' clock.
     pub at: i64,
-    /// What happened, in a word.
+    /// The kind of event as a word.
     pub event: &'static str,
-    /// To whom.
+    /// The instance or the audit.
     pub subject: Name,
-    /// How long ago, in ms.
+    /// The age of the event in ms.
     #[serde(skip)]
     pub age: i64,
-    /// What happened.
+    /// The kind of event.
     #[serde(skip)]
     pub kind: EventKind,
 }
 
-/// The timeline, newest first.
+/// Returns the timeline, newest first.
 #[must_use]
 pub fn timeline(scope: Scope<'_>) -> Vec<EventRow> {
     let row = |event: &crate::fleet::Event| EventRow {
@@ -35,7 +35,7 @@ pub fn timeline(scope: Scope<'_>) -> Vec<EventRow> {
 }
 
 impl EventKind {
-    /// The event in a word.
+    /// Returns the kind of event as a word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl EventKind {
         }
     }
 
-    /// The event as a mark under a chart.
+    /// Returns the mark of the event under a chart.
     #[must_use]
     pub fn mark(self) -> char {
         match self {

@@ -1,4 +1,4 @@
-//! What keys do.
+//! Tests what keys do.
 
 use quipu_record::AggregateType;
 use quipu_tui::app::{Overlay, SeriesColumn, Tab};
@@ -8,7 +8,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::support::Dashboard;
 use crate::support::synthetic::{START, aggregate, report, run, second, series};
 
-/// The rows of the table that is shown, and which one is selected.
+/// Returns the rows of the table that is shown, and which one is selected.
 fn rows(dashboard: &Dashboard) -> (Vec<String>, Option<usize>) {
     match View::new(&dashboard.app, dashboard.now).body {
         Body::Overview(view) => (
@@ -23,7 +23,7 @@ fn rows(dashboard: &Dashboard) -> (Vec<String>, Option<usize>) {
     }
 }
 
-/// Four series with totals in another order than their names.
+/// Creates a dashboard with four series whose totals are in another order than their names.
 fn four() -> Dashboard {
     let mut dashboard = Dashboard::connected();
     let totals = [("d", 1), ("a", 30), ("quipu_own", 99), ("b", 200)];
@@ -58,7 +58,7 @@ fn own_series_come_last_and_columns_are_sorted_in_turn() {
     dashboard.press("r");
     assert_eq!(rows(&dashboard).0, ["d", "a", "quipu_own", "b"]);
     dashboard.press("rsss");
-    assert_eq!(rows(&dashboard).0, ["a", "b", "d", "quipu_own"], "round again");
+    assert_eq!(rows(&dashboard).0, ["a", "b", "d", "quipu_own"], "the first column again");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_selection_moves_and_stays_with_its_series() {
 }
 
 #[test]
-fn a_filter_works_while_it_is_typed_and_escape_brings_the_old_one_back() {
+fn a_filter_works_while_it_is_typed_and_escape_restores_the_old_one() {
     let mut dashboard = four();
     dashboard.press("/!own");
     assert_eq!(rows(&dashboard).0, ["a", "b", "d"]);
@@ -96,7 +96,7 @@ fn a_filter_works_while_it_is_typed_and_escape_brings_the_old_one_back() {
     dashboard.key(KeyCode::Esc);
     assert_eq!(dashboard.app.series.filter.text(), "!own");
     dashboard.key(KeyCode::Esc);
-    assert_eq!(rows(&dashboard).0.len(), 4, "and the next one drops it");
+    assert_eq!(rows(&dashboard).0.len(), 4, "the next Esc removes the filter");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn escape_undoes_one_thing_at_a_time() {
 }
 
 #[test]
-fn drilling_down_lists_who_counts_the_series() {
+fn drilling_down_lists_the_instances_that_count_the_series() {
     let mut dashboard = Dashboard::experiment(30);
     dashboard.press("2");
     assert_eq!(rows(&dashboard).0, ["app-1", "app-2", "producer"]);
@@ -134,7 +134,7 @@ fn drilling_down_lists_who_counts_the_series() {
 }
 
 #[test]
-fn a_frozen_display_stays_while_data_goes_on() {
+fn a_frozen_display_does_not_change_while_data_is_read() {
     let mut dashboard = Dashboard::experiment(20);
     dashboard.press("p");
     let frozen = dashboard.small();
@@ -147,13 +147,13 @@ fn a_frozen_display_stays_while_data_goes_on() {
     assert_eq!(frozen.lines().skip(3).collect::<Vec<_>>(), later.lines().skip(3).collect::<Vec<_>>());
     assert!(later.contains("FROZEN 5.0 s"));
     dashboard.press("j");
-    assert_eq!(rows(&dashboard).1, Some(1), "it can be walked through");
+    assert_eq!(rows(&dashboard).1, Some(1), "the selection can move");
     dashboard.press("p");
-    assert!(dashboard.small().contains("625,000"), "what came meanwhile is there");
+    assert!(dashboard.small().contains("625,000"), "the data that was read meanwhile is shown");
 }
 
 #[test]
-fn the_time_span_has_ends() {
+fn the_time_span_has_a_minimum_and_a_maximum() {
     let mut dashboard = Dashboard::connected();
     assert_eq!(dashboard.app.span(), 60_000);
     dashboard.press("-");
@@ -180,11 +180,11 @@ fn any_key_closes_the_help_and_quit_quits() {
     dashboard.press("/abc");
     let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     dashboard.app.update(quipu_tui::app::Input::Key(ctrl_c), dashboard.now);
-    assert!(dashboard.app.is_done, "also from within a filter");
+    assert!(dashboard.app.is_done, "also while a filter is typed");
 }
 
 #[test]
-fn the_preferred_series_is_selected_when_it_comes_unless_the_user_was_first() {
+fn the_preferred_series_is_selected_when_it_is_read_unless_the_user_selected_another() {
     let mut dashboard = four();
     let record = |name: &str| aggregate(&series(name), AggregateType::Counter, 1, START, 1);
     dashboard.aggregates(vec![record(r#"records_processed{topic="auth"}"#)]);
@@ -199,7 +199,7 @@ fn the_preferred_series_is_selected_when_it_comes_unless_the_user_was_first() {
 }
 
 #[test]
-fn audits_are_walked_through() {
+fn j_and_k_select_an_audit() {
     let mut dashboard = Dashboard::connected();
     for name in ["a", "b", "c"] {
         let delta = series(&format!(r#"quipu_audit_delta{{audit="{name}"}}"#));

@@ -1,4 +1,4 @@
-//! The fleet, folded from records.
+//! Tests the state of the fleet that is computed from records.
 
 mod audit;
 mod observed;
@@ -25,7 +25,7 @@ fn bad_records_are_counted_and_change_nothing() {
     observed.total(RawRecord { offset: 0, timestamp: 0, key: None, value: Some(b"{}".to_vec()) });
     observed.total(RawRecord { offset: 0, timestamp: 0, key: Some(vec![255]), value: None });
     assert_eq!(observed.count("app-1", &of), Some(50));
-    assert_eq!(observed.fleet.runs().count(), 1, "a bad record makes no run");
+    assert_eq!(observed.fleet.runs().count(), 1, "a bad record creates no run");
     let mut bad = observed.bad();
     bad.sort_unstable();
     let expected = [
@@ -41,7 +41,7 @@ fn bad_records_are_counted_and_change_nothing() {
 }
 
 #[test]
-fn limits_hold_and_what_they_cut_off_is_counted() {
+fn limits_are_kept_and_records_beyond_them_are_counted() {
     let limits = Limits { series: 2, runs: 2, lines: 1 };
     let mut observed = Observed::with(Fleet::new(limits));
     let many: Vec<Series> = (0..5).map(|index| series(&format!("s{index}"))).collect();
@@ -54,7 +54,7 @@ fn limits_hold_and_what_they_cut_off_is_counted() {
     assert_eq!(observed.fleet.runs().count(), 2);
     assert_eq!(observed.fleet.cut_off(), 2 * 3 + 2 + 1);
 
-    let second = observed.fleet.find(&many[1]).expect("known").id();
+    let second = observed.fleet.find(&many[1]).expect("the fleet has it").id();
     let lines = |fleet: &Fleet| fleet.runs().filter(|run| fleet.line(second, run.id()).is_some()).count();
     assert_eq!(lines(&observed.fleet), 0);
     observed.fleet.focus(Some(second));
@@ -64,7 +64,7 @@ fn limits_hold_and_what_they_cut_off_is_counted() {
 }
 
 #[test]
-fn rates_follow_event_time_however_late_the_records_come() {
+fn rates_use_event_time_even_if_records_are_late() {
     let (mut observed, of) = (Observed::new(), processed());
     let id = run(START, 1);
     observed.now += 60 * SECOND;
@@ -76,7 +76,7 @@ fn rates_follow_event_time_however_late_the_records_come() {
         .map(|second| aggregate(&of, AggregateType::Counter, i128::from(second) * 500, START + second * SECOND, 1));
     observed.apply(Batch::Records { topic: Topic::Metrics, records: records.collect() });
     observed.apply(Batch::Records { topic: Topic::Aggregates, records: totals.collect() });
-    let found = observed.fleet.find(&of).expect("known");
+    let found = observed.fleet.find(&of).expect("the fleet has it");
     assert_eq!(found.history().rate(START + 10 * SECOND), Some(500.0));
     let run = observed.run("app-1", id).id();
     let line = observed.fleet.line(found.id(), run).expect("a line");
@@ -84,7 +84,7 @@ fn rates_follow_event_time_however_late_the_records_come() {
 }
 
 #[test]
-fn a_topic_that_was_replaced_is_forgotten() {
+fn the_data_of_a_topic_that_was_replaced_is_removed() {
     let (mut observed, of) = (Observed::new(), processed());
     observed.report("app-1", run(START, 1), 1, &[(&of, 5)]);
     observed.total(aggregate(&of, AggregateType::Counter, 5, START, 1));
@@ -96,7 +96,7 @@ fn a_topic_that_was_replaced_is_forgotten() {
 }
 
 #[test]
-fn a_topic_that_is_read_once_more_counts_nothing_twice() {
+fn a_topic_that_is_read_again_is_not_counted_twice() {
     let (mut observed, of) = (Observed::new(), processed());
     for _ in 0..2 {
         observed.apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::Reading { start: 0, end: 4 } });
@@ -108,15 +108,15 @@ fn a_topic_that_is_read_once_more_counts_nothing_twice() {
         observed.fleet.tick(observed.now);
         assert_eq!((observed.count("app-1", &of), observed.count("job", &of)), (Some(5), Some(140)));
         assert_eq!(observed.bad(), [("invalid_json", 1)]);
-        let known = observed.fleet.find(&of).expect("known");
-        assert_eq!((known.reporters(), observed.events().len()), (2, 2));
+        let found = observed.fleet.find(&of).expect("the fleet has it");
+        assert_eq!((found.reporters(), observed.events().len()), (2, 2));
         observed
             .apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::Failed { reason: "not allowed".into() } });
     }
 }
 
 #[test]
-fn a_tombstone_takes_a_total_away() {
+fn a_tombstone_removes_a_total() {
     let (mut observed, of) = (Observed::new(), processed());
     observed.total(aggregate(&of, AggregateType::Counter, 5, START, 1));
     let key = Some(of.to_string().into_bytes());
@@ -125,7 +125,7 @@ fn a_tombstone_takes_a_total_away() {
 }
 
 #[test]
-fn an_aggregator_that_reads_nothing_new_is_stuck_and_one_that_is_behind_is_not() {
+fn an_aggregator_whose_position_stands_still_is_stuck_and_one_that_is_behind_is_not() {
     let mut observed = Observed::new();
     let lag = |end, committed| {
         let groups = vec![GroupOffset { group: "quipu".to_owned(), topic: Topic::Metrics, committed }];

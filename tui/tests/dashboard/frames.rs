@@ -1,4 +1,4 @@
-//! Frames of the screen, held against the files in `frames/`.
+//! Compares frames of the screen with the files in `frames/`.
 
 use quipu_record::AggregateType;
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, Theme, Topic, TopicState};
@@ -52,7 +52,7 @@ fn help_fits_the_smallest_screen() {
 }
 
 #[test]
-fn nothing_yet() {
+fn frames_without_data() {
     let mut dashboard = Dashboard::new();
     assert_frame("connecting-80x24", &dashboard.small());
     assert_frame("connecting-140x45", &dashboard.large());
@@ -67,7 +67,7 @@ fn nothing_yet() {
 }
 
 #[test]
-fn a_long_topic_is_read_and_shows_how_far() {
+fn reading_a_long_topic_shows_progress() {
     let mut dashboard = Dashboard::new();
     let reading = |topic, end| Batch::Topic { topic, state: TopicState::Reading { start: 0, end } };
     dashboard.feed([
@@ -93,7 +93,7 @@ fn disconnected() {
 }
 
 #[test]
-fn a_dead_aggregator_is_named_and_its_rates_are_unknown_not_zero() {
+fn a_stopped_aggregator_is_shown_as_stalled_and_without_rates() {
     let mut dashboard = Dashboard::experiment(20);
     for _ in 0..20 {
         dashboard.now += 1_000;
@@ -132,7 +132,7 @@ fn ten_thousand_series() {
     assert_frame("series-10000-140x45", &dashboard.large());
 }
 
-/// Names that would take over the terminal, the line or the columns.
+/// Names that could control the terminal, forge lines or shift columns.
 const HOSTILE: [&str; 6] = [
     "\u{1b}[2J\u{1b}[31mred\u{7}",
     "two\nlines\r\tand a tab",
@@ -198,7 +198,7 @@ fn hostile_names_do_no_harm() {
 }
 
 #[test]
-fn styles_say_what_words_say() {
+fn styles_match_the_frames() {
     let mut dashboard = Dashboard::experiment(75);
     assert_frame("styles-overview-80x24", &styles(&dashboard.draw(80, 24, Theme::Colour)));
     assert_frame("styles-overview-monochrome-80x24", &styles(&dashboard.draw(80, 24, Theme::Monochrome)));
@@ -212,7 +212,7 @@ fn styles_say_what_words_say() {
 }
 
 #[test]
-fn without_colours_nothing_is_lost() {
+fn the_monochrome_theme_has_the_same_text() {
     for second in [0, 20, 40, 75] {
         let mut dashboard = Dashboard::experiment(second);
         for tab in ["1", "2", "3", "4", "?"] {

@@ -1,4 +1,4 @@
-//! The dashboard without a broker: the fleet folded from records, and what is shown of it.
+//! Tests the dashboard without a broker: the state of the fleet computed from records, and its view.
 
 mod app;
 mod fleet;

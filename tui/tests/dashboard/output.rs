@@ -1,4 +1,4 @@
-//! The view as text.
+//! Tests the view as text and JSON.
 
 use quipu_record::{AggregateType, Series};
 use quipu_tui::Form;
@@ -13,12 +13,12 @@ fn plain() {
 }
 
 #[test]
-fn json_says_the_same_as_the_screen() {
+fn json_has_the_same_data_as_the_screen() {
     let text = Dashboard::experiment(75).report(Form::Json);
     assert_eq!(text.matches('\n').count(), 1, "one line");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["v"], 1);
-    assert_eq!(text.matches("\"audits\":").count(), 1, "no key stands twice");
+    assert_eq!(text.matches("\"audits\":").count(), 1, "no key occurs twice");
     assert_eq!(json["verdict"]["state"], "idle");
     assert_eq!(json["runs"], serde_json::json!({"live": 2, "silent": 0, "idle": 0, "restarted": 0, "left": 1}));
     assert_eq!(json["audits"][0]["audit"], "records");
@@ -60,5 +60,5 @@ fn hostile_names_do_no_harm_in_a_text() {
         assert!(!text.contains(harmful), "{text:?}");
     }
     let json: serde_json::Value = serde_json::from_str(&dashboard.report(Form::Json)).expect("JSON");
-    assert_eq!(json["instances"]["rows"][0]["instance"], name, "for a program it is what it is");
+    assert_eq!(json["instances"]["rows"][0]["instance"], name, "JSON has the original name");
 }

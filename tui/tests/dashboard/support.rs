@@ -1,6 +1,6 @@
-//! A dashboard at a fixed time, and frames held against files.
+//! A dashboard at a fixed time, and the comparison of frames with files.
 
-// It makes what the source of this very crate delivers, for the examples of this crate and for its tests.
+// The examples and the tests of this crate share the synthetic data.
 #[expect(dead_code, reason = "the examples use the rest of it")]
 #[path = "../../examples/synthetic/mod.rs"]
 pub(crate) mod synthetic;
@@ -17,7 +17,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-/// Set it to write the frames as they are now instead of comparing.
+/// If this variable is set, the frames are written to the files instead of compared with them.
 const UPDATE: &str = "QUIPU_UPDATE_FRAMES";
 
 pub(crate) struct Dashboard {
@@ -30,7 +30,7 @@ impl Dashboard {
         Self { app: App::new("localhost:9092", Some("records_processed".to_owned())), now: synthetic::START }
     }
 
-    /// The experiment up to a second.
+    /// Creates a dashboard with the data of the experiment up to a second.
     pub(crate) fn experiment(until: u64) -> Self {
         let mut dashboard = Self::new();
         for second in 0..=until {
@@ -41,7 +41,7 @@ impl Dashboard {
         dashboard
     }
 
-    /// Connected, with empty topics.
+    /// Creates a dashboard that is connected and has read empty topics.
     pub(crate) fn connected() -> Self {
         let mut dashboard = Self::new();
         dashboard.feed(synthetic::caught_up());
@@ -66,7 +66,7 @@ impl Dashboard {
         self.app.update(Input::Tick, self.now);
     }
 
-    /// Presses the keys of a text, one after the other.
+    /// Presses the keys of a text one after the other.
     pub(crate) fn press(&mut self, text: &str) {
         for c in text.chars() {
             self.key(KeyCode::Char(c));
@@ -85,12 +85,12 @@ impl Dashboard {
         buffer
     }
 
-    /// The frame as text, in 80 columns and 24 rows.
+    /// Returns the frame as text, in 80 columns and 24 rows.
     pub(crate) fn small(&mut self) -> String {
         text(&self.draw(80, 24, Theme::Colour))
     }
 
-    /// The frame as text, in 140 columns and 45 rows.
+    /// Returns the frame as text, in 140 columns and 45 rows.
     pub(crate) fn large(&mut self) -> String {
         text(&self.draw(140, 45, Theme::Colour))
     }
@@ -100,7 +100,7 @@ impl Dashboard {
     }
 }
 
-/// The rows of a frame. What a wide character covers is left out, as on a terminal.
+/// Returns the rows of a frame. Cells that a wide character covers are left out, as on a terminal.
 pub(crate) fn text(buffer: &Buffer) -> String {
     let mut text = String::new();
     for y in 0..buffer.area.height {
@@ -119,7 +119,7 @@ pub(crate) fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// How the cells of a frame look: a line for each run of cells that do not look plain.
+/// Returns the styles of a frame: one line for each sequence of cells with the same style, except the default style.
 pub(crate) fn styles(buffer: &Buffer) -> String {
     let mut text = String::new();
     for y in 0..buffer.area.height {
@@ -146,7 +146,7 @@ pub(crate) fn styles(buffer: &Buffer) -> String {
     text
 }
 
-/// Holds a text against the file of this name under `tests/frames`.
+/// Compares a text with the file of this name under `tests/frames`.
 pub(crate) fn assert_frame(name: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/frames").join(format!("{name}.txt"));
     if std::env::var_os(UPDATE).is_some() {
@@ -156,7 +156,7 @@ pub(crate) fn assert_frame(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         text == expected,
-        "{} differs; it is now:\n{text}\n(set {UPDATE}=1 to accept all frames as they are)",
+        "{} differs; the frame is now:\n{text}\n(set {UPDATE}=1 to write all frames)",
         path.display()
     );
 }

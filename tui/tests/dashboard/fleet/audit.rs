@@ -1,4 +1,4 @@
-//! What the audits' deltas prove.
+//! Tests which deltas prove duplicates.
 
 use quipu_record::AggregateType;
 use quipu_tui::EventKind;
@@ -6,7 +6,7 @@ use quipu_tui::EventKind;
 use super::observed::{Observed, SECOND, processed};
 use crate::support::synthetic::{START, aggregate, run, series};
 
-/// A second in which the producer reports and the audit's numbers are published.
+/// Applies a second in which the producer reports and the audit's numbers are published.
 fn step(observed: &mut Observed, second: u64, sent: i128, done: i128) {
     let part = |name: &str| series(&format!(r#"quipu_audit_{name}{{audit="records"}}"#));
     observed.report("producer", run(START, 1), second, &[(&processed(), second)]);
@@ -33,32 +33,32 @@ fn duplicates_are_an_event_each_time_the_delta_becomes_positive() {
 }
 
 #[test]
-fn while_records_are_sent_a_small_delta_proves_nothing() {
+fn a_small_delta_while_records_are_sent_does_not_prove_duplicates() {
     let mut observed = Observed::new();
     let found = |observed: &Observed| observed.fleet.audits().next().map(|audit| (audit.jitter, audit.duplicates()));
     for second in 0..10 {
         step(&mut observed, second, i128::from(second) * 1_000, i128::from(second) * 1_000 + 900);
     }
-    assert_eq!(found(&observed), Some((1_250, 0)), "so much may have been sent since the last report");
+    assert_eq!(found(&observed), Some((1_250, 0)), "1,250 records may have been sent since the last report");
     step(&mut observed, 10, 9_000, 11_000);
-    assert_eq!(found(&observed).unwrap().1, 0, "the sender is held up");
+    assert_eq!(found(&observed).unwrap().1, 0, "the sender's report is late");
     step(&mut observed, 11, 11_000, 11_900);
     for second in 12..=14 {
         step(&mut observed, second, i128::from(second) * 1_000, i128::from(second) * 1_000 + 2_900);
-        assert_eq!(found(&observed).unwrap().1, 0, "a peak looks the same as yet");
+        assert_eq!(found(&observed).unwrap().1, 0, "the delta may still be a peak");
     }
     step(&mut observed, 15, 15_000, 17_900);
-    assert_eq!(found(&observed).unwrap().1, 2_900, "it is a step");
+    assert_eq!(found(&observed).unwrap().1, 2_900, "the delta is a step");
     for second in 16..30 {
         step(&mut observed, second, 17_000, 17_900);
     }
-    assert_eq!(found(&observed), Some((0, 900)), "nothing goes on any more, so the delta is exact");
+    assert_eq!(found(&observed), Some((0, 900)), "no records are sent any more, so the delta is exact");
     let kinds: Vec<EventKind> = observed.events().iter().map(|(_, kind, _)| *kind).collect();
     assert_eq!(kinds, [EventKind::Joined, EventKind::Duplicates]);
 }
 
 #[test]
-fn working_off_a_backlog_fast_explains_no_more_than_what_is_sent_meanwhile() {
+fn a_fast_consumer_with_a_backlog_does_not_raise_the_jitter() {
     let mut observed = Observed::new();
     for second in 0..10 {
         let number = i128::from(second);
@@ -73,7 +73,7 @@ fn working_off_a_backlog_fast_explains_no_more_than_what_is_sent_meanwhile() {
 }
 
 #[test]
-fn a_sender_that_is_held_up_for_a_moment_is_not_taken_to_send_nothing() {
+fn a_sender_with_a_late_report_still_counts_as_sending() {
     let mut observed = Observed::new();
     for second in 0..10 {
         let number = i128::from(second) * 1_000;

@@ -6,7 +6,7 @@ use crate::support::synthetic::{START, caught_up, report, series};
 
 pub(crate) const SECOND: i64 = 1_000;
 
-/// A fleet whose topics were read to their ends, and a clock moved by hand.
+/// A fleet whose topics were read to their ends, and a clock that the test moves.
 pub(crate) struct Observed {
     pub(crate) fleet: Fleet,
     pub(crate) now: i64,
@@ -56,7 +56,7 @@ impl Observed {
 
     pub(crate) fn run(&self, instance: &str, run: Uuid) -> &Run {
         let mut runs = self.fleet.runs();
-        runs.find(|other| other.instance() == instance && other.run() == Some(run)).expect("the run is known")
+        runs.find(|other| other.instance() == instance && other.run() == Some(run)).expect("the fleet has the run")
     }
 
     pub(crate) fn count(&self, instance: &str, of: &Series) -> Option<u128> {

@@ -7,7 +7,7 @@ use super::observed::{Observed, processed};
 use crate::support::synthetic::{START, report, run};
 
 proptest! {
-    /// Whatever comes in whatever order: a run's count is that of its newest report that is not bad.
+    /// For any reports in any order, a run's count is that of its newest report that is not bad.
     #[test]
     fn counts_are_those_of_the_newest_reports(
         reports in prop::collection::vec((0_u64..3, 0_u64..20, 0_u64..1_000, any::<bool>()), 0..60),

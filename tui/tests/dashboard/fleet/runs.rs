@@ -1,4 +1,4 @@
-//! How runs come, restart, fall silent and leave.
+//! Tests how runs join, restart, become silent and leave.
 
 use quipu_tui::{Batch, Connection, EventKind, Fleet, RawRecord, Run, RunState};
 
@@ -6,7 +6,7 @@ use super::observed::{Observed, SECOND, processed};
 use crate::support::synthetic::{START, caught_up, report, run, series};
 
 #[test]
-fn a_run_joins_falls_silent_resumes_and_leaves() {
+fn a_run_joins_becomes_silent_resumes_and_leaves() {
     let (mut observed, of) = (Observed::new(), processed());
     let id = run(START, 1);
     observed.report("app-1", id, 1, &[(&of, 5)]);
@@ -21,7 +21,7 @@ fn a_run_joins_falls_silent_resumes_and_leaves() {
     assert_eq!(observed.run("app-1", id).state(), RunState::Live);
     observed.metric(report("app-1", id, 3, observed.now, &[(&of, 7)], true));
     observed.wait(60);
-    assert_eq!(observed.run("app-1", id).state(), RunState::Left, "who said so is not silent");
+    assert_eq!(observed.run("app-1", id).state(), RunState::Left, "a run with a final report is not silent");
     let expected = [
         (0, EventKind::Joined, "app-1"),
         (30 * SECOND, EventKind::Silent, "app-1"),
@@ -29,7 +29,7 @@ fn a_run_joins_falls_silent_resumes_and_leaves() {
         (33 * SECOND, EventKind::Left, "app-1"),
     ];
     assert_eq!(observed.events(), expected);
-    assert_eq!(observed.count("app-1", &of), Some(7), "what it counted stays");
+    assert_eq!(observed.count("app-1", &of), Some(7), "the count of a run that left stays");
 }
 
 #[test]
@@ -75,14 +75,14 @@ fn two_programs_under_one_name_are_both_live() {
 }
 
 #[test]
-fn history_read_at_the_start_is_told_in_its_order() {
+fn events_of_records_read_at_the_start_are_in_order() {
     let (mut observed, of) = (Observed { fleet: Fleet::default(), now: START + 3_600 * SECOND }, processed());
     let (first, second) = (run(START, 1), run(START + 10 * SECOND, 2));
     // Compaction leaves the newest record of each run, in the order of their offsets.
     observed.metric(report("app-1", second, 9, START + 20 * SECOND, &[(&of, 5)], false));
     observed.metric(report("app-1", first, 5, START + 30 * SECOND, &[(&of, 5)], true));
     observed.wait(1);
-    assert_eq!(observed.events(), [], "not before everything was read");
+    assert_eq!(observed.events(), [], "no events before the topic was read");
     for batch in caught_up() {
         observed.apply(batch);
     }
@@ -97,7 +97,7 @@ fn history_read_at_the_start_is_told_in_its_order() {
 }
 
 #[test]
-fn an_outage_of_the_brokers_is_no_silence_of_the_instances() {
+fn an_outage_of_the_brokers_does_not_make_runs_silent() {
     let (mut observed, of) = (Observed::new(), processed());
     let (id, other) = (run(START, 1), run(START, 2));
     observed.report("app-1", id, 1, &[(&of, 1)]);
@@ -108,7 +108,7 @@ fn an_outage_of_the_brokers_is_no_silence_of_the_instances() {
     assert_eq!(observed.run("app-1", id).state(), RunState::Live);
     observed.apply(Batch::Connection(Connection::Connected));
     observed.wait(5);
-    assert_eq!(observed.run("app-1", id).state(), RunState::Live, "its reports may be on their way");
+    assert_eq!(observed.run("app-1", id).state(), RunState::Live, "its next report may still come");
     observed.report("app-1", id, 2, &[(&of, 2)]);
     observed.wait(26);
     assert_eq!(observed.run("app-1", id).state(), RunState::Live);
@@ -135,27 +135,27 @@ fn parts_of_a_run_are_one_run() {
 }
 
 #[test]
-fn plain_counters_restart_and_stale_ones_do_not() {
+fn a_lower_count_of_a_plain_key_is_a_restart_unless_it_is_stale() {
     let (mut observed, of) = (Observed::new(), processed());
     let json = |count: u64, at: i64| format!(r#"{{"name":"records_processed","count":{count},"timestamp":{at}}}"#);
     observed.plain("job", &json(100, 1_718_900_000));
     observed.plain("job", &json(40, 1_718_899_990));
-    assert_eq!(observed.count("job", &of), Some(100), "it is older");
+    assert_eq!(observed.count("job", &of), Some(100), "the record is stale");
     observed.plain("job", &json(40, 1_718_900_010));
-    assert_eq!(observed.count("job", &of), Some(140), "it began anew");
+    assert_eq!(observed.count("job", &of), Some(140), "the plain key restarted");
     observed.wait(31);
     let states: Vec<RunState> = observed.fleet.runs().map(Run::state).collect();
-    assert_eq!(states, [RunState::Idle], "it has no heartbeat, so it is not called silent");
+    assert_eq!(states, [RunState::Idle], "a plain key has no heartbeat, so it is never silent");
     assert_eq!(observed.events(), [(0, EventKind::Joined, "job")]);
     observed.plain("job", r#"{"name":"other","count":1}"#);
     assert_eq!(observed.bad(), [("series_changed", 1)]);
     observed.metric(RawRecord { offset: 0, timestamp: START, key: Some(b"job".to_vec()), value: None });
     assert_eq!(observed.count("job", &of), None);
-    assert_eq!(observed.fleet.series().count(), 0, "nothing is left of it");
+    assert_eq!(observed.fleet.series().count(), 0, "the tombstone removed the series");
 }
 
 #[test]
-fn a_plain_counter_without_a_timestamp_leaves_nothing_to_be_older_than() {
+fn a_plain_record_without_a_timestamp_clears_the_timestamp_of_the_row() {
     let (mut observed, of) = (Observed::new(), processed());
     observed.plain("job", r#"{"name":"records_processed","count":100,"timestamp":1718900000}"#);
     observed.plain("job", r#"{"name":"records_processed","count":110}"#);
@@ -164,7 +164,7 @@ fn a_plain_counter_without_a_timestamp_leaves_nothing_to_be_older_than() {
 }
 
 #[test]
-fn a_wrong_clock_here_does_not_make_the_fleet_silent() {
+fn a_wrong_clock_of_this_machine_does_not_make_runs_silent() {
     let (mut observed, of) = (Observed::new(), processed());
     let id = run(START, 1);
     let ahead = 600 * SECOND;

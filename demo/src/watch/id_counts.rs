@@ -1,36 +1,36 @@
-//! The truth that the audit is held against: which records were processed, and how often, by their ids.
+//! Counts how often each record was processed, by its id. The audit is compared with these counts.
 
-/// What the ids say that the consumers wrote down.
+/// The result of counting the ids in the consumers' files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Truth {
-    /// How many records were processed, each as often as it was.
+pub(crate) struct IdCounts {
+    /// How many records were processed; a record that was processed twice counts twice.
     pub(crate) processed: u64,
-    /// How many of these were a record's second, third, … time.
+    /// How many of these were duplicates: the second, third, … time of a record.
     pub(crate) duplicates: u64,
     /// How many of the records sent were never processed.
     pub(crate) lost: u64,
-    /// How many ids were written down that nobody sent. Anything but 0 is a fault of the experiment.
+    /// How many processed ids were never sent. The experiment has a fault if it is not 0.
     pub(crate) unknown: u64,
 }
 
-/// Collects processed ids; the records sent are those with the ids `0..sent`.
+/// Collects processed ids. The records that were sent have the ids `0..sent`.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct ProcessedIds {
     sent: u64,
-    /// A bit for each record sent: was it processed?
+    /// A bit for each record that was sent; it is set when the record was processed.
     seen: Vec<u64>,
     processed: u64,
     distinct: u64,
     unknown: u64,
 }
 
-impl Ledger {
+impl ProcessedIds {
     pub(crate) fn new(sent: u64) -> Self {
         let words = usize::try_from(sent.div_ceil(64)).unwrap_or(usize::MAX);
         Self { sent, seen: vec![0; words], processed: 0, distinct: 0, unknown: 0 }
     }
 
-    pub(crate) fn processed(&mut self, id: u64) {
+    pub(crate) fn add(&mut self, id: u64) {
         self.processed += 1;
         let bit = 1 << (id % 64);
         match usize::try_from(id / 64).ok().and_then(|word| self.seen.get_mut(word)) {
@@ -42,8 +42,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn truth(&self) -> Truth {
-        Truth {
+    pub(crate) fn counts(&self) -> IdCounts {
+        IdCounts {
             processed: self.processed,
             duplicates: self.processed - self.unknown - self.distinct,
             lost: self.sent - self.distinct,
@@ -60,24 +60,24 @@ mod tests {
 
     use super::*;
 
-    fn truth(sent: u64, ids: &[u64]) -> Truth {
-        let mut ledger = Ledger::new(sent);
+    fn counts(sent: u64, ids: &[u64]) -> IdCounts {
+        let mut processed = ProcessedIds::new(sent);
         for id in ids {
-            ledger.processed(*id);
+            processed.add(*id);
         }
-        ledger.truth()
+        processed.counts()
     }
 
-    /// The same by counting each id in a map.
-    fn oracle(sent: u64, ids: &[u64]) -> Truth {
+    /// Computes the same counts with a map that counts each id.
+    fn oracle(sent: u64, ids: &[u64]) -> IdCounts {
         let mut times = BTreeMap::<u64, u64>::new();
         for id in ids {
             *times.entry(*id).or_default() += 1;
         }
-        let known = || times.iter().filter(|(id, _)| **id < sent);
-        Truth {
+        let was_sent = || times.iter().filter(|(id, _)| **id < sent);
+        IdCounts {
             processed: ids.len() as u64,
-            duplicates: known().map(|(_, times)| times - 1).sum(),
+            duplicates: was_sent().map(|(_, times)| times - 1).sum(),
             lost: (0..sent).filter(|id| !times.contains_key(id)).count() as u64,
             unknown: times.iter().filter(|(id, _)| **id >= sent).map(|(_, times)| times).sum(),
         }
@@ -85,26 +85,26 @@ mod tests {
 
     #[test]
     fn every_record_once_is_neither_duplicate_nor_loss() {
-        assert_eq!(truth(3, &[2, 0, 1]), Truth { processed: 3, duplicates: 0, lost: 0, unknown: 0 });
+        assert_eq!(counts(3, &[2, 0, 1]), IdCounts { processed: 3, duplicates: 0, lost: 0, unknown: 0 });
     }
 
     #[test]
     fn a_loss_does_not_hide_a_duplicate() {
-        assert_eq!(truth(3, &[0, 1, 1]), Truth { processed: 3, duplicates: 1, lost: 1, unknown: 0 });
+        assert_eq!(counts(3, &[0, 1, 1]), IdCounts { processed: 3, duplicates: 1, lost: 1, unknown: 0 });
     }
 
     #[test]
-    fn an_id_that_nobody_sent_is_no_duplicate() {
-        assert_eq!(truth(65, &[65, 65, u64::MAX]), Truth { processed: 3, duplicates: 0, lost: 65, unknown: 3 });
+    fn an_id_that_was_never_sent_is_no_duplicate() {
+        assert_eq!(counts(65, &[65, 65, u64::MAX]), IdCounts { processed: 3, duplicates: 0, lost: 65, unknown: 3 });
     }
 
     proptest! {
         #[test]
-        fn it_is_what_counting_each_id_gives(
+        fn the_counts_are_those_of_a_map_of_ids(
             sent in 0..200_u64,
             ids in prop::collection::vec(0..220_u64, 0..400),
         ) {
-            prop_assert_eq!(truth(sent, &ids), oracle(sent, &ids));
+            prop_assert_eq!(counts(sent, &ids), oracle(sent, &ids));
         }
     }
 }
