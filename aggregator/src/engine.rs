@@ -186,7 +186,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
 
     fn restore_from_store(&mut self, changelog_end: Offset, now: Millis) -> Result<Option<Checkpoint>, L::Error> {
         let topology = &mut self.topology;
-        let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok())?;
+        let checkpoint = self.store.load(&mut |key, value| topology.load(key, Some(value)).is_ok())?;
         let too_old = checkpoint.is_some_and(|checkpoint| {
             checkpoint.changelog < changelog_end && now.saturating_sub(checkpoint.written_at) > OLDEST_STORE
         });
@@ -216,7 +216,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
                 }
                 return Ok(());
             }
-            if let Err(why) = topology.restore(key, value) {
+            if let Err(why) = topology.load(key, value) {
                 unreadable.get_or_insert(why);
                 return Ok(());
             }

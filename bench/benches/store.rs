@@ -92,7 +92,7 @@ impl Folder {
         let began = Instant::now();
         self.store = AnyStore::new(&self.config).expect("a store");
         let mut topology = topology();
-        let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok());
+        let checkpoint = self.store.load(&mut |key, value| topology.load(key, Some(value)).is_ok());
         let took = began.elapsed();
         assert!(checkpoint.expect("loaded").is_some(), "the store has no checkpoint");
         assert_eq!(topology.rows() as u64, rows);

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use quipu_record::{BadRecord, Millis, PlainCounter, Report};
+use quipu_record::{BadRecord, Millis, PlainRecord, Report, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ impl Run {
         }
         let old = known.map_or(&[][..], |known| &known.counters);
         let mut counters = Vec::with_capacity(report.len());
-        for (index, (counter, count)) in report.counters().enumerate() {
+        for (index, (counter, Value::Counter(count))) in report.values().enumerate() {
             // A run mostly reports its series in the same order each time.
             let id = match old.get(index) {
                 Some((id, _)) if series.get(*id).series().as_ref() == counter => Some(*id),
@@ -201,13 +201,14 @@ impl Run {
     /// Takes a plain counter in. A lower count is taken for a restart, unless its own timestamp is not newer.
     pub(super) fn plain(
         &mut self,
-        counter: &PlainCounter<'_>,
+        plain: &PlainRecord<'_>,
         at: i64,
         series: &mut SeriesTable,
     ) -> Result<Changes, BadRecord> {
-        let Some(id) = series.intern(counter.series()) else {
+        let Some(id) = series.intern(plain.series()) else {
             return Ok(Changes { cut_off: 1, ..Changes::default() });
         };
+        let Value::Counter(counted) = plain.value;
         let known = self.parts.get(&0);
         let before = known.and_then(|known| known.counters.first().copied());
         let mut base = known.map_or(0, |known| known.base);
@@ -216,8 +217,8 @@ impl Run {
             Some((other, _)) if other != id => {
                 return Err(BadRecord::SeriesChanged { before: series.get(other).text().to_owned() });
             }
-            Some((_, count)) if counter.count < count => {
-                if counter.timestamp.is_some_and(|new| old_time.is_some_and(|old| new <= old)) {
+            Some((_, count)) if counted < count => {
+                if plain.timestamp.is_some_and(|new| old_time.is_some_and(|old| new <= old)) {
                     return Ok(Changes::default());
                 }
                 base += u128::from(count);
@@ -225,10 +226,10 @@ impl Run {
             _ => {}
         }
         // As the aggregator does it: one without a timestamp leaves nothing to compare the next one with.
-        let timestamp = counter.timestamp;
-        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counter.count)] });
+        let timestamp = plain.timestamp;
+        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counted)] });
         self.last_report = self.last_report.max(at);
-        let after = base + u128::from(counter.count);
+        let after = base + u128::from(counted);
         Ok(Changes { counts: vec![Change { series: id, after, is_new: before.is_none() }], cut_off: 0 })
     }
 
