@@ -1,18 +1,19 @@
-//! The commit protocol: what is read, said and stored, in which order, and what a failure of each step means.
+//! The commit protocol: what is read, published and stored, in which order, and what a failure of each step means.
 //!
-//! It is written against two traits, so that the same code runs on Kafka and RocksDB and in the simulation.
+//! It is written against the traits in `ports`, so that the same code runs on Kafka and RocksDB and in the simulation.
 //!
-//! A commit is a cut of what changed, and many small steps that make it durable, with records applied between them: the
-//! copies of bad records; the totals and the changelog with the position, made visible together by [`Log::end`] (one
-//! transaction with exactly-once; with at-least-once each record is durable by itself, the position last); and only after
-//! that the local store, its checkpoint last. So the store is never ahead of the changelog, and the changelog has
-//! everything that the store lacks behind the checkpoint.
+//! A commit takes everything that changed at one moment, and makes it durable in many small steps, between which records
+//! are applied. The copies of bad records are written first. Then follow the totals and the changelog with the position,
+//! which [`Transaction::end`] makes visible together (with exactly-once they are one transaction; with at-least-once each
+//! record is durable by itself, the position last). The local store is written last, and its checkpoint at the end. So
+//! the store is never ahead of the changelog, and the changelog after the checkpoint has everything that the store lacks.
 //!
-//! The position is a record of the changelog ([`StatePosition`]). The consumer group gives out the partition and nothing
-//! else: whether a process may commit is decided by the fence in [`Log::assigned`].
+//! The position is a record of the changelog ([`StatePosition`]). The consumer group assigns the partition and decides
+//! nothing else: [`Coordination::assigned`] fences all other processes, so that only this one can commit.
 
 mod commit;
 mod dead_letter;
+mod error;
 mod ports;
 
 use std::time::Duration;
@@ -24,16 +25,20 @@ use tracing::{error, info, warn};
 use commit::Commit;
 pub use commit::Committed;
 use dead_letter::dead_letter;
-pub use ports::{Assigned, Checkpoint, Delivery, Destination, Failure, Log, Output, RowSink, Store};
+pub use error::EngineError;
+pub use ports::{
+    AggregateRecord, Assigned, Cause, Changelog, Checkpoint, Coordination, DeadLetter, DeadLetters, Delivery, Failure,
+    Log, Port, RowSink, RowUpdate, Step, Store, Transaction,
+};
 
-/// A store older than this is not brought up to date from the changelog: Kafka forgets tombstones after a day
-/// (`delete.retention.ms`), and a row that one removed would come back.
+/// The rows of a store older than this are not used: Kafka removes tombstones from the changelog after a day
+/// (`delete.retention.ms`), and without its tombstone a removed row would come back.
 const OLDEST_STORE: Millis = Millis(12 * 60 * 60 * 1000);
 /// The most dead letters that wait for a commit.
 const DEAD_LETTERS: usize = 1000;
-/// How many restored rows are written to the store at once.
+/// How many rows from the changelog are written to the store at once.
 const RESTORE_ROWS: usize = 10_000;
-/// How many records of a commit are handed over, or rows stored, in one step: a millisecond or two.
+/// How many records of a commit are sent, or rows stored, in one step. It takes one or two milliseconds.
 const RECORDS_PER_STEP: usize = 1000;
 
 /// The topology, the log it reads from and writes to, and the store of its rows.
@@ -42,13 +47,13 @@ pub struct Engine<L, S> {
     pub log: L,
     /// The local store.
     pub store: S,
-    /// How many records of a commit are handed over, or rows stored, in one step; 1000 unless it is set.
+    /// How many records of a commit are sent, or rows stored, in one step; 1000 by default.
     pub records_per_step: usize,
     settings: Settings,
     source_topic: String,
     topology: Topology,
     state: State,
-    dead_letters: Vec<Output>,
+    dead_letters: Vec<DeadLetter>,
     /// The commit under way.
     commit: Option<Commit>,
     /// The position of the last commit.
@@ -57,14 +62,14 @@ pub struct Engine<L, S> {
     changelog: Offset,
 }
 
-/// Whether the engine may speak.
+/// Whether the engine may publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Another process has the partition.
     Waiting,
-    /// The log is being read to this end, which it had at assignment; nothing is said yet.
+    /// The log is read up to the end that it had at assignment; nothing is published before.
     CatchingUp(Offset),
-    /// Every commit says what changed.
+    /// Every commit publishes what changed.
     Running,
 }
 
@@ -87,35 +92,36 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         }
     }
 
-    /// The topology, to look at.
+    /// The topology.
     #[must_use]
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// [`Topology::take_events`].
+    /// See [`Topology::take_events`].
     pub fn take_events(&mut self) -> Events {
         self.topology.take_events()
     }
 
-    /// Whether the engine may speak.
+    /// Whether the engine may publish.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// The partition is ours: restores the rows and finds where to read on.
+    /// Restores the rows and reads on, after the partition was assigned to this process.
     ///
     /// # Errors
-    /// What nothing mends.
-    pub fn assigned(&mut self, now: Millis) -> Result<(), L::Error> {
+    /// Retrying does not help.
+    pub fn assigned(&mut self, now: Millis) -> Result<(), EngineError<L::Error>> {
         loop {
             match self.restore(now) {
-                Ok(()) => return Ok(()),
-                Err(Failure::Fatal(error)) => return Err(error),
-                Err(Failure::Lost(why)) => return self.rejoin(&why),
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(unreadable)) => return Err(EngineError::Unreadable(unreadable)),
+                Err(Failure::Fatal(error)) => return Err(error.into()),
+                Err(Failure::Lost(why)) => return Ok(self.rejoin(&why)?),
                 Err(Failure::Again(why) | Failure::Undone(why)) => {
-                    warn!(why, "can't restore the table, and tries again");
+                    warn!(%why, "can't restore the rows; retrying");
                     if !self.log.pause() {
                         return Ok(());
                     }
@@ -124,16 +130,16 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         }
     }
 
-    /// The partition is another process's: forgets everything.
+    /// Forgets everything, after the partition was taken away from this process.
     pub fn revoked(&mut self) {
         self.log.release();
         self.forget();
         self.store.close();
     }
 
-    /// Leaves it to the group who has the partition; nothing of the last commit counts unless Kafka has it.
-    fn rejoin(&mut self, why: &str) -> Result<(), L::Error> {
-        warn!(why, "the partition or the commit is lost; joining the group again");
+    /// Joins the group again, which assigns the partition anew. The last commit counts only if Kafka has it.
+    fn rejoin(&mut self, why: &Cause) -> Result<(), L::Error> {
+        warn!(%why, "the partition or the commit is lost; joining the group again");
         self.forget();
         self.store.close();
         self.log.rejoin()
@@ -146,21 +152,25 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.commit = None;
     }
 
-    fn restore(&mut self, now: Millis) -> Result<(), Failure<L::Error>> {
+    /// The inner error is that of a record of the changelog that can't be read.
+    fn restore(&mut self, now: Millis) -> Step<Result<(), StateRowError>, L::Error> {
         self.forget();
         let Assigned { begin, end, changelog_end } = self.log.assigned()?;
         let checkpoint = self.restore_from_store(changelog_end, now).map_err(Failure::Fatal)?;
         let from = checkpoint.map_or(Offset::ZERO, |checkpoint| checkpoint.changelog);
-        // A store that is ahead of the changelog has what the changelog lost.
+        // A store is ahead of the changelog only if the changelog lost rows that it had.
         let lost = from > changelog_end;
-        let newest = self.restore_from_changelog(if lost { Offset::ZERO } else { from }, changelog_end)?;
+        let newest = match self.restore_from_changelog(if lost { Offset::ZERO } else { from }, changelog_end)? {
+            Ok(newest) => newest,
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
         if lost {
             warn!(%from, %changelog_end, "the changelog was created anew; all rows are written to it again");
             self.topology.touch_rows();
         }
         let mut start = match newest.or(checkpoint.map(|checkpoint| checkpoint.position)) {
             Some(position) => position,
-            // A state of the former form has rows and no position, which was the group's offset then.
+            // A state of the former form has rows and no position: its position was the group's offset.
             None if self.topology.rows() > 0 => self.log.group_offset()?.unwrap_or(begin),
             None => begin,
         };
@@ -176,17 +186,17 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.log.seek(start)?;
         self.committed = start;
         self.changelog = changelog_end;
-        info!(rows = self.topology.rows(), position = %start, %end, "the partition is ours; reading to the log's end");
+        info!(rows = self.topology.rows(), position = %start, %end, "active; reading to the log's end");
         self.state = State::CatchingUp(end);
         if start >= end {
             self.caught_up();
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn restore_from_store(&mut self, changelog_end: Offset, now: Millis) -> Result<Option<Checkpoint>, L::Error> {
         let topology = &mut self.topology;
-        let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok())?;
+        let checkpoint = self.store.load(&mut |key, value| topology.load(key, Some(value)).is_ok())?;
         let too_old = checkpoint.is_some_and(|checkpoint| {
             checkpoint.changelog < changelog_end && now.saturating_sub(checkpoint.written_at) > OLDEST_STORE
         });
@@ -198,17 +208,21 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Ok(checkpoint)
     }
 
-    /// Restores rows from a part of the changelog. Returns the newest position in it.
-    fn restore_from_changelog(&mut self, from: Offset, end: Offset) -> Result<Option<Offset>, Failure<L::Error>> {
+    /// Restores rows from a part of the changelog, and returns the newest position in it.
+    fn restore_from_changelog(
+        &mut self,
+        from: Offset,
+        end: Offset,
+    ) -> Step<Result<Option<Offset>, StateRowError>, L::Error> {
         if from >= end {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         info!(%from, %end, "restoring rows from the changelog");
         let Self { log, store, topology, .. } = self;
         let mut rows = Vec::new();
         let mut position = None;
         let mut unreadable = None;
-        log.changelog(from, end, &mut |key, value| {
+        Changelog::read(log, from, end, &mut |key, value| {
             if key == StatePosition::KEY {
                 match read_position(value) {
                     Ok(read) => position = read,
@@ -216,11 +230,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
                 }
                 return Ok(());
             }
-            if let Err(why) = topology.restore(key, value) {
+            if let Err(why) = topology.load(key, value) {
                 unreadable.get_or_insert(why);
                 return Ok(());
             }
-            rows.push(Output { key: Some(key.into()), value: value.map(Into::into), headers: Vec::new() });
+            rows.push(RowUpdate { key: key.into(), value: value.map(Into::into) });
             if rows.len() >= RESTORE_ROWS {
                 store.write(&rows, None)?;
                 rows.clear();
@@ -228,19 +242,19 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             Ok(())
         })?;
         if let Some(why) = unreadable {
-            return Err(Failure::Fatal(log.unreadable(&why)));
+            return Ok(Err(why));
         }
         store.write(&rows, None).map_err(Failure::Fatal)?;
-        Ok(position)
+        Ok(Ok(position))
     }
 
-    /// Applies a record. Gives what became of it, unless a process before this one dealt with it already.
+    /// Applies a record, and returns the outcome, unless an earlier commit included the record already.
     pub fn apply(&mut self, record: &SourceRecord<'_>, now: Millis) -> Option<Result<Outcome, BadRecord>> {
         if self.state == State::Waiting {
             return None;
         }
         let result = self.topology.process(record, now);
-        // The rows may be ahead of what was read again, but not all of them: a commit may have been cut short.
+        // Some rows may include later records than this one, because a commit was interrupted. So the end counts.
         if let State::CatchingUp(end) = self.state
             && record.offset.next() >= end
         {
@@ -255,7 +269,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Some(result)
     }
 
-    /// The log was read to its end.
+    /// Lets the engine publish, after the log was read to its end.
     pub fn caught_up(&mut self) {
         if matches!(self.state, State::CatchingUp(_)) {
             self.state = State::Running;
@@ -264,7 +278,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         }
     }
 
-    /// Whether so many bad records wait that a commit should not be waited for.
+    /// Whether as many dead letters wait as can be kept, so that a commit is due.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.dead_letters.len() >= DEAD_LETTERS
@@ -276,7 +290,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         self.committed
     }
 
-    /// Whether records were applied that the next commit may speak of.
+    /// Whether records were applied since the last commit.
     #[must_use]
     pub fn has_uncommitted(&self) -> bool {
         self.state == State::Running && self.topology.position() != self.committed
@@ -294,7 +308,7 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
             return;
         }
         let commit = match self.state {
-            // Nothing may be said yet, but bad records must not pile up.
+            // Nothing may be published yet, but dead letters must not pile up.
             State::CatchingUp(_) if self.is_full() => {
                 Commit::of_dead_letters(std::mem::take(&mut self.dead_letters), self.changelog, now)
             }
@@ -308,12 +322,12 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         }
     }
 
-    /// Makes the next step of the commit under way, and gives what it contained when that was the last. Where there is
-    /// nothing to do but to wait for Kafka, it waits for no longer than `patience`.
+    /// Makes the next step of the commit under way, and after the last step returns what the commit contained. A step
+    /// that waits for Kafka waits for at most `patience`.
     ///
     /// # Errors
-    /// What nothing mends. What was not committed is computed again at the next start.
-    pub fn advance(&mut self, patience: Duration) -> Result<Option<Committed>, L::Error> {
+    /// Retrying does not help. The next start computes again what was not committed.
+    pub fn advance(&mut self, patience: Duration) -> Result<Option<Committed>, EngineError<L::Error>> {
         let Some(mut commit) = self.commit.take() else { return Ok(None) };
         match commit.step(&mut self.log, &mut self.store, self.records_per_step, patience) {
             Ok(false) => {}
@@ -322,18 +336,18 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
                 self.changelog = commit.changelog;
                 return Ok(Some(commit.into_committed()));
             }
-            Err(Failure::Fatal(error)) => return Err(error),
+            Err(Failure::Fatal(error)) => return Err(error.into()),
             Err(Failure::Lost(why)) => {
                 self.rejoin(&why)?;
                 return Ok(None);
             }
             Err(Failure::Undone(why)) => {
-                warn!(why, "the commit was undone, and is made again");
+                warn!(%why, "the commit was undone; retrying");
                 commit.undo();
                 self.pause()?;
             }
             Err(Failure::Again(why)) => {
-                warn!(why, "a step of the commit is made again");
+                warn!(%why, "a step of the commit failed; retrying");
                 self.pause()?;
             }
         }
@@ -341,8 +355,8 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         Ok(None)
     }
 
-    fn pause(&mut self) -> Result<(), L::Error> {
-        if self.log.pause() { Ok(()) } else { Err(self.log.gave_up()) }
+    fn pause(&mut self) -> Result<(), EngineError<L::Error>> {
+        if self.log.pause() { Ok(()) } else { Err(EngineError::Uncommitted) }
     }
 }
 

@@ -6,7 +6,7 @@ mod rocksdb;
 
 use quipu_config::{Config, StoreKind};
 
-use crate::engine::{Checkpoint, Output, Store};
+use crate::engine::{Checkpoint, Port, RowUpdate, Store};
 use crate::error::Error;
 
 use crate::health::Progress;
@@ -48,9 +48,11 @@ impl AnyStore {
     }
 }
 
-impl Store for AnyStore {
+impl Port for AnyStore {
     type Error = Error;
+}
 
+impl Store for AnyStore {
     fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Error> {
         self.progress.step(LOADING);
         let mut rows = 0_usize;
@@ -68,7 +70,7 @@ impl Store for AnyStore {
         self.store.clear()
     }
 
-    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+    fn write(&mut self, rows: &[RowUpdate], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
         self.progress.step("writing the store");
         self.store.write(rows, checkpoint)
     }

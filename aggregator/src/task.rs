@@ -10,7 +10,7 @@ use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use tracing::{debug, info, warn};
 
-use crate::engine::{Committed, Engine, State};
+use crate::engine::{Committed, Engine, EngineError, State};
 use crate::error::Error;
 use crate::health::Freshness;
 use crate::http::{Queries, View};
@@ -46,8 +46,8 @@ pub(crate) struct Task {
     commit_began: Instant,
     /// The longest step of the commit under way.
     longest_step: Duration,
-    /// Whether no totals were published since the table was restored.
-    unpublished: bool,
+    /// Whether totals were published since the table was restored.
+    has_published: bool,
     bad_lines: RateLimit,
     progress_lines: RateLimit,
 }
@@ -85,7 +85,7 @@ impl Task {
             queries,
             commit_began: Instant::now(),
             longest_step: Duration::ZERO,
-            unpublished: true,
+            has_published: false,
             bad_lines: RateLimit::new(5, 10_000),
             progress_lines: RateLimit::new(1, 5_000),
         })
@@ -109,7 +109,7 @@ impl Task {
         info!(application_id, topic = topics.metrics, "joining the group and waiting for the partition");
         while !self.shared.stopping() {
             let patience = if self.read()? > 0 { Duration::ZERO } else { PATIENCE };
-            let may_publish = self.unpublished && self.engine.state() == State::Running;
+            let may_publish = !self.has_published && self.engine.state() == State::Running;
             let is_due = self.commit_began.elapsed() >= self.config.commit_interval;
             if !self.engine.is_committing() && (is_due || may_publish || self.engine.is_full()) {
                 self.begin_commit();
@@ -214,10 +214,10 @@ impl Task {
 
     /// Restores the table. Until that is done, HTTP serves no totals.
     fn assigned(&mut self) -> Result<(), Error> {
-        self.unpublished = true;
+        self.has_published = false;
         self.view.clear();
         self.read_to = Offset::ZERO;
-        self.engine.assigned(now())
+        self.engine.assigned(now()).map_err(|error| ended(&self.config, error))
     }
 
     /// Reports to the metrics, to HTTP and to the log how far the engine is.
@@ -225,7 +225,7 @@ impl Task {
         self.instruments.records_read();
         let state = self.engine.state();
         if state != State::Running {
-            self.unpublished = true;
+            self.has_published = false;
             self.view.clear();
         }
         self.queries.answer(self.engine.topology());
@@ -258,7 +258,7 @@ impl Task {
         self.longest_step = self.commit_began.elapsed();
         self.instruments.run_events(self.engine.take_events());
         if self.engine.state() == State::Running {
-            self.unpublished = false;
+            self.has_published = true;
             if !self.engine.is_committing() {
                 // Nothing changed. The first time it makes an empty table available.
                 self.view.update(self.engine.topology().position(), &[], &[]);
@@ -281,20 +281,29 @@ impl Task {
             return Ok(());
         }
         let began = Instant::now();
-        let committed = self.engine.advance(patience)?;
+        let committed = self.engine.advance(patience).map_err(|error| ended(&self.config, error))?;
         self.longest_step = self.longest_step.max(began.elapsed());
         self.instruments.dead_letters_lost.increment(self.shared.take_lost_dead_letters() as u64);
-        if let Some(Committed { position, totals, removed, rows, dead_letters }) = committed {
+        if let Some(Committed { position, aggregates, removed, rows, dead_letters }) = committed {
             if let Some(position) = position {
-                self.view.update(position, &totals, &removed);
+                self.view.update(position, &aggregates, &removed);
             }
-            let aggregates = totals.len();
+            let aggregates = aggregates.len();
             self.instruments.committed(self.commit_began.elapsed(), self.longest_step);
             self.instruments.published.increment(aggregates as u64);
             self.instruments.dead_letters.increment(dead_letters as u64);
             debug!(position = position.map(|position| position.0), aggregates, rows, dead_letters, "committed");
         }
         Ok(())
+    }
+}
+
+/// The error of a process whose engine ended.
+fn ended(config: &Config, error: EngineError<Error>) -> Error {
+    match error {
+        EngineError::Port(error) => error,
+        EngineError::Unreadable(why) => Error::Changelog { topic: config.topics.state.clone(), why },
+        EngineError::Uncommitted => Error::Uncommitted,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use quipu_aggregator::engine::{Checkpoint, Output, Store as _};
+use quipu_aggregator::engine::{Checkpoint, RowUpdate, Store as _};
 use quipu_aggregator::store::AnyStore;
 use quipu_bench::{is_whole, plain, topology};
 use quipu_config::Config;
@@ -43,7 +43,7 @@ fn measure(criterion: &mut Criterion, rows: u64) {
 
 /// The rows of a commit, and a store that contains them.
 struct Setting {
-    outputs: Vec<Output>,
+    outputs: Vec<RowUpdate>,
     stored: Folder,
 }
 
@@ -61,7 +61,7 @@ impl Setting {
             topology.process(&record, NOW).expect("a good record");
         }
         let mut outputs = Vec::new();
-        topology.take_rows(|key, value| outputs.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
+        topology.take_rows(|key, value| outputs.push(RowUpdate { key: key.into(), value }));
         let mut stored = Folder::new();
         stored.store.write(&outputs, Some(checkpoint(rows))).expect("written");
         Self { outputs, stored }
@@ -92,7 +92,7 @@ impl Folder {
         let began = Instant::now();
         self.store = AnyStore::new(&self.config).expect("a store");
         let mut topology = topology();
-        let checkpoint = self.store.load(&mut |key, value| topology.restore(key, Some(value)).is_ok());
+        let checkpoint = self.store.load(&mut |key, value| topology.load(key, Some(value)).is_ok());
         let took = began.elapsed();
         assert!(checkpoint.expect("loaded").is_some(), "the store has no checkpoint");
         assert_eq!(topology.rows() as u64, rows);

@@ -4,28 +4,28 @@ use serde_json::error::Category;
 
 use crate::error::excerpt;
 use crate::report::VERSION;
-use crate::{BadRecord, Key, PlainCounter, Report, RunKey, limits};
+use crate::{BadRecord, Key, PlainRecord, Report, RunKey, limits};
 
 /// A record on `metrics` that is not bad.
 #[derive(Debug)]
 pub enum Record<'a> {
-    /// The counters of (a part of) a run.
+    /// The values of (a part of) a run.
     Report {
-        /// Which run, which part.
+        /// The run and the part.
         key: RunKey<'a>,
-        /// Its counters.
+        /// Its values.
         report: Report<'a>,
     },
-    /// A counter that another program wrote.
+    /// A value that another program wrote.
     Plain {
-        /// The row.
+        /// The key of the row.
         key: &'a str,
-        /// The counter.
-        counter: PlainCounter<'a>,
+        /// The value and its series.
+        plain: PlainRecord<'a>,
     },
     /// Remove the row and subtract what it contributed.
     Tombstone {
-        /// The row.
+        /// The key of the row.
         key: Key<'a>,
     },
 }
@@ -33,7 +33,7 @@ pub enum Record<'a> {
 /// Reads a record on `metrics`.
 ///
 /// # Errors
-/// [`BadRecord`] says why the record can't be counted. Whether it fits the row it falls on is for the table to say.
+/// [`BadRecord`] is the reason why the record can't be counted. The table decides whether the record fits its row.
 pub fn decode<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Result<Record<'a>, BadRecord> {
     let key = Key::decode(key)?;
     let Some(value) = value else {
@@ -52,12 +52,12 @@ pub fn decode<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Result<Reco
         }
         Key::Plain(key) => {
             let raw = serde_json::from_str(json).map_err(|error| diagnose(json, false, &error))?;
-            Ok(Record::Plain { key, counter: PlainCounter::check(raw)? })
+            Ok(Record::Plain { key, plain: PlainRecord::check(raw)? })
         }
     }
 }
 
-/// What of a value tells its kind and version, whatever the rest looks like.
+/// The fields of a value that show its kind and version, whatever the rest looks like.
 #[derive(Deserialize)]
 struct Probe {
     v: Option<u64>,
@@ -65,7 +65,7 @@ struct Probe {
     count: Option<IgnoredAny>,
 }
 
-/// Finds the error that helps most; only records that are bad anyway come here.
+/// Finds the error that helps most. It is called for bad records only.
 fn diagnose(json: &str, is_run: bool, error: &serde_json::Error) -> BadRecord {
     if error.classify() != Category::Data {
         return BadRecord::InvalidJson(excerpt(&error.to_string()));

@@ -1,13 +1,15 @@
-//! The topic contract of Quipu: which records `metrics`, `metrics-agg` and `metrics-state` carry, and how they are read and written.
+//! The topic contract of Quipu: which records `metrics`, `metrics-agg` and `metrics-state` carry, and how they are read
+//! and written.
 //!
 //! ```
-//! use quipu_record::{Record, decode};
+//! use quipu_record::{Record, Value, decode};
 //!
 //! let value = br#"{"name":"records_processed","count":250000}"#;
-//! let Record::Plain { counter, .. } = decode(Some(b"app-1:records_processed"), Some(value))? else {
+//! let Record::Plain { plain, .. } = decode(Some(b"app-1:records_processed"), Some(value))? else {
 //!     unreachable!("the key is not that of a run");
 //! };
-//! assert_eq!((counter.series().to_string().as_str(), counter.count), ("records_processed", 250_000));
+//! assert_eq!(plain.series().to_string(), "records_processed");
+//! assert_eq!(plain.value, Value::Counter(250_000));
 //! # Ok::<(), quipu_record::BadRecord>(())
 //! ```
 //!
@@ -31,12 +33,13 @@ mod series_text;
 mod state_position;
 mod state_row;
 mod units;
+mod value;
 
 pub use aggregate::{Aggregate, AggregateError, AggregateType};
 pub use decode::{Record, decode};
 pub use error::BadRecord;
 pub use key::{Key, RunKey};
-pub use plain::PlainCounter;
+pub use plain::PlainRecord;
 pub use report::Report;
 pub use report_writer::{CounterPrefix, ReportHeader, ReportWriter};
 pub use selector::Selector;
@@ -45,3 +48,4 @@ pub use series_text::ParseSeriesError;
 pub use state_position::StatePosition;
 pub use state_row::{StateRow, StateRowError, StateRowHeader, StateRowKind};
 pub use units::{Millis, Offset, Partition};
+pub use value::Value;

@@ -5,21 +5,21 @@ use serde::Deserialize;
 use crate::error::excerpt;
 use crate::number::{Count, Timestamp};
 use crate::series::{Label, SeriesRef, check_name, normalize};
-use crate::{BadRecord, Millis};
+use crate::{BadRecord, Millis, Value};
 
-/// A counter as programs without our reporter write it, and as the origin wrote it.
+/// A record of a program without our reporter: one value of one series, in the form of the Dropwizard reporter.
 #[derive(Debug)]
-pub struct PlainCounter<'a> {
+pub struct PlainRecord<'a> {
     name: Cow<'a, str>,
     labels: Vec<Label<'a>>,
-    /// How much was counted since the program's start.
-    pub count: u64,
-    /// When that was true, if the record has a timestamp.
+    /// The value of the series.
+    pub value: Value,
+    /// When the value was true, if the record has a timestamp.
     pub timestamp: Option<Millis>,
 }
 
-impl<'a> PlainCounter<'a> {
-    /// What is counted.
+impl<'a> PlainRecord<'a> {
+    /// The series that the value belongs to.
     #[must_use]
     pub fn series(&self) -> SeriesRef<'_> {
         SeriesRef { name: &self.name, labels: &self.labels }
@@ -29,16 +29,16 @@ impl<'a> PlainCounter<'a> {
         if let Some(kind) = raw.kind.filter(|kind| kind != "COUNTER") {
             return Err(BadRecord::UnsupportedType(excerpt(&kind)));
         }
-        let count = raw.count.check()?;
+        let value = Value::Counter(raw.count.check()?);
         let timestamp = raw.timestamp.map(Timestamp::millis).transpose()?;
         check_name(&raw.name)?;
         let mut labels = raw.labels;
         normalize(&mut labels, 0)?;
-        Ok(Self { name: raw.name, labels, count, timestamp })
+        Ok(Self { name: raw.name, labels, value, timestamp })
     }
 }
 
-/// A plain counter's JSON as it was read.
+/// The JSON of a plain record as it was read.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawPlain<'a> {
     #[serde(borrow, default, rename = "type")]

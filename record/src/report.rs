@@ -3,14 +3,15 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::counters::{Counters, RawCounters};
+use crate::counters::RawCounters;
 use crate::series::SeriesRef;
+use crate::value::{Value, Values};
 use crate::{BadRecord, Millis, RunKey, limits};
 
 /// The version of the report that this crate reads and writes.
 pub(crate) const VERSION: u64 = 1;
 
-/// The counters of one run, or one part of them, at one moment.
+/// The values of one run, or one part of them, at one moment.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// When the reporter read its counters, by its own clock. Informative: event time is the record's timestamp.
@@ -19,28 +20,28 @@ pub struct Report<'a> {
     pub seq: u64,
     /// How often this run reports when something changed, in ms.
     pub interval_ms: u64,
-    /// Whether the run says that this is its last report.
+    /// Whether this is the run's last report.
     pub is_final: bool,
-    counters: Counters<'a>,
+    values: Values<'a>,
 }
 
 impl<'a> Report<'a> {
-    /// How many counters the report has.
+    /// The number of values in the report.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.counters.len()
+        self.values.len()
     }
 
-    /// Whether the report has no counter at all.
+    /// Whether the report has no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The counters in the record's order. That a series does not stand twice is for whoever looks series up to check.
+    /// The values in the record's order. A series may occur twice: the table, which looks series up, refuses that.
     #[must_use]
-    pub fn counters(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, u64)> {
-        self.counters.iter()
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, Value)> {
+        self.values.iter()
     }
 
     pub(crate) fn check(key: &RunKey<'_>, raw: RawReport<'a>) -> Result<Self, BadRecord> {
@@ -60,7 +61,7 @@ impl<'a> Report<'a> {
             seq: raw.seq,
             interval_ms: raw.interval_ms,
             is_final: raw.is_final,
-            counters: raw.counters.check()?,
+            values: Values::check(raw.counters)?,
         })
     }
 }

@@ -2,15 +2,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::counters::{Counters, RawCounters};
+use crate::counters::RawCounters;
 use crate::error::excerpt;
-use crate::report_writer::{push_counter, write_json};
+use crate::report_writer::write_json;
 use crate::series::SeriesRef;
+use crate::value::{Value, Values, push_values};
 use crate::{BadRecord, Millis, Offset};
 
 const VERSION: u64 = 1;
 
-/// What is known of a row beside its counters, as it stands on `metrics-state` and in the state store.
+/// Everything but the values of a row, as it is on `metrics-state` and in the state store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StateRowHeader {
     /// The offset on `metrics` that the row reflects.
@@ -19,12 +20,12 @@ pub struct StateRowHeader {
     pub last_seen: Millis,
     /// Whether the row counts as a live instance.
     pub live: bool,
-    /// Of which kind it is.
+    /// The kind of the row.
     #[serde(flatten)]
     pub kind: StateRowKind,
 }
 
-/// The kind of a row, and what only that kind has.
+/// The kind of a row, and the fields that only this kind has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum StateRowKind {
@@ -33,9 +34,9 @@ pub enum StateRowKind {
         /// The sequence number of its report.
         seq: u64,
     },
-    /// A plain counter.
+    /// A plain record.
     Plain {
-        /// What was counted before its restarts, in decimal: JSON's numbers end at 2^64.
+        /// What was counted before its restarts, as a decimal string: JSON's numbers end at 2^64.
         #[serde(serialize_with = "decimal")]
         base: u128,
         /// The timestamp in its newest record, if it has one.
@@ -43,15 +44,15 @@ pub enum StateRowKind {
     },
 }
 
-/// A row of the table, as it stands on `metrics-state` and in the state store.
+/// A row of the table, as it is on `metrics-state` and in the state store.
 #[derive(Debug)]
 pub struct StateRow<'a> {
-    /// Everything but the counters.
+    /// Everything but the values.
     pub header: StateRowHeader,
-    counters: Counters<'a>,
+    values: Values<'a>,
 }
 
-/// Why a record on `metrics-state` is no row.
+/// Why a record on `metrics-state` is not a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateRowError {
@@ -67,10 +68,10 @@ pub enum StateRowError {
 }
 
 impl<'a> StateRow<'a> {
-    /// The counters in the order of the report.
+    /// The values in the order of the report.
     #[must_use]
-    pub fn counters(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, u64)> {
-        self.counters.iter()
+    pub fn values(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, Value)> {
+        self.values.iter()
     }
 
     /// Reads a row.
@@ -88,30 +89,25 @@ impl<'a> StateRow<'a> {
         if raw.v != VERSION {
             return Err(StateRowError::UnknownVersion(raw.v));
         }
-        Ok(Self { header: raw.row.check()?, counters: raw.counters.check()? })
+        Ok(Self { header: raw.row.check()?, values: Values::check(raw.counters)? })
     }
 
     /// Writes a row.
     #[must_use]
-    pub fn encode<'s>(header: &StateRowHeader, counters: impl IntoIterator<Item = (SeriesRef<'s>, u64)>) -> Vec<u8> {
+    pub fn encode<'s>(header: &StateRowHeader, values: impl IntoIterator<Item = (SeriesRef<'s>, Value)>) -> Vec<u8> {
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"v\":");
         write_json(&mut json, &VERSION);
         json.extend_from_slice(b",\"row\":");
         write_json(&mut json, header);
-        json.extend_from_slice(b",\"counters\":[");
-        for (index, (series, value)) in counters.into_iter().enumerate() {
-            if index > 0 {
-                json.push(b',');
-            }
-            push_counter(&mut json, series, value);
-        }
-        json.extend_from_slice(b"]}");
+        json.push(b',');
+        push_values(&mut json, values);
+        json.push(b'}');
         json
     }
 }
 
-/// A header as it is read: without `flatten`, which would copy all of it first, in every row that a start restores.
+/// A header as it is read. It does without `flatten`, which copies all fields first: a start reads every row.
 #[derive(Deserialize)]
 struct RawHeader<'a> {
     offset: Offset,

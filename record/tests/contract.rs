@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use quipu_record::{
     Aggregate, AggregateType, BadRecord, CounterPrefix, Millis, Offset, Record, ReportHeader, ReportWriter, RunKey,
-    Series, StateRow, StateRowHeader, StateRowKind, decode, limits,
+    Series, StateRow, StateRowHeader, StateRowKind, Value, decode, limits,
 };
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ fn the_examples_that_kcat_can_send_are_read() {
         let value = (value != "NULL").then_some(value.as_bytes());
         kinds.push(match decode(Some(key.as_bytes()), value).unwrap_or_else(|bad| panic!("{line}: {bad}")) {
             Record::Report { report, .. } => format!("report of {}", report.len()),
-            Record::Plain { counter, .. } => format!("{} {:?}", counter.series(), counter.timestamp.map(|time| time.0)),
+            Record::Plain { plain, .. } => format!("{} {:?}", plain.series(), plain.timestamp.map(|time| time.0)),
             Record::Tombstone { .. } => "tombstone".to_owned(),
         });
     }
@@ -64,8 +64,11 @@ fn a_report_is_read_as_it_was_meant() {
     };
     assert_eq!((key.instance, key.part), ("app-1", 0));
     assert_eq!((report.at, report.seq, report.interval_ms, report.is_final), (Millis(1), 2, 1000, true));
-    let counters: Vec<_> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
-    assert_eq!(counters, [(r#"a{b="\n",z="1"}"#.to_owned(), u64::MAX), ("b".to_owned(), 0)]);
+    let counters: Vec<_> = report.values().map(|(series, value)| (series.to_string(), value)).collect();
+    assert_eq!(
+        counters,
+        [(r#"a{b="\n",z="1"}"#.to_owned(), Value::Counter(u64::MAX)), ("b".to_owned(), Value::Counter(0))]
+    );
 }
 
 #[test]
@@ -78,10 +81,10 @@ fn timestamps_are_seconds_or_milliseconds_numbers_or_strings() {
         ("0", 0),
     ] {
         let value = format!(r#"{{"name":"a","count":1,"timestamp":{json}}}"#);
-        let Ok(Record::Plain { counter, .. }) = decode(Some(b"k"), Some(value.as_bytes())) else {
+        let Ok(Record::Plain { plain, .. }) = decode(Some(b"k"), Some(value.as_bytes())) else {
             panic!("not a counter: {value}");
         };
-        assert_eq!(counter.timestamp, Some(Millis(millis)), "{json}");
+        assert_eq!(plain.timestamp, Some(Millis(millis)), "{json}");
     }
     for json in ["-1", "\"yesterday\"", "1718900012345678", "\"\"", "\"NaN\"", "\"inf\""] {
         let value = format!(r#"{{"name":"a","count":1,"timestamp":{json}}}"#);
@@ -214,7 +217,7 @@ proptest! {
         };
         prop_assert_eq!(read_key, key);
         prop_assert_eq!((report.at.0, report.seq, report.interval_ms, report.is_final), (at, seq, interval_ms, is_final));
-        let read: Vec<_> = report.counters().map(|(series, value)| (series.to_series(), value)).collect();
+        let read: Vec<_> = report.values().map(|(series, Value::Counter(value))| (series.to_series(), value)).collect();
         prop_assert_eq!(read, counters);
     }
 
@@ -237,10 +240,10 @@ proptest! {
     ) {
         let kind = plain.map_or(StateRowKind::Run { seq }, |(base, timestamp)| StateRowKind::Plain { base, timestamp: timestamp.map(Millis) });
         let header = StateRowHeader { offset: Offset(offset), last_seen: Millis(last_seen), live, kind };
-        let json = StateRow::encode(&header, counters.iter().map(|(series, value)| (series.as_ref(), *value)));
+        let json = StateRow::encode(&header, counters.iter().map(|(series, value)| (series.as_ref(), Value::Counter(*value))));
         let row = StateRow::decode(&json).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(row.header, header);
-        let read: Vec<_> = row.counters().map(|(series, value)| (series.to_series(), value)).collect();
+        let read: Vec<_> = row.values().map(|(series, Value::Counter(value))| (series.to_series(), value)).collect();
         prop_assert_eq!(read, counters);
     }
 

@@ -233,7 +233,7 @@ mod tests {
                 panic!("not a report")
             };
             if key.run == run {
-                last = report.counters().next().map(|(_, value)| (value, report.is_final));
+                last = report.values().next().map(|(_, quipu_record::Value::Counter(value))| (value, report.is_final));
             }
             if message.offset() + 1 == end {
                 return last;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quipu_record::{Millis, Offset, Series, StateRow, StateRowHeader, StateRowKind};
+use quipu_record::{Millis, Offset, Series, StateRow, StateRowHeader, StateRowKind, Value};
 use quipu_testkit::{DEADLINE, Kafka, Pipeline, plain, require};
 use rdkafka::producer::Producer as _;
 
@@ -148,7 +148,7 @@ fn a_state_without_a_position_is_taken_over_with_the_groups_offset() {
         kind: StateRowKind::Plain { base: 0, timestamp: None },
     };
     let done: Series = "done".parse().unwrap();
-    let row = StateRow::encode(&header, [(done.as_ref(), 5)]);
+    let row = StateRow::encode(&header, [(done.as_ref(), Value::Counter(5))]);
     pipeline.cluster.produce(&pipeline.state, [(Some("app-1:done"), Some(row))]);
     pipeline.cluster.commit(&pipeline.application_id, &pipeline.metrics, 2);
     pipeline.send([("app-1:done", plain("done", 7))]);

@@ -2,7 +2,7 @@
 
 use quipu_record::{
     Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, StateRow,
-    StateRowHeader, StateRowKind,
+    StateRowHeader, StateRowKind, Value,
 };
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ fn row_bytes(count: u64) -> u64 {
     let kind = StateRowKind::Run { seq: 100_000 };
     let header = StateRowHeader { offset: Offset(100_000_000), last_seen: Millis(AT), live: true, kind };
     let series = series(count);
-    let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), COUNT)));
+    let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), Value::Counter(COUNT))));
     key_bytes() + row.len() as u64
 }
 

@@ -2,18 +2,18 @@
 
 use quipu_record::{Aggregate, AggregateType, Millis, Offset, Selector, Series, SeriesRef};
 
+use crate::accumulator::{Accumulator, Amount, Contribution, CounterSum, RowId};
 use crate::change::Change;
-use crate::group::{AbelianGroup, Contribution};
 use crate::reduce::{GroupId, Reduce};
 
-/// The series that are derived of each audit, labelled `audit`: the total of what was sent,
+/// The name of the series with the total of what was sent. It has one label, `audit`, as have the other two.
 pub const SENT: &str = "quipu_audit_sent";
-/// the total of what was processed,
+/// The name of the series with the total of what was processed.
 pub const PROCESSED: &str = "quipu_audit_processed";
-/// and processed less sent.
+/// The name of the series with the difference: processed minus sent.
 pub const DELTA: &str = "quipu_audit_delta";
 
-/// A pair of totals, what was sent and what was processed, and a name for their difference.
+/// A pair of totals, what was sent and what was processed, and a name for the comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
     /// The label `audit` of the series that are derived from the pair.
@@ -24,35 +24,54 @@ pub struct Audit {
     pub processed: Selector,
 }
 
-/// What was sent and what was processed: the two sides of an audit.
+/// The accumulator of an audit: what was sent and what was processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Balance {
-    /// The total of the series that count what was sent.
-    pub sent: Contribution,
-    /// The total of the series that count what was processed.
-    pub processed: Contribution,
+pub(crate) struct Balance {
+    /// The sum of the series that count what was sent.
+    pub sent: CounterSum,
+    /// The sum of the series that count what was processed.
+    pub processed: CounterSum,
 }
 
-impl AbelianGroup for Balance {
-    fn zero() -> Self {
+/// The side of an audit that a series belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Side {
+    Sent,
+    Processed,
+}
+
+impl Balance {
+    fn side(&mut self, side: Side) -> &mut CounterSum {
+        match side {
+            Side::Sent => &mut self.sent,
+            Side::Processed => &mut self.processed,
+        }
+    }
+}
+
+impl Accumulator for Balance {
+    type Value = (Side, Contribution);
+    type Total = Self;
+
+    fn new(_: &Self::Value) -> Self {
         Self::default()
     }
 
-    fn add(&mut self, other: &Self) {
-        self.sent.add(&other.sent);
-        self.processed.add(&other.processed);
+    fn add(&mut self, _: RowId, (side, value): &Self::Value) {
+        match value.amount {
+            Amount::Counter(count) => self.side(*side).add(count, value.live),
+        }
     }
 
-    fn sub(&mut self, other: &Self) {
-        self.sent.sub(&other.sent);
-        self.processed.sub(&other.processed);
+    fn sub(&mut self, _: RowId, (side, value): &Self::Value) {
+        match value.amount {
+            Amount::Counter(count) => self.side(*side).sub(count, value.live),
+        }
     }
-}
 
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Sent,
-    Processed,
+    fn read(&self) -> Self {
+        *self
+    }
 }
 
 type Parts = Box<[(GroupId, Side)]>;
@@ -61,7 +80,7 @@ type Parts = Box<[(GroupId, Side)]>;
 #[derive(Debug)]
 pub(crate) struct Audits {
     configured: Vec<Audit>,
-    /// For each series, the audits that it is a part of, once they were looked up.
+    /// The audits that each series is a part of, if they were looked up.
     parts: Vec<Option<Parts>>,
     pub(crate) reduce: Reduce<Balance>,
 }
@@ -76,6 +95,7 @@ impl Audits {
         &mut self,
         id: GroupId,
         series: SeriesRef<'_>,
+        row: RowId,
         change: &Change<Contribution>,
         timestamp: Millis,
     ) {
@@ -87,31 +107,26 @@ impl Audits {
         }
         let parts = self.parts[id.index()].get_or_insert_with(|| parts(&self.configured, series));
         for (audit, side) in &*parts {
-            let on_side = |part: Contribution| match side {
-                Side::Sent => Balance { sent: part, ..Balance::default() },
-                Side::Processed => Balance { processed: part, ..Balance::default() },
-            };
-            self.reduce.update(
-                *audit,
-                &Change { old: change.old.map(on_side), new: change.new.map(on_side) },
-                timestamp,
-            );
+            let on_side = |part: Contribution| (*side, part);
+            let change = Change { old: change.old.map(on_side), new: change.new.map(on_side) };
+            self.reduce.update(*audit, row, &change, timestamp);
         }
     }
 
-    /// Forgets what a series is a part of, because its number may be given to another.
+    /// Forgets which audits a series is a part of, because its number may be given to another series.
     pub(crate) fn forget(&mut self, id: GroupId) {
         if let Some(parts) = self.parts.get_mut(id.index()) {
             *parts = None;
         }
     }
 
-    /// The series that an audit derives. A delta below zero means behind; above zero, at least so many duplicates.
+    /// The series that an audit derives. A negative delta is the number of records that are not processed yet; a positive
+    /// one means that at least that many records were processed twice.
     pub(crate) fn aggregates(&self, id: GroupId, offset: Offset) -> Vec<Aggregate> {
         let (Some(audit), Some(balance)) = (self.configured.get(id.index()), self.reduce.get(id)) else {
             return Vec::new();
         };
-        let Balance { sent, processed } = *balance.value;
+        let Balance { sent, processed } = balance.total;
         [
             (SENT, AggregateType::Counter, sent.count, sent.live),
             (PROCESSED, AggregateType::Counter, processed.count, processed.live),

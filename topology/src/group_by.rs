@@ -1,64 +1,77 @@
+use quipu_record::Value;
+
+use crate::accumulator::Contribution;
 use crate::change::Change;
-use crate::group::Contribution;
 use crate::reduce::GroupId;
 use crate::row::{RowChange, RowView};
+use crate::values::{Entry, ValuesBuf, ValuesRef};
 
-/// Splits the change of a row into a change for each series whose contribution is another now.
+/// Splits the change of a row into a change for each series to which the row contributes something else now.
 ///
-/// A row has many counters, so this is a `groupBy` that yields many groups for one row. `scratch` is memory to work in.
+/// A row has many values, so this is a `groupBy` that yields many groups for one row. `scratch` is memory to work in.
 pub(crate) fn group_by(
     change: &RowChange<'_>,
-    scratch: &mut Vec<(GroupId, u64)>,
+    scratch: &mut ValuesBuf,
     mut forward: impl FnMut(GroupId, Change<Contribution>),
 ) {
     let Change { old: Some(old), new: Some(new) } = change else {
         if let Some(old) = change.old {
-            for (id, value) in old.counters {
-                forward(*id, Change { old: Some(old.contribution(*value)), new: None });
+            for (id, value) in old.values.iter() {
+                forward(id, Change { old: Some(old.contribution(value)), new: None });
             }
         }
         if let Some(new) = change.new {
-            for (id, value) in new.counters {
-                forward(*id, Change { old: None, new: Some(new.contribution(*value)) });
+            for (id, value) in new.values.iter() {
+                forward(id, Change { old: None, new: Some(new.contribution(value)) });
             }
         }
         return;
     };
-    let same_series = old.counters.len() == new.counters.len()
-        && old.counters.iter().zip(new.counters).all(|(before, after)| before.0 == after.0);
+    let (ValuesRef { counters: before }, ValuesRef { counters: after }) = (old.values, new.values);
+    column((old, before), (new, after), Value::Counter, &mut scratch.counters, &mut forward);
+}
+
+/// The same for the values of one type.
+fn column<T: Copy + PartialEq>(
+    (old, before): (&RowView<'_>, &[Entry<T>]),
+    (new, after): (&RowView<'_>, &[Entry<T>]),
+    value: impl Fn(T) -> Value,
+    scratch: &mut Vec<Entry<T>>,
+    forward: &mut impl FnMut(GroupId, Change<Contribution>),
+) {
+    let was = |before: T| Some(old.contribution(value(before)));
+    let is = |after: T| Some(new.contribution(value(after)));
+    let same_row = (old.base, old.live) == (new.base, new.live);
+    let differs = |before: T, after: T| !same_row || before != after;
+    let same_series =
+        before.len() == after.len() && before.iter().zip(after).all(|(before, after)| before.0 == after.0);
     if same_series {
-        for ((id, before), (_, after)) in old.counters.iter().zip(new.counters) {
-            forward_difference(*id, (old, *before), (new, *after), &mut forward);
+        for ((id, before), (_, after)) in before.iter().zip(after) {
+            if differs(*before, *after) {
+                forward(*id, Change { old: was(*before), new: is(*after) });
+            }
         }
         return;
     }
     scratch.clear();
-    scratch.extend_from_slice(old.counters);
+    scratch.extend_from_slice(before);
     scratch.sort_unstable_by_key(|(id, _)| *id);
-    for (id, after) in new.counters {
+    for (id, after) in after {
         match scratch.binary_search_by_key(id, |(id, _)| *id) {
-            Ok(at) => forward_difference(*id, (old, scratch[at].1), (new, *after), &mut forward),
-            Err(_) => forward(*id, Change { old: None, new: Some(new.contribution(*after)) }),
+            Ok(at) if differs(scratch[at].1, *after) => {
+                forward(*id, Change { old: was(scratch[at].1), new: is(*after) });
+            }
+            Ok(_) => {}
+            Err(_) => forward(*id, Change { old: None, new: is(*after) }),
         }
     }
-    // What the new row lacks. The table refuses such a row today; the operator does not rely on it.
+    // Series that the new row lacks. The row rules refuse such a report today; the operator does not depend on that.
     scratch.clear();
-    scratch.extend_from_slice(new.counters);
+    scratch.extend_from_slice(after);
     scratch.sort_unstable_by_key(|(id, _)| *id);
-    for (id, before) in old.counters {
+    for (id, before) in before {
         if scratch.binary_search_by_key(id, |(id, _)| *id).is_err() {
-            forward(*id, Change { old: Some(old.contribution(*before)), new: None });
+            forward(*id, Change { old: was(*before), new: None });
         }
-    }
-}
-
-fn forward_difference(
-    id: GroupId,
-    (old, before): (&RowView<'_>, u64),
-    (new, after): (&RowView<'_>, u64),
-    forward: &mut impl FnMut(GroupId, Change<Contribution>),
-) {
-    if (before, old.base, old.live) != (after, new.base, new.live) {
-        forward(id, Change { old: Some(old.contribution(before)), new: Some(new.contribution(after)) });
     }
 }

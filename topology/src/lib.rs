@@ -3,22 +3,24 @@
 //! [`Topology`] puts the operators together, each of which is in a file named after its Kafka Streams verb. Everything
 //! here is pure: records and the time go in, aggregates and rows come out. There is no I/O, no clock and no randomness.
 
+mod accumulator;
 pub mod audit;
 mod change;
-mod group;
 mod group_by;
 mod presence;
 mod reduce;
 mod refresh;
 mod resolve;
 mod row;
+pub mod rules;
 mod series_index;
 mod table;
 mod topology;
+mod values;
 
-pub use audit::{Audit, Balance};
+pub use accumulator::{Accumulator, Amount, Contribution, CounterSum, RowId, SeriesSum, Total};
+pub use audit::Audit;
 pub use change::Change;
-pub use group::{AbelianGroup, Contribution};
 pub use presence::Events;
 pub use reduce::{GroupId, Reduce, Reduced};
 pub use row::{RowKind, RowMeta};

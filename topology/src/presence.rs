@@ -56,6 +56,13 @@ impl Presence {
         }
     }
 
+    /// The row of `key` was restored, which is not an event.
+    pub(crate) fn loaded(&mut self, key: &[u8], was_live: bool, is_live: bool) {
+        if was_live != is_live && is_run(key) {
+            self.live = if is_live { self.live + 1 } else { self.live.saturating_sub(1) };
+        }
+    }
+
     pub(crate) fn take_events(&mut self) -> Events {
         std::mem::take(&mut self.events)
     }

@@ -1,9 +1,9 @@
 use quipu_record::Millis;
 
+use crate::accumulator::{Accumulator, RowId};
 use crate::change::Change;
-use crate::group::AbelianGroup;
 
-/// A group of a [`Reduce`]: a small number, so that sums live in a vector.
+/// A group of a [`Reduce`]: a small number, so that accumulators are kept in a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(usize);
 
@@ -21,21 +21,21 @@ impl GroupId {
     }
 }
 
-/// Sums the changes of each group.
+/// Accumulates the changes of each group.
 ///
-/// As in Kafka Streams' `KGroupedTable.reduce`, except that a change is one step even where it subtracts and adds, and
-/// that a group which empties can be dropped after its zero was forwarded.
+/// It works as `KGroupedTable.reduce` of Kafka Streams, except that a change is one step even where it subtracts and
+/// adds, and that an empty group can be removed after its zero was forwarded.
 #[derive(Debug)]
-pub struct Reduce<G> {
-    groups: Vec<Group<G>>,
+pub struct Reduce<A> {
+    groups: Vec<Option<Group<A>>>,
     changed: Vec<GroupId>,
-    /// Where the time of a new group begins: it may be one that was removed, or that a process before this one knew.
+    /// The least time of a new group: its series may have been removed before, or published by an earlier process.
     not_before: Millis,
 }
 
 #[derive(Debug, Clone)]
-struct Group<G> {
-    value: G,
+struct Group<A> {
+    accumulator: A,
     members: u32,
     timestamp: Millis,
     changed: bool,
@@ -43,94 +43,91 @@ struct Group<G> {
 
 /// What a group amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reduced<'a, G> {
-    /// The sum.
-    pub value: &'a G,
+pub struct Reduced<T> {
+    /// The total.
+    pub total: T,
     /// The time of the newest record that contributed; it never goes back.
     pub timestamp: Millis,
     /// How many rows contribute.
     pub members: u32,
 }
 
-impl<G: AbelianGroup> Reduce<G> {
-    /// With no groups.
+impl<A: Accumulator> Reduce<A> {
+    /// A reduce without groups.
     #[must_use]
     pub fn new() -> Self {
         Self { groups: Vec::new(), changed: Vec::new(), not_before: Millis::MIN }
     }
 
-    /// Applies one change to one group, and gives what the group amounts to now.
-    pub fn update(&mut self, id: GroupId, change: &Change<G>, timestamp: Millis) -> Reduced<'_, G> {
+    /// Applies to one group the change of what one row contributes.
+    pub fn update(&mut self, id: GroupId, row: RowId, change: &Change<A::Value>, timestamp: Millis) {
+        let Some(value) = change.old.as_ref().or(change.new.as_ref()) else { return };
         let index = id.index();
         if index >= self.groups.len() {
-            self.groups.resize(index + 1, Group::empty(self.not_before));
+            self.groups.resize(index + 1, None);
         }
-        let group = &mut self.groups[index];
+        let group = self.groups[index].get_or_insert_with(|| Group {
+            accumulator: A::new(value),
+            members: 0,
+            timestamp: self.not_before,
+            changed: false,
+        });
         if let Some(old) = &change.old {
-            group.value.sub(old);
+            group.accumulator.sub(row, old);
             group.members -= 1;
         }
         if let Some(new) = &change.new {
-            group.value.add(new);
+            group.accumulator.add(row, new);
             group.members += 1;
         }
         group.timestamp = group.timestamp.max(timestamp);
         if !std::mem::replace(&mut group.changed, true) {
             self.changed.push(id);
         }
-        group.reduced()
     }
 
-    /// What the group amounts to; zero if nothing ever contributed.
+    /// What the group amounts to, if a row contributed since it was new.
     #[must_use]
-    pub fn get(&self, id: GroupId) -> Option<Reduced<'_, G>> {
-        self.groups.get(id.index()).map(Group::reduced)
+    pub fn get(&self, id: GroupId) -> Option<Reduced<A::Total>> {
+        let Group { accumulator, members, timestamp, .. } = self.groups.get(id.index())?.as_ref()?;
+        Some(Reduced { total: accumulator.read(), timestamp: *timestamp, members: *members })
     }
 
     /// The groups that were updated since the last call, in the order of their first update.
     pub fn take_changed(&mut self) -> Vec<GroupId> {
         for id in &self.changed {
-            self.groups[id.index()].changed = false;
+            if let Some(group) = &mut self.groups[id.index()] {
+                group.changed = false;
+            }
         }
         std::mem::take(&mut self.changed)
     }
 
-    /// Moves the group's time forward: its sum was said again.
+    /// Moves the group's time forward, because its total is published again.
     pub fn touch(&mut self, id: GroupId, timestamp: Millis) {
-        if let Some(group) = self.groups.get_mut(id.index()) {
+        if let Some(Some(group)) = self.groups.get_mut(id.index()) {
             group.timestamp = group.timestamp.max(timestamp);
         }
     }
 
-    /// Moves the time of every group, and of all to come, to `timestamp` at least.
+    /// Moves the time of every group, present and future, to `timestamp` at least.
     pub fn not_before(&mut self, timestamp: Millis) {
         self.not_before = self.not_before.max(timestamp);
-        for group in &mut self.groups {
+        for group in self.groups.iter_mut().flatten() {
             group.timestamp = group.timestamp.max(timestamp);
         }
     }
 
-    /// Forgets an emptied group, so that its number can be used for another.
+    /// Forgets an empty group, so that its number can be used for another.
     pub fn remove(&mut self, id: GroupId) {
-        if let Some(group) = self.groups.get_mut(id.index()) {
+        if let Some(group) = self.groups.get_mut(id.index()).and_then(Option::take) {
             self.not_before = self.not_before.max(group.timestamp);
-            *group = Group::empty(self.not_before);
         }
     }
 }
 
-impl<G: AbelianGroup> Default for Reduce<G> {
+impl<A: Accumulator> Default for Reduce<A> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<G: AbelianGroup> Group<G> {
-    fn empty(timestamp: Millis) -> Self {
-        Self { value: G::zero(), members: 0, timestamp, changed: false }
-    }
-
-    fn reduced(&self) -> Reduced<'_, G> {
-        Reduced { value: &self.value, timestamp: self.timestamp, members: self.members }
     }
 }

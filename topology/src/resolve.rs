@@ -1,17 +1,18 @@
-//! From the series in a record to their numbers, and whether the counters may follow those of the row.
+//! From the series in a record to their numbers, and whether its values may follow those of the row.
 
-use quipu_record::{BadRecord, SeriesRef};
+use quipu_record::{BadRecord, SeriesRef, Value};
 
 use crate::reduce::GroupId;
-use crate::row::Counter;
+use crate::rules;
 use crate::series_index::SeriesIndex;
+use crate::values::{ValuesBuf, ValuesRef};
 
 /// Memory that is used again for every record.
 #[derive(Debug, Default)]
 pub(crate) struct Resolved {
-    /// The record's counters, in its order.
-    pub(crate) counters: Vec<Counter>,
-    sorted: Vec<Counter>,
+    /// The record's values, in its order.
+    pub(crate) values: ValuesBuf,
+    scratch: ValuesBuf,
     added: Vec<GroupId>,
 }
 
@@ -23,19 +24,19 @@ impl Resolved {
         &mut self,
         index: &mut SeriesIndex,
         max_series: usize,
-        row: &[Counter],
-        counters: impl Iterator<Item = (SeriesRef<'a>, u64)>,
+        row: ValuesRef<'_>,
+        values: impl Iterator<Item = (SeriesRef<'a>, Value)>,
     ) -> Result<(), BadRecord> {
-        self.counters.clear();
+        self.values.clear();
         self.added.clear();
-        let result = self.look_up(index, max_series, row, counters).and_then(|()| self.check(index, row));
+        let result = self.look_up(index, max_series, row, values).and_then(|()| self.check(index, row));
         if result.is_err() {
             self.undo(index);
         }
         result
     }
 
-    /// Takes back the series that the last record added.
+    /// Removes the series that the last record added.
     pub(crate) fn undo(&mut self, index: &mut SeriesIndex) {
         for id in self.added.drain(..) {
             index.remove(id);
@@ -46,52 +47,40 @@ impl Resolved {
         &mut self,
         index: &mut SeriesIndex,
         max_series: usize,
-        row: &[Counter],
-        counters: impl Iterator<Item = (SeriesRef<'a>, u64)>,
+        row: ValuesRef<'_>,
+        values: impl Iterator<Item = (SeriesRef<'a>, Value)>,
     ) -> Result<(), BadRecord> {
-        for (at, (series, value)) in counters.enumerate() {
-            let id = match row.get(at) {
-                // The usual case: a run's reports have the same series in the same order.
-                Some((id, _)) if index.is(*id, series) => *id,
-                _ => {
-                    if let Some(id) = index.find(series) {
-                        id
-                    } else {
-                        let id = index.add(series, max_series)?;
-                        self.added.push(id);
-                        id
-                    }
+        let Self { values: resolved, added, .. } = self;
+        for (series, value) in values {
+            match value {
+                Value::Counter(count) => {
+                    let guess = row.counters.get(resolved.counters.len()).map(|(id, _)| *id);
+                    resolved.counters.push((id(index, max_series, added, guess, series)?, count));
                 }
-            };
-            self.counters.push((id, value));
-        }
-        Ok(())
-    }
-
-    /// No series twice; none of the row's missing; none lower than in the row.
-    fn check(&mut self, index: &SeriesIndex, row: &[Counter]) -> Result<(), BadRecord> {
-        let went_back = |id: GroupId, before: u64, after: u64| {
-            Err(BadRecord::CounterWentBack { series: index.text(id), before, after })
-        };
-        let same_order = row.len() == self.counters.len()
-            && row.iter().zip(&self.counters).all(|((before, _), (after, _))| before == after);
-        if same_order {
-            let lower = row.iter().zip(&self.counters).find(|((_, before), (_, after))| after < before);
-            return lower.map_or(Ok(()), |((id, before), (_, after))| went_back(*id, *before, *after));
-        }
-        self.sorted.clear();
-        self.sorted.extend_from_slice(&self.counters);
-        self.sorted.sort_unstable_by_key(|(id, _)| *id);
-        if let Some(pair) = self.sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(BadRecord::DuplicateSeries(index.text(pair[0].0)));
-        }
-        for (id, before) in row {
-            match self.sorted.binary_search_by_key(id, |(id, _)| *id) {
-                Ok(at) if self.sorted[at].1 < *before => return went_back(*id, *before, self.sorted[at].1),
-                Ok(_) => {}
-                Err(_) => return Err(BadRecord::SeriesVanished { series: index.text(*id) }),
             }
         }
         Ok(())
     }
+
+    fn check(&mut self, index: &SeriesIndex, row: ValuesRef<'_>) -> Result<(), BadRecord> {
+        let (ValuesRef { counters: before }, ValuesBuf { counters: after }) = (row, &self.values);
+        rules::counters_follow(before, after, &mut self.scratch.counters, |id| index.text(id))
+    }
+}
+
+/// The number of a series, which is added if the index lacks it. A run's reports usually have the same series in the
+/// same order, so that the row's number at the same place is the likely one.
+fn id(
+    index: &mut SeriesIndex,
+    max_series: usize,
+    added: &mut Vec<GroupId>,
+    guess: Option<GroupId>,
+    series: SeriesRef<'_>,
+) -> Result<GroupId, BadRecord> {
+    if let Some(id) = guess.filter(|id| index.is(*id, series)).or_else(|| index.find(series)) {
+        return Ok(id);
+    }
+    let id = index.add(series, max_series)?;
+    added.push(id);
+    Ok(id)
 }

@@ -1,45 +1,30 @@
-use std::ops::{Deref, DerefMut};
-use std::slice;
+use quipu_record::{Millis, Offset, Value};
 
-use quipu_record::{Millis, Offset};
-
+use crate::accumulator::{Amount, Contribution};
 use crate::change::Change;
-use crate::group::Contribution;
-use crate::reduce::GroupId;
+use crate::values::{Values, ValuesRef};
 
 /// A row of the table: the latest valid report of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) meta: RowMeta,
-    /// Each series once, in the order of the record.
-    pub(crate) counters: Counters,
+    pub(crate) values: Values,
 }
 
-/// The counters of a row, as a slice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Counters {
-    /// That of a plain counter stands in the row itself, which spares every record a look at memory elsewhere.
-    One(Counter),
-    Many(Box<[Counter]>),
-}
-
-/// A series and what the record says was counted.
-pub(crate) type Counter = (GroupId, u64);
-
-/// What is known of a row beside its counters.
+/// Everything but the values of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowMeta {
-    /// Whose row it is.
+    /// The kind of the row.
     pub kind: RowKind,
     /// Whether the run contributes to `instances`: it neither left nor fell silent.
     pub live: bool,
     /// Event time of its newest record.
     pub last_seen: Millis,
-    /// The source offset that the row reflects.
+    /// The offset of its newest record.
     pub offset: Offset,
 }
 
-/// Whose row it is, and what is known of it alone.
+/// The kind of a row, and the fields that only this kind has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// (A part of) a run.
@@ -47,19 +32,19 @@ pub enum RowKind {
         /// The sequence number of its newest report.
         seq: u64,
     },
-    /// A plain counter.
+    /// A plain record.
     Plain {
         /// What was counted before its restarts.
         base: u128,
-        /// The timestamp of its payload.
+        /// The timestamp in its newest record, if it has one.
         timestamp: Option<Millis>,
     },
 }
 
-/// What of a row counts.
+/// The part of a row that contributes to totals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowView<'a> {
-    pub(crate) counters: &'a [Counter],
+    pub(crate) values: ValuesRef<'a>,
     pub(crate) base: u128,
     pub(crate) live: bool,
 }
@@ -67,64 +52,36 @@ pub(crate) struct RowView<'a> {
 /// A change of one row.
 pub(crate) type RowChange<'a> = Change<RowView<'a>>;
 
-impl From<&[Counter]> for Counters {
-    fn from(counters: &[Counter]) -> Self {
-        match counters {
-            [counter] => Self::One(*counter),
-            counters => Self::Many(counters.into()),
-        }
-    }
-}
-
-impl Deref for Counters {
-    type Target = [Counter];
-
-    fn deref(&self) -> &[Counter] {
-        match self {
-            Self::One(counter) => slice::from_ref(counter),
-            Self::Many(counters) => counters,
-        }
-    }
-}
-
-impl DerefMut for Counters {
-    fn deref_mut(&mut self) -> &mut [Counter] {
-        match self {
-            Self::One(counter) => slice::from_mut(counter),
-            Self::Many(counters) => counters,
-        }
-    }
-}
-
 impl Row {
     pub(crate) fn view(&self) -> RowView<'_> {
-        RowView::new(&self.meta, &self.counters)
+        RowView::new(&self.meta, self.values.as_ref())
     }
 
-    /// Takes over newer counters, in place where their number is the same.
-    pub(crate) fn set(&mut self, meta: RowMeta, counters: &[Counter]) {
+    /// Takes over a newer report.
+    pub(crate) fn set(&mut self, meta: RowMeta, values: ValuesRef<'_>) {
         self.meta = meta;
-        if self.counters.len() == counters.len() {
-            self.counters.copy_from_slice(counters);
-        } else {
-            self.counters = counters.into();
-        }
+        self.values.set(values);
     }
 }
 
 impl<'a> RowView<'a> {
-    pub(crate) fn new(meta: &RowMeta, counters: &'a [Counter]) -> Self {
+    pub(crate) fn new(meta: &RowMeta, values: ValuesRef<'a>) -> Self {
         let base = match meta.kind {
             RowKind::Run { .. } => 0,
             RowKind::Plain { base, .. } => base,
         };
-        Self { counters, base, live: meta.live }
+        Self { values, base, live: meta.live }
     }
 
-    /// What one counter of the row contributes to its series.
-    pub(crate) fn contribution(&self, value: u64) -> Contribution {
-        // A base is a sum of 64-bit counts, one a restart: it can't come near 2^127.
-        let base = i128::try_from(self.base).unwrap_or(i128::MAX);
-        Contribution { count: base.saturating_add(i128::from(value)), live: i64::from(self.live) }
+    /// What one value of the row contributes to its series.
+    pub(crate) fn contribution(&self, value: Value) -> Contribution {
+        let amount = match value {
+            Value::Counter(count) => {
+                // A base is a sum of 64-bit counts, one for each restart: it can't come near 2^127.
+                let base = i128::try_from(self.base).unwrap_or(i128::MAX);
+                Amount::Counter(base.saturating_add(i128::from(count)))
+            }
+        };
+        Contribution { amount, live: self.live }
     }
 }

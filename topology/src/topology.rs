@@ -1,19 +1,21 @@
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, Millis, Offset, PlainCounter, Record, Report, Series, StateRow, StateRowError,
-    StateRowHeader, StateRowKind, decode,
+    Aggregate, AggregateType, BadRecord, Millis, Offset, PlainRecord, Record, Report, Series, StateRow, StateRowError,
+    StateRowHeader, StateRowKind, Value, decode,
 };
 
+use crate::accumulator::{Amount, Contribution, RowId, SeriesSum, Total};
 use crate::audit::{Audit, Audits};
 use crate::change::Change;
-use crate::group::Contribution;
 use crate::group_by::group_by;
 use crate::presence::{Departure, Events, Presence};
 use crate::reduce::{GroupId, Reduce, Reduced};
 use crate::refresh::Refresh;
 use crate::resolve::Resolved;
-use crate::row::{Counter, Row, RowChange, RowKind, RowMeta};
+use crate::row::{Row, RowChange, RowKind, RowMeta};
+use crate::rules::{self, Decision, PlainRow};
 use crate::series_index::SeriesIndex;
 use crate::table::Table;
+use crate::values::{ValuesBuf, ValuesRef};
 
 /// How far a record's timestamp may be ahead of the clock; a later one is cut to this.
 const MAX_AHEAD: Millis = Millis(5_000);
@@ -46,20 +48,20 @@ pub struct SourceRecord<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// What became of a record that is not bad.
+/// What a record that is not bad did to its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is the latest of its row now.
+    /// It replaced the row, or it is the first one.
     Applied,
-    /// Likewise; and a plain counter's lower count was taken for a restart.
+    /// It replaced the row, and its lower count was taken for a restart of a plain counter.
     Restarted,
     /// A tombstone removed its row.
     Removed,
-    /// A tombstone for a row that is not there.
+    /// A tombstone for a row that does not exist.
     Absent,
-    /// It is older than its row: ignored.
+    /// It is older than its row and was ignored.
     Stale,
-    /// Its row reflects this offset already: ignored.
+    /// Its row includes this offset already; it was ignored.
     Replayed,
 }
 
@@ -93,7 +95,7 @@ impl Topology {
             settings,
             series: SeriesIndex::default(),
             table: Table::default(),
-            sums: Sums { reduce: Reduce::new(), audits, scratch: Vec::new() },
+            sums: Sums { reduce: Reduce::new(), audits, scratch: ValuesBuf::default() },
             presence: Presence::default(),
             audit_refresh: refresh.clone(),
             refresh,
@@ -117,9 +119,9 @@ impl Topology {
         self.table.len()
     }
 
-    /// The rows from the number `from` on, each with its number, its key and how many counters it has.
+    /// The rows from the number `from` on, each with its number, its key and how many values it has.
     pub fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &RowMeta, usize)> {
-        self.table.rows_from(from).map(|(id, key, row)| (id, key, &row.meta, row.counters.len()))
+        self.table.rows_from(from).map(|(id, key, row)| (id, key, &row.meta, row.values.as_ref().len()))
     }
 
     /// How many series have a total.
@@ -157,7 +159,7 @@ impl Topology {
         let key = record.key.unwrap_or_default();
         match decoded {
             Record::Report { report, .. } => self.report(key, &report, at),
-            Record::Plain { counter, .. } => self.plain(key, &counter, at),
+            Record::Plain { plain, .. } => self.plain(key, &plain, at),
             Record::Tombstone { .. } => Ok(self.tombstone(key, at)),
         }
     }
@@ -204,12 +206,11 @@ impl Topology {
         table.take_changes(|key, changed| row(key, changed.map(|changed| encode(changed, series))));
     }
 
-    /// Puts back a row as [`Self::take_rows`] gave it. It does not count as changed.
-    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateRowError> {
+    /// Takes over a row as [`Self::take_rows`] passed it, from the store or the changelog. It does not count as changed, and
+    /// its run does not count as one that joined or left.
+    pub fn load(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateRowError> {
         let Some(value) = value else {
-            let at = At { offset: Offset::ZERO, timestamp: Millis::MIN };
-            self.remove(key, at);
-            self.restored();
+            self.load_row(key, None);
             return Ok(());
         };
         let stored = StateRow::decode(value)?;
@@ -218,18 +219,30 @@ impl Topology {
             StateRowKind::Run { seq } => RowKind::Run { seq },
             StateRowKind::Plain { base, timestamp } => RowKind::Plain { base, timestamp },
         };
-        self.resolved.fill(&mut self.series, self.settings.max_series, &[], stored.counters())?;
-        let slot = self.table.find(key).map(|(slot, _)| slot);
-        self.put(slot, key, RowMeta { kind, live, last_seen, offset }, At { offset, timestamp: last_seen })?;
-        self.restored();
+        self.resolved.fill(&mut self.series, self.settings.max_series, ValuesRef::default(), stored.values())?;
+        let limit = self.settings.max_rows;
+        if self.table.len() >= limit && self.table.find(key).is_none() {
+            self.resolved.undo(&mut self.series);
+            return Err(over_capacity(limit).into());
+        }
+        let meta = RowMeta { kind, live, last_seen, offset };
+        let values = self.resolved.values.as_ref().into();
+        self.load_row(key, Some(Row { meta, values }));
         self.position = self.position.max(offset.next());
         Ok(())
     }
 
-    /// A restored row is neither a change nor an event.
-    fn restored(&mut self) {
-        self.table.take_changes(|_, _| {});
-        self.presence.take_events();
+    fn load_row(&mut self, key: &[u8], row: Option<Row>) {
+        let live_since = row.as_ref().filter(|row| row.meta.live).map(|row| row.meta.last_seen);
+        if let Some(last_seen) = live_since {
+            self.expire_at = self.expire_at.min(silent_at(last_seen, self.settings.instance_timeout));
+        }
+        let timestamp = row.as_ref().map_or(Millis::MIN, |row| row.meta.last_seen);
+        let Self { table, sums, presence, series, .. } = self;
+        table.load(key, row, |id, change| {
+            presence.loaded(key, change.old.is_some_and(|row| row.live), live_since.is_some());
+            sums.forward(id, change, series, timestamp);
+        });
     }
 
     /// Marks all rows as changed, so that [`Self::take_rows`] returns every one.
@@ -253,11 +266,11 @@ impl Topology {
 
     fn remove(&mut self, key: &[u8], at: At) -> bool {
         let Self { table, sums, presence, series, .. } = self;
-        table.remove(key, |change| {
+        table.remove(key, |id, change| {
             if change.old.is_some_and(|row| row.live) {
                 presence.departed(key, Departure::Left);
             }
-            sums.forward(change, series, at.timestamp);
+            sums.forward(id, change, series, at.timestamp);
         })
     }
 
@@ -274,30 +287,27 @@ impl Topology {
     }
 
     fn aggregate(&self, id: GroupId, offset: Offset) -> Option<Aggregate> {
-        let Reduced { value, timestamp, .. } = self.sums.reduce.get(id)?;
-        Some(Aggregate {
-            series: self.series.get(id)?.clone(),
-            kind: AggregateType::Counter,
-            count: value.count,
-            timestamp,
-            offset,
-            instances: u64::try_from(value.live).unwrap_or(0),
-        })
+        let Reduced { total: Total { amount, live }, timestamp, .. } = self.sums.reduce.get(id)?;
+        let (kind, count) = match amount {
+            Amount::Counter(count) => (AggregateType::Counter, count),
+        };
+        let instances = u64::try_from(live).unwrap_or(0);
+        Some(Aggregate { series: self.series.get(id)?.clone(), kind, count, timestamp, offset, instances })
     }
 
     fn report(&mut self, key: &[u8], report: &Report<'_>, at: At) -> Result<Outcome, BadRecord> {
         let before = self.table.find(key);
         let slot = before.map(|(slot, _)| slot);
         if let Some((_, row)) = before {
-            if at.offset <= row.meta.offset {
+            if rules::is_replayed(row.meta.offset, at.offset) {
                 return Ok(Outcome::Replayed);
             }
-            if matches!(row.meta.kind, RowKind::Run { seq } if report.seq < seq) {
+            if matches!(row.meta.kind, RowKind::Run { seq } if rules::is_stale(seq, report.seq)) {
                 return Ok(Outcome::Stale);
             }
         }
-        let counters = before.map_or(&[][..], |(_, row)| &*row.counters);
-        self.resolved.fill(&mut self.series, self.settings.max_series, counters, report.counters())?;
+        let values = before.map_or(ValuesRef::default(), |(_, row)| row.values.as_ref());
+        self.resolved.fill(&mut self.series, self.settings.max_series, values, report.values())?;
         let meta = RowMeta {
             kind: RowKind::Run { seq: report.seq },
             live: !report.is_final,
@@ -308,34 +318,31 @@ impl Topology {
         Ok(Outcome::Applied)
     }
 
-    fn plain(&mut self, key: &[u8], counter: &PlainCounter<'_>, at: At) -> Result<Outcome, BadRecord> {
+    fn plain(&mut self, key: &[u8], plain: &PlainRecord<'_>, at: At) -> Result<Outcome, BadRecord> {
         let before = self.table.find(key);
         let slot = before.map(|(slot, _)| slot);
-        let (mut base, mut outcome, mut known) = (0, Outcome::Applied, &[][..]);
-        if let Some((_, Row { meta, counters })) = before {
-            if at.offset <= meta.offset {
-                return Ok(Outcome::Replayed);
-            }
-            if let (RowKind::Plain { base: earlier, timestamp }, [(id, count)]) = (meta.kind, &**counters) {
-                if !self.series.is(*id, counter.series()) {
-                    return Err(BadRecord::SeriesChanged { before: self.series.text(*id) });
-                }
-                base = earlier;
-                known = counters;
-                if counter.count < *count {
-                    let newer = timestamp.zip(counter.timestamp).is_none_or(|(before, after)| after > before);
-                    if !newer {
-                        return Ok(Outcome::Stale);
-                    }
-                    base += u128::from(*count);
-                    known = &[];
-                    outcome = Outcome::Restarted;
-                }
-            }
+        if let Some((_, row)) = before
+            && rules::is_replayed(row.meta.offset, at.offset)
+        {
+            return Ok(Outcome::Replayed);
         }
-        let counters = std::iter::once((counter.series(), counter.count));
-        self.resolved.fill(&mut self.series, self.settings.max_series, known, counters)?;
-        let kind = RowKind::Plain { base, timestamp: counter.timestamp };
+        let known = before.map_or(ValuesRef::default(), |(_, row)| row.values.as_ref());
+        let decision = match plain.value {
+            Value::Counter(count) => {
+                let row = before.and_then(|(_, row)| plain_row(row));
+                let is_series = |id| self.series.is(id, plain.series());
+                rules::plain(row.as_ref(), is_series, count, plain.timestamp, |id| self.series.text(id))?
+            }
+        };
+        let (base, known, outcome) = match decision {
+            Decision::Apply { base } => (base, known, Outcome::Applied),
+            // After a restart the count may be lower than that of the row.
+            Decision::Restart { base } => (base, ValuesRef::default(), Outcome::Restarted),
+            Decision::Stale => return Ok(Outcome::Stale),
+        };
+        let values = std::iter::once((plain.series(), plain.value));
+        self.resolved.fill(&mut self.series, self.settings.max_series, known, values)?;
+        let kind = RowKind::Plain { base, timestamp: plain.timestamp };
         self.put(slot, key, RowMeta { kind, live: true, last_seen: at.timestamp, offset: at.offset }, at)?;
         Ok(outcome)
     }
@@ -343,35 +350,35 @@ impl Topology {
     fn tombstone(&mut self, key: &[u8], at: At) -> Outcome {
         match self.table.find(key) {
             None => return Outcome::Absent,
-            Some((_, row)) if at.offset <= row.meta.offset => return Outcome::Replayed,
+            Some((_, row)) if rules::is_replayed(row.meta.offset, at.offset) => return Outcome::Replayed,
             Some(_) => {}
         }
         self.remove(key, at);
         Outcome::Removed
     }
 
-    /// Makes the resolved counters the row of `key`, which has the slot given if it is there.
+    /// Makes the resolved values the row of `key`, which has the given slot if it exists.
     fn put(&mut self, slot: Option<usize>, key: &[u8], meta: RowMeta, at: At) -> Result<(), BadRecord> {
         let limit = self.settings.max_rows;
         if meta.live {
             self.expire_at = self.expire_at.min(silent_at(meta.last_seen, self.settings.instance_timeout));
         }
         let Self { table, sums, presence, series, resolved, .. } = self;
-        let forward = |change: &RowChange<'_>| {
+        let forward = |id: RowId, change: &RowChange<'_>| {
             match (change.old.is_some_and(|row| row.live), meta.live) {
                 (false, true) => presence.joined(key),
                 (true, false) => presence.departed(key, Departure::Left),
                 _ => {}
             }
-            sums.forward(change, series, at.timestamp);
+            sums.forward(id, change, series, at.timestamp);
         };
         match slot {
-            Some(slot) => table.replace(slot, meta, &resolved.counters, forward),
+            Some(slot) => table.replace(slot, meta, resolved.values.as_ref(), forward),
             None if table.len() >= limit => {
                 resolved.undo(series);
-                return Err(BadRecord::OverCapacity { what: "rows", limit, option: "limits.max_rows" });
+                return Err(over_capacity(limit));
             }
-            None => table.insert(key, Row { meta, counters: resolved.counters.as_slice().into() }, forward),
+            None => table.insert(key, Row { meta, values: resolved.values.as_ref().into() }, forward),
         }
         Ok(())
     }
@@ -384,11 +391,25 @@ impl Topology {
         let timeout = self.settings.instance_timeout;
         let why = if self.has_published { Departure::Silent } else { Departure::BeforeStart };
         let Self { table, sums, presence, series, .. } = self;
-        let oldest = table.expire(now.saturating_sub(timeout), |key, change| {
+        let oldest = table.expire(now.saturating_sub(timeout), |key, id, change| {
             presence.departed(key, why);
-            sums.forward(change, series, now);
+            sums.forward(id, change, series, now);
         });
         self.expire_at = oldest.map_or(Millis::MAX, |oldest| silent_at(oldest, timeout));
+    }
+}
+
+fn over_capacity(limit: usize) -> BadRecord {
+    BadRecord::OverCapacity { what: "rows", limit, option: "limits.max_rows" }
+}
+
+/// A row as the rules for plain counters need it.
+fn plain_row(row: &Row) -> Option<PlainRow<GroupId>> {
+    match (row.meta.kind, row.values.as_ref().counters) {
+        (RowKind::Plain { base, timestamp }, [(series, count)]) => {
+            Some(PlainRow { series: *series, count: *count, base, timestamp })
+        }
+        _ => None,
     }
 }
 
@@ -399,37 +420,37 @@ fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
         RowKind::Plain { base, timestamp } => StateRowKind::Plain { base, timestamp },
     };
     // Every series of a row is in the index.
-    let counters = row.counters.iter().filter_map(|(id, value)| Some((series.get(*id)?.as_ref(), *value)));
-    StateRow::encode(&StateRowHeader { offset, last_seen, live, kind }, counters)
+    let values = row.values.as_ref().iter().filter_map(|(id, value)| Some((series.get(id)?.as_ref(), value)));
+    StateRow::encode(&StateRowHeader { offset, last_seen, live, kind }, values)
 }
 
-/// When a row that was last seen then is silent.
+/// When a row becomes silent that was last seen at `last_seen`.
 fn silent_at(last_seen: Millis, timeout: Millis) -> Millis {
     last_seen.saturating_add(timeout).saturating_add(Millis(1))
 }
 
-/// Where a record stands on the log, and when it happened.
+/// The offset of a record, and its event time.
 #[derive(Debug, Clone, Copy)]
 struct At {
     offset: Offset,
     timestamp: Millis,
 }
 
-/// What is downstream of the table.
+/// The operators downstream of the table.
 #[derive(Debug)]
 struct Sums {
-    reduce: Reduce<Contribution>,
+    reduce: Reduce<SeriesSum>,
     audits: Audits,
-    scratch: Vec<Counter>,
+    scratch: ValuesBuf,
 }
 
 impl Sums {
-    fn forward(&mut self, change: &RowChange<'_>, series: &SeriesIndex, timestamp: Millis) {
+    fn forward(&mut self, row: RowId, change: &RowChange<'_>, series: &SeriesIndex, timestamp: Millis) {
         let Self { reduce, audits, scratch } = self;
         group_by(change, scratch, |id, change: Change<Contribution>| {
-            reduce.update(id, &change, timestamp);
+            reduce.update(id, row, &change, timestamp);
             if let Some(series) = series.get(id) {
-                audits.update(id, series.as_ref(), &change, timestamp);
+                audits.update(id, series.as_ref(), row, &change, timestamp);
             }
         });
     }

@@ -72,7 +72,7 @@ fn events_that_an_earlier_process_counted_are_not_counted_again() {
     for (now, expected) in [(TIMEOUT, (1, [0, 0, 0])), (TIMEOUT + 1, (0, [0, 0, 0]))] {
         let mut after = topology();
         for (key, value) in &rows {
-            after.restore(key, value.as_deref()).expect("a row");
+            after.load(key, value.as_deref()).expect("a row");
         }
         assert_eq!(seen(&mut after, now), expected);
     }

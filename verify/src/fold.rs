@@ -65,7 +65,7 @@ impl Fold {
         let after = match decode(Some(key), value) {
             Ok(Record::Tombstone { .. }) => return self.settle(key, None, false),
             Ok(Record::Report { report, .. }) => after_report(before, &report, offset, &mut self.names),
-            Ok(Record::Plain { counter, .. }) => after_plain(before, &counter, offset, &mut self.names),
+            Ok(Record::Plain { plain, .. }) => after_plain(before, &plain, offset, &mut self.names),
             Err(_) => None,
         };
         if after.is_some() {

@@ -1,6 +1,6 @@
 //! The rules of the table, one record at a time.
 
-use quipu_record::{PlainCounter, Report, SeriesRef, StateRow, StateRowKind, limits};
+use quipu_record::{PlainRecord, Report, SeriesRef, StateRow, StateRowKind, Value, limits};
 
 use crate::names::{Names, SeriesId};
 
@@ -25,7 +25,7 @@ impl Row {
 
     /// Converts a row of the changelog.
     pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
-        let counters = stored.counters().map(|(series, value)| (names.id(series, None), value)).collect();
+        let counters = stored.values().map(|(series, Value::Counter(count))| (names.id(series, None), count)).collect();
         Self { offset: stored.header.offset.0, kind: stored.header.kind, counters }
     }
 }
@@ -38,13 +38,13 @@ pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i6
         return None;
     }
     let earlier = before.map_or(&[][..], |row| &row.counters);
-    if report.counters().any(|(series, _)| is_reserved(series)) {
+    if report.values().any(|(series, _)| is_reserved(series)) {
         return None;
     }
     let counters: Vec<_> = report
-        .counters()
+        .values()
         .enumerate()
-        .map(|(at, (series, value))| (names.id(series, earlier.get(at).map(|(id, _)| *id)), value))
+        .map(|(at, (series, Value::Counter(count)))| (names.id(series, earlier.get(at).map(|(id, _)| *id)), count))
         .collect();
     let mut sorted = counters.clone();
     sorted.sort_unstable();
@@ -62,14 +62,15 @@ pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i6
 /// The row after a plain counter, or `None` if the counter is bad or stale.
 pub(crate) fn after_plain(
     before: Option<&Row>,
-    counter: &PlainCounter<'_>,
+    plain: &PlainRecord<'_>,
     offset: i64,
     names: &mut Names,
 ) -> Option<Row> {
-    if is_reserved(counter.series()) {
+    if is_reserved(plain.series()) {
         return None;
     }
-    let id = names.id(counter.series(), None);
+    let Value::Counter(counted) = plain.value;
+    let id = names.id(plain.series(), None);
     let mut base = 0;
     if let Some(Row { kind: StateRowKind::Plain { base: earlier, timestamp }, counters, .. }) = before {
         let (series, count) = *counters.first()?;
@@ -77,8 +78,8 @@ pub(crate) fn after_plain(
             return None;
         }
         base = *earlier;
-        if counter.count < count {
-            if let (Some(then), Some(now)) = (*timestamp, counter.timestamp)
+        if counted < count {
+            if let (Some(then), Some(now)) = (*timestamp, plain.timestamp)
                 && now <= then
             {
                 return None;
@@ -86,8 +87,8 @@ pub(crate) fn after_plain(
             base += u128::from(count);
         }
     }
-    let kind = StateRowKind::Plain { base, timestamp: counter.timestamp };
-    Some(Row { offset, kind, counters: vec![(id, counter.count)] })
+    let kind = StateRowKind::Plain { base, timestamp: plain.timestamp };
+    Some(Row { offset, kind, counters: vec![(id, counted)] })
 }
 
 fn is_reserved(series: SeriesRef<'_>) -> bool {

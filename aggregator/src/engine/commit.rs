@@ -3,35 +3,38 @@ use std::time::Duration;
 use quipu_record::{Aggregate, Millis, Offset, Series, StatePosition};
 use quipu_topology::Topology;
 
-use super::ports::{Checkpoint, Delivery, Destination, Failure, Log, Output, Store};
+use super::ports::{
+    AggregateRecord, Checkpoint, DeadLetter, DeadLetters, Delivery, Failure, Log, RowUpdate, Step as Stepped, Store,
+};
 
 /// What a commit contained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The next source offset; none if it was of bad records only, before the table was built.
+    /// The next source offset; `None` if the commit had bad records only, because the table was not built yet.
     pub position: Option<Offset>,
-    /// The totals that changed or were said again.
-    pub totals: Vec<Aggregate>,
+    /// The totals that changed or were published again.
+    pub aggregates: Vec<Aggregate>,
     /// The series that no row has any more.
     pub removed: Vec<Series>,
-    /// How many rows.
+    /// The number of rows.
     pub rows: usize,
-    /// How many bad records.
+    /// The number of bad records.
     pub dead_letters: usize,
 }
 
-/// All that one commit makes durable, as it was at one moment, and how far that is.
+/// Everything that one commit makes durable, as it was at one moment, and the next step.
 pub(super) struct Commit {
-    dead_letters: Vec<Output>,
-    aggregates: Vec<Output>,
-    /// The same, for who asks this process.
-    totals: Vec<Aggregate>,
+    dead_letters: Vec<DeadLetter>,
+    /// The totals, for the HTTP server of this process.
+    aggregates: Vec<Aggregate>,
+    /// The same totals, for Kafka.
+    records: Vec<AggregateRecord>,
     removed: Vec<Series>,
-    /// For the changelog, and then for the store.
-    rows: Vec<Output>,
+    /// The rows that changed, for the changelog and then for the store.
+    rows: Vec<RowUpdate>,
     /// The next source offset, if it is a part of the commit.
     pub(super) position: Option<Offset>,
-    /// Where the changelog ends: before it, and after its records were delivered.
+    /// The end of the changelog: before the commit, and after its records were delivered.
     pub(super) changelog: Offset,
     /// When it was cut.
     at: Millis,
@@ -42,43 +45,45 @@ pub(super) struct Commit {
 enum Step {
     DeadLetters,
     Begin,
-    /// Totals and rows are handed over, from this one on.
-    Totals(usize),
+    /// Sends totals, from this one on.
+    Aggregates(usize),
+    /// Sends rows, from this one on.
     Rows(usize),
-    /// The position is handed over.
+    /// Sends the position.
     Position,
+    /// Waits until everything that was sent is delivered.
     Deliveries {
-        /// Whether the position is among what was handed over.
+        /// Whether the position was sent.
         of_position: bool,
     },
     End,
-    /// Kafka has all of it: so may the store, from this row on, and the checkpoint with the last.
+    /// Writes rows to the store, from this one on, and the checkpoint with the last: Kafka has all of them now.
     Store(usize),
     Abort,
 }
 
 impl Commit {
-    /// Takes what changed; the changelog ends at `changelog`.
-    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<Output>, changelog: Offset, now: Millis) -> Self {
-        let totals = topology.take_aggregates(now);
+    /// Takes what changed since the last commit; the changelog ends at `changelog`.
+    pub(super) fn cut(topology: &mut Topology, dead_letters: Vec<DeadLetter>, changelog: Offset, now: Millis) -> Self {
+        let aggregates = topology.take_aggregates(now);
         let removed = topology.take_removed();
-        let aggregates = totals.iter().map(|aggregate| {
-            let (key, value) = (aggregate.series.to_string().into_bytes(), aggregate.to_json());
-            Output { key: Some(key), value: Some(value), headers: Vec::new() }
+        let records = aggregates.iter().map(|aggregate| AggregateRecord {
+            key: aggregate.series.to_string().into_bytes(),
+            value: aggregate.to_json(),
         });
-        let aggregates = aggregates.collect();
+        let records = records.collect();
         let mut rows = Vec::new();
-        topology.take_rows(|key, value| rows.push(Output { key: Some(key.into()), value, headers: Vec::new() }));
+        topology.take_rows(|key, value| rows.push(RowUpdate { key: key.into(), value }));
         let position = Some(topology.position());
-        Self { aggregates, totals, removed, rows, position, ..Self::of_dead_letters(dead_letters, changelog, now) }
+        Self { aggregates, records, removed, rows, position, ..Self::of_dead_letters(dead_letters, changelog, now) }
     }
 
-    /// Only copies of bad records.
-    pub(super) fn of_dead_letters(dead_letters: Vec<Output>, changelog: Offset, now: Millis) -> Self {
+    /// A commit of copies of bad records only.
+    pub(super) fn of_dead_letters(dead_letters: Vec<DeadLetter>, changelog: Offset, now: Millis) -> Self {
         Self {
             dead_letters,
             aggregates: Vec::new(),
-            totals: Vec::new(),
+            records: Vec::new(),
             removed: Vec::new(),
             rows: Vec::new(),
             position: None,
@@ -88,24 +93,24 @@ impl Commit {
         }
     }
 
-    /// Whether it would change nothing, the group's offset being `committed`.
+    /// Whether the commit would change nothing, if the position of the last one is `committed`.
     pub(super) fn is_empty(&self, committed: Offset) -> bool {
         let position = self.position.is_none_or(|position| position == committed);
         position && self.dead_letters.is_empty() && self.aggregates.is_empty() && self.rows.is_empty()
     }
 
-    /// Makes the next step, and says whether it was the last. After an error it is the next again.
+    /// Makes the next step, and returns whether it was the last. A step that failed is the next step again.
     pub(super) fn step<L: Log>(
         &mut self,
         log: &mut L,
         store: &mut impl Store<Error = L::Error>,
         records: usize,
         patience: Duration,
-    ) -> Result<bool, Failure<L::Error>> {
-        let slice = |all: &[Output], from: usize| from..all.len().min(from.saturating_add(records));
+    ) -> Stepped<bool, L::Error> {
+        let slice = |len: usize, from: usize| from..len.min(from.saturating_add(records));
         self.next = match self.next {
             Step::DeadLetters => {
-                log.dead_letters(&self.dead_letters)?;
+                DeadLetters::write(log, &self.dead_letters)?;
                 match self.position {
                     Some(_) => Step::Begin,
                     None => return Ok(true),
@@ -113,27 +118,26 @@ impl Commit {
             }
             Step::Begin => {
                 log.begin()?;
-                Step::Totals(0)
+                Step::Aggregates(0)
             }
-            Step::Totals(from) if from < self.aggregates.len() => {
-                let slice = slice(&self.aggregates, from);
-                log.send(Destination::Totals, &self.aggregates[slice.clone()])?;
-                Step::Totals(slice.end)
+            Step::Aggregates(from) if from < self.records.len() => {
+                let slice = slice(self.records.len(), from);
+                log.send_aggregates(&self.records[slice.clone()])?;
+                Step::Aggregates(slice.end)
             }
-            Step::Totals(_) => Step::Rows(0),
+            Step::Aggregates(_) => Step::Rows(0),
             Step::Rows(from) if from < self.rows.len() => {
-                let slice = slice(&self.rows, from);
-                log.send(Destination::Changelog, &self.rows[slice.clone()])?;
+                let slice = slice(self.rows.len(), from);
+                log.send_rows(&self.rows[slice.clone()])?;
                 Step::Rows(slice.end)
             }
             Step::Rows(_) if log.is_atomic() => Step::Position,
-            // Where each record is visible by itself, nothing may be missing that the position covers.
+            // Each record is visible by itself: those that the position includes must be delivered before it.
             Step::Rows(_) => Step::Deliveries { of_position: false },
             Step::Position => {
                 if let Some(position) = self.position {
-                    let (key, value) = (StatePosition::KEY.to_vec(), StatePosition { position }.encode());
-                    let record = Output { key: Some(key), value: Some(value), headers: Vec::new() };
-                    log.send(Destination::Changelog, &[record])?;
+                    let (key, value) = (StatePosition::KEY.to_vec(), Some(StatePosition { position }.encode()));
+                    log.send_rows(&[RowUpdate { key, value }])?;
                 }
                 Step::Deliveries { of_position: true }
             }
@@ -152,7 +156,7 @@ impl Commit {
                 Step::Store(0)
             }
             Step::Store(from) => {
-                let slice = slice(&self.rows, from);
+                let slice = slice(self.rows.len(), from);
                 let last = slice.end == self.rows.len();
                 let checkpoint = self.position.filter(|_| last).map(|position| Checkpoint {
                     position,
@@ -166,7 +170,7 @@ impl Commit {
                 Step::Store(slice.end)
             }
             Step::Abort => match log.abort() {
-                // If it is not undone yet, the next attempt says so.
+                // If the abort had no effect, `begin` fails.
                 Ok(()) | Err(Failure::Again(_) | Failure::Undone(_)) => Step::Begin,
                 Err(failure) => return Err(failure),
             },
@@ -174,13 +178,13 @@ impl Commit {
         Ok(false)
     }
 
-    /// Begins again, after what was done is undone.
+    /// Makes the next steps those of an abort and of the whole commit again.
     pub(super) fn undo(&mut self) {
         self.next = Step::Abort;
     }
 
     pub(super) fn into_committed(self) -> Committed {
-        let Self { position, totals, removed, .. } = self;
-        Committed { position, totals, removed, rows: self.rows.len(), dead_letters: self.dead_letters.len() }
+        let Self { position, aggregates, removed, .. } = self;
+        Committed { position, aggregates, removed, rows: self.rows.len(), dead_letters: self.dead_letters.len() }
     }
 }

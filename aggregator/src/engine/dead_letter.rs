@@ -1,15 +1,15 @@
 use quipu_record::BadRecord;
 use quipu_topology::SourceRecord;
 
-use super::ports::Output;
+use super::ports::DeadLetter;
 
 /// The longest key or value that is copied whole: below the limit of a topic that was created with Kafka's defaults.
 const COPY_BYTES: usize = 512 * 1024;
 
-/// The copy of a bad record that goes to the dead-letter topic: as it came, with headers that say why and from where.
+/// The copy of a bad record for the dead-letter topic: as it came, with headers for the reason and the origin.
 ///
-/// What is too large to be copied is cut, and a header says how large it was.
-pub(crate) fn dead_letter(topic: &str, record: &SourceRecord<'_>, bad: &BadRecord) -> Output {
+/// A key or value that is too large is cut, and a header has its size.
+pub(super) fn dead_letter(topic: &str, record: &SourceRecord<'_>, bad: &BadRecord) -> DeadLetter {
     let mut headers = vec![
         ("quipu.reason", bad.reason().to_owned()),
         ("quipu.error", bad.to_string()),
@@ -27,7 +27,7 @@ pub(crate) fn dead_letter(topic: &str, record: &SourceRecord<'_>, bad: &BadRecor
     };
     let key = record.key.map(|key| copy(key, "quipu.key_bytes"));
     let value = record.value.map(|value| copy(value, "quipu.value_bytes"));
-    Output { key, value, headers }
+    DeadLetter { key, value, headers }
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    fn letter(key: Option<&[u8]>, value: Option<&[u8]>) -> Output {
+    fn letter(key: Option<&[u8]>, value: Option<&[u8]>) -> DeadLetter {
         dead_letter(
             "metrics",
             &SourceRecord { offset: Offset(7), timestamp: Some(Millis(8)), key, value },
@@ -46,17 +46,17 @@ mod tests {
 
     #[test]
     fn a_record_is_copied_as_it_came() {
-        let output = letter(None, Some(b"\xff\0"));
-        assert_eq!((output.key, output.value), (None, Some(b"\xff\0".to_vec())));
-        let headers: Vec<_> = output.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let letter = letter(None, Some(b"\xff\0"));
+        assert_eq!((letter.key, letter.value), (None, Some(b"\xff\0".to_vec())));
+        let headers: Vec<_> = letter.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(headers[0], ("quipu.reason", "null_key"));
         assert_eq!(headers[2..], [("quipu.topic", "metrics"), ("quipu.offset", "7"), ("quipu.timestamp", "8")]);
     }
 
     #[test]
-    fn what_is_too_large_is_cut_and_says_so() {
-        let output = letter(Some(b"k"), Some(&vec![b'x'; 10_000_000]));
-        assert_eq!(output.value.map(|value| value.len()), Some(COPY_BYTES));
-        assert!(output.headers.contains(&("quipu.value_bytes", "10000000".to_owned())));
+    fn a_large_value_is_cut_and_a_header_has_its_size() {
+        let letter = letter(Some(b"k"), Some(&vec![b'x'; 10_000_000]));
+        assert_eq!(letter.value.map(|value| value.len()), Some(COPY_BYTES));
+        assert!(letter.headers.contains(&("quipu.value_bytes", "10000000".to_owned())));
     }
 }

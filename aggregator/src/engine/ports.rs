@@ -1,121 +1,149 @@
-//! What the engine works on, and what it needs of Kafka and of a store.
+//! What the engine publishes, and what it needs of Kafka and of a store.
 
+use std::error::Error;
 use std::time::Duration;
 
-use quipu_record::{Millis, Offset, StateRowError};
+use quipu_record::{Millis, Offset};
 
-/// A record to publish.
+/// An aggregate as a record of its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value; none is a tombstone.
+pub struct AggregateRecord {
+    /// The text form of the series.
+    pub key: Vec<u8>,
+    /// The aggregate as JSON.
+    pub value: Vec<u8>,
+}
+
+/// A row that changed, as a record of the changelog and as an entry of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowUpdate {
+    /// The key of the row.
+    pub key: Vec<u8>,
+    /// The row, or `None` if it was removed.
     pub value: Option<Vec<u8>>,
-    /// Its headers.
+}
+
+/// A copy of a bad record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The key of the bad record.
+    pub key: Option<Vec<u8>>,
+    /// The value of the bad record.
+    pub value: Option<Vec<u8>>,
+    /// Why the record is bad and where it comes from.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// Where a record of a commit goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// The topic of the totals.
-    Totals,
-    /// The topic of the rows.
-    Changelog,
-}
-
-/// What became of the records that were handed over.
+/// The state of the records that were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// That is not known of all of them yet.
+    /// Kafka has not acknowledged all of them yet.
     Waiting,
-    /// Kafka has all of them.
+    /// Kafka acknowledged all of them.
     All {
-        /// Where the changelog ends behind them, if any went there.
+        /// The end of the changelog after them, if any were sent there.
         changelog: Option<Offset>,
     },
 }
 
-/// The log as it was when the partition was assigned.
+/// The ends of the logs when the partition was assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assigned {
-    /// Where the source log begins.
+    /// The first offset of the source log.
     pub begin: Offset,
-    /// Where the source log ends.
+    /// The end of the source log.
     pub end: Offset,
-    /// Where the changelog ends.
+    /// The end of the changelog.
     pub changelog_end: Offset,
 }
+
+/// The error behind a failure.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a step failed, by what can be done about it.
 #[derive(Debug)]
 pub enum Failure<E> {
-    /// Whether it was done is not known, or it can be done later: the same step again.
-    Again(String),
-    /// The commit is undone: all of it again.
-    Undone(String),
-    /// The partition may be another's now, or nobody knows what became of the commit: the group decides anew, and
-    /// whoever it assigns begins with what Kafka has.
-    Lost(String),
-    /// Nothing mends it.
+    /// The outcome is unknown, or the step may succeed later: it is repeated.
+    Again(Cause),
+    /// The commit is undone: all of it is repeated.
+    Undone(Cause),
+    /// Another process may have the partition, or the outcome of the commit is unknown for good. The group assigns the
+    /// partition anew, and the new owner starts with what Kafka has.
+    Lost(Cause),
+    /// Retrying does not help: the process ends.
     Fatal(E),
 }
 
-/// What the engine needs of Kafka.
-pub trait Log {
-    /// What ends the process.
-    type Error;
+/// The result of a step.
+pub type Step<T, E> = Result<T, Failure<E>>;
 
-    /// Whether what a commit hands over becomes visible together, at [`Self::end`]; if not, each record becomes visible
-    /// by itself.
-    fn is_atomic(&self) -> bool;
-    /// Keeps every other process from committing, and asks where the logs stand.
-    fn assigned(&mut self) -> Result<Assigned, Failure<Self::Error>>;
-    /// Asks for the group's offset, if it has one. Only a state of the former form needs it, which has no position.
-    fn group_offset(&mut self) -> Result<Option<Offset>, Failure<Self::Error>>;
-    /// Gives the changelog from `from` to `end`.
-    fn changelog(
-        &mut self,
-        from: Offset,
-        end: Offset,
-        row: RowSink<'_, Self::Error>,
-    ) -> Result<(), Failure<Self::Error>>;
+/// What all ports have in common.
+pub trait Port {
+    /// An error that ends the process.
+    type Error;
+}
+
+/// Decides which process has the partition, and where it reads on.
+pub trait Coordination: Port {
+    /// Prevents every other process from committing, and finds out where the logs end.
+    fn assigned(&mut self) -> Step<Assigned, Self::Error>;
+    /// Reads the group's offset, if it has one. Only a state of the former form needs it, which has no position.
+    fn group_offset(&mut self) -> Step<Option<Offset>, Self::Error>;
     /// Reads on from `position`.
-    fn seek(&mut self, position: Offset) -> Result<(), Failure<Self::Error>>;
-    /// Publishes copies of bad records. They are not a part of the commit, and what is refused for good is left out.
-    fn dead_letters(&mut self, copies: &[Output]) -> Result<(), Failure<Self::Error>>;
-    /// Begins a commit.
-    fn begin(&mut self) -> Result<(), Failure<Self::Error>>;
-    /// Hands over records of the commit, to be published.
-    fn send(&mut self, to: Destination, records: &[Output]) -> Result<(), Failure<Self::Error>>;
-    /// Asks what became of them; waits for no longer than `patience`.
-    fn deliveries(&mut self, patience: Duration) -> Result<Delivery, Failure<Self::Error>>;
-    /// Makes the commit visible.
-    fn end(&mut self) -> Result<(), Failure<Self::Error>>;
-    /// The commit that ended has this position. Tools that show the group's lag may be given it, without waiting;
-    /// nothing else depends on that.
-    fn committed(&mut self, position: Offset);
-    /// Undoes a commit that was begun.
-    fn abort(&mut self) -> Result<(), Failure<Self::Error>>;
-    /// Lets go of what was begun, without waiting: it is undone by whoever is assigned next, or by its timeout.
-    fn release(&mut self);
+    fn seek(&mut self, position: Offset) -> Step<(), Self::Error>;
     /// Undoes what was begun, leaves the group and joins it again.
     ///
     /// # Errors
     /// This process can't join the group any more.
     fn rejoin(&mut self) -> Result<(), Self::Error>;
-    /// Waits a little before a step is tried again; `false` if the process is to stop and has tried long enough.
+    /// Waits a little before a step is repeated; `false` if the process is stopping and has tried long enough.
     fn pause(&mut self) -> bool;
-    /// The error of a process that stopped before its commit was accepted.
-    fn gave_up(&self) -> Self::Error;
-    /// The error of a changelog that can't be read, for the reason given.
-    fn unreadable(&self, why: &StateRowError) -> Self::Error;
 }
 
-/// Takes the rows of the changelog: key, and value or nothing if it was removed.
+/// Makes a commit durable and visible.
+pub trait Transaction: Port {
+    /// Whether the records of a commit become visible together, at [`Self::end`]. If not, each is visible by itself.
+    fn is_atomic(&self) -> bool;
+    /// Begins a commit.
+    fn begin(&mut self) -> Step<(), Self::Error>;
+    /// Sends totals of the commit.
+    fn send_aggregates(&mut self, records: &[AggregateRecord]) -> Step<(), Self::Error>;
+    /// Sends rows of the commit, or its position, to the changelog.
+    fn send_rows(&mut self, rows: &[RowUpdate]) -> Step<(), Self::Error>;
+    /// Returns the state of what was sent; waits for at most `patience`.
+    fn deliveries(&mut self, patience: Duration) -> Step<Delivery, Self::Error>;
+    /// Makes the commit visible.
+    fn end(&mut self) -> Step<(), Self::Error>;
+    /// Publishes the position of a commit that ended as the group's offset, without waiting. Only tools that show the
+    /// group's lag depend on it.
+    fn committed(&mut self, position: Offset);
+    /// Undoes a commit that was begun.
+    fn abort(&mut self) -> Step<(), Self::Error>;
+    /// Lets go of what was begun, without waiting: the next owner of the partition undoes it, or its timeout does.
+    fn release(&mut self);
+}
+
+/// Reads the rows that earlier commits wrote.
+pub trait Changelog: Port {
+    /// Passes the records of the changelog from `from` to `end`.
+    fn read(&mut self, from: Offset, end: Offset, row: RowSink<'_, Self::Error>) -> Step<(), Self::Error>;
+}
+
+/// Publishes copies of bad records, which are not a part of the transaction.
+pub trait DeadLetters: Port {
+    /// Publishes the copies. A copy that Kafka rejects for good is counted and left out.
+    fn write(&mut self, copies: &[DeadLetter]) -> Step<(), Self::Error>;
+}
+
+/// What the engine needs of Kafka.
+pub trait Log: Coordination + Transaction + Changelog + DeadLetters {}
+
+impl<L: Coordination + Transaction + Changelog + DeadLetters> Log for L {}
+
+/// Takes a record of the changelog: its key, and its value, or `None` if the row was removed.
 pub type RowSink<'a, E> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), E>;
 
-/// How far a store's rows are.
+/// The commit that a store's rows are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The next source offset.
@@ -126,18 +154,15 @@ pub struct Checkpoint {
     pub written_at: Millis,
 }
 
-/// Where rows outlive the process, near it.
-pub trait Store {
-    /// What ends the process.
-    type Error;
-
-    /// Gives all rows, and how far they are; none if there is no checkpoint. `row` says whether it could read the row:
-    /// a store with one that it can't is moved aside, as is one that is damaged or of another format.
+/// Keeps the rows on this machine, so that a restart need not read the whole changelog.
+pub trait Store: Port {
+    /// Passes all rows, and returns their checkpoint; `None` if there is none. `row` returns whether it could read the
+    /// row. A store with an unreadable row is moved aside, as is one that is damaged or of another format.
     fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Self::Error>;
-    /// Begins with no rows.
+    /// Removes all rows.
     fn clear(&mut self) -> Result<(), Self::Error>;
     /// Writes rows and, if given, the checkpoint, in one step: all or nothing.
-    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Self::Error>;
-    /// Lets go of what only one process can hold.
+    fn write(&mut self, rows: &[RowUpdate], checkpoint: Option<Checkpoint>) -> Result<(), Self::Error>;
+    /// Releases what only one process can hold.
     fn close(&mut self);
 }

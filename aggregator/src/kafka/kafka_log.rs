@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use quipu_config::{Config, ProcessingGuarantee, Topics};
 use quipu_kafka::CallError;
-use quipu_record::{Offset, Partition, StateRowError};
+use quipu_record::{Offset, Partition};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
 
-use super::publisher::{DELIVERY_TIMEOUT, Published, Publisher, TRANSACTION_TIMEOUT};
+use super::publisher::{DELIVERY_TIMEOUT, Outgoing, Published, Publisher, TRANSACTION_TIMEOUT};
 use super::restorer::Restorer;
 use super::source::Source;
-use crate::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
+use crate::engine::{
+    AggregateRecord, Assigned, Cause, Changelog, Coordination, DeadLetter, DeadLetters, Delivery, Failure, Port,
+    RowSink, RowUpdate, Step as Stepped, Transaction,
+};
 use crate::error::Error;
 use crate::shared::Shared;
 
@@ -37,13 +40,24 @@ pub(crate) struct KafkaLog {
     outputs: Option<Publisher>,
     /// When the first of the transactions began that failed or are open.
     began: Option<Instant>,
-    /// When records were last handed over.
+    /// When records were last sent.
     sent: Instant,
     dead_letters: Publisher,
     stopping_since: Option<Instant>,
 }
 
-type Step<T> = Result<T, Failure<Error>>;
+type Step<T> = Stepped<T, Error>;
+
+/// A failure of a step, with the error that it comes from.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error("no transaction succeeded within {PRODUCER_TIMEOUT:?}: {0}")]
+    NoSuccess(#[source] Cause),
+    #[error("records to {topic}: {source}")]
+    Rejected { topic: String, source: KafkaError },
+    #[error("copies of bad records to {topic}: {source}")]
+    DeadLetters { topic: String, source: KafkaError },
+}
 
 impl KafkaLog {
     pub(crate) fn new(
@@ -70,8 +84,14 @@ impl KafkaLog {
         self.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
     }
 
+    fn send<R: Outgoing>(&self, topic: &str, records: &[R]) -> Step<()> {
+        self.shared.progress.step("handing records to the client");
+        self.outputs()?.send(topic, records);
+        Ok(())
+    }
+
     fn outputs(&self) -> Step<&Publisher> {
-        self.outputs.as_ref().ok_or_else(|| Failure::Lost("there is no producer".to_owned()))
+        self.outputs.as_ref().ok_or_else(|| Failure::Lost("there is no producer".into()))
     }
 
     /// Changes what a failure means by how long transactions have been failing.
@@ -83,23 +103,21 @@ impl KafkaLog {
         let open = self.began.map_or(Duration::ZERO, |began| began.elapsed());
         match failure {
             Failure::Fatal(Error::Fenced) if open >= TRANSACTION_TIMEOUT => {
-                Failure::Lost("the transaction took too long, and the brokers ended it".to_owned())
+                Failure::Lost("the transaction took too long, and the brokers ended it".into())
             }
             Failure::Again(why) | Failure::Undone(why) if open >= PRODUCER_TIMEOUT => {
-                Failure::Lost(format!("no transaction succeeded within {PRODUCER_TIMEOUT:?}: {why}"))
+                Failure::Lost(StepError::NoSuccess(why).into())
             }
             failure => failure,
         }
     }
 }
 
-impl Log for KafkaLog {
+impl Port for KafkaLog {
     type Error = Error;
+}
 
-    fn is_atomic(&self) -> bool {
-        self.exactly_once()
-    }
-
+impl Coordination for KafkaLog {
     fn assigned(&mut self) -> Step<Assigned> {
         self.shared.progress.step("fencing the processes before");
         self.outputs = None;
@@ -107,7 +125,7 @@ impl Log for KafkaLog {
         let outputs = Publisher::new(&self.config, self.partition, guarantee).map_err(Failure::Fatal)?;
         outputs.connect(&self.config).map_err(again)?;
         if self.exactly_once() {
-            outputs.init_transactions().map_err(|error| transaction(&error))?;
+            outputs.init_transactions().map_err(transaction)?;
         }
         self.outputs = Some(outputs);
         self.began = None;
@@ -127,97 +145,17 @@ impl Log for KafkaLog {
         self.source.group_offset().map_err(again)
     }
 
-    fn changelog(&mut self, from: Offset, end: Offset, row: RowSink<'_, Error>) -> Step<()> {
-        self.shared.progress.step("reading the changelog");
-        let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".to_owned()))?;
-        restorer.read(&self.config.topics.state, from, end, &self.shared, row)
-    }
-
     fn seek(&mut self, position: Offset) -> Step<()> {
         self.restorer = None;
         self.source.seek(position).map_err(|error| match error {
-            CallError::Kafka(error) => Failure::Again(error.to_string()),
+            CallError::Kafka(error) => Failure::Again(error.into()),
             stuck @ CallError::Stuck { .. } => Failure::Fatal(stuck.into()),
         })
     }
 
-    fn dead_letters(&mut self, copies: &[Output]) -> Step<()> {
-        self.shared.progress.step("writing dead letters");
-        let topic = &self.config.topics.dead_letters;
-        let rejected = self.dead_letters.publish(topic, copies).rejected;
-        if let Some((_, error)) = rejected.iter().find(|(_, error)| may_heal(error)) {
-            return Err(Failure::Again(format!("copies of bad records to {topic}: {error}")));
-        }
-        self.shared.lose_dead_letters(rejected.len());
-        if let Some((_, error)) = rejected.first() {
-            let lost = rejected.len();
-            error!(topic, %error, lost, "kafka rejects copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self) -> Step<()> {
-        if self.exactly_once() {
-            self.shared.progress.step("beginning a transaction");
-            let result = self.outputs()?.begin_transaction();
-            result.map_err(|error| self.within_transaction(transaction(&error)))?;
-            self.began.get_or_insert_with(Instant::now);
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
-        self.shared.progress.step("handing records to the client");
-        self.sent = Instant::now();
-        let Topics { aggregates, state, .. } = &self.config.topics;
-        self.outputs()?.send(if to == Destination::Totals { aggregates } else { state }, records);
-        Ok(())
-    }
-
-    fn deliveries(&mut self, patience: Duration) -> Step<Delivery> {
-        self.shared.progress.step("waiting for deliveries");
-        let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
-            if self.sent.elapsed() > DELIVERY_TIMEOUT {
-                return Err(Failure::Lost("the client did not report the deliveries".to_owned()));
-            }
-            return Ok(Delivery::Waiting);
-        };
-        match rejected.into_iter().next() {
-            Some((topic, error)) => Err(self.within_transaction(rejection(&topic, error))),
-            None => Ok(Delivery::All { changelog: next_offsets.remove(&self.config.topics.state) }),
-        }
-    }
-
-    fn end(&mut self) -> Step<()> {
-        if self.exactly_once() {
-            self.shared.progress.step("committing a transaction");
-            let result = self.outputs()?.commit_transaction();
-            result.map_err(|error| self.within_transaction(transaction(&error)))?;
-            self.began = None;
-        }
-        Ok(())
-    }
-
-    fn committed(&mut self, position: Offset) {
-        self.source.show_offset(position);
-    }
-
-    fn abort(&mut self) -> Step<()> {
-        if self.exactly_once() {
-            self.shared.progress.step("aborting a transaction");
-            let result = self.outputs()?.abort_transaction();
-            result.map_err(|error| self.within_transaction(transaction(&error)))?;
-        }
-        Ok(())
-    }
-
-    fn release(&mut self) {
-        self.outputs = None;
-    }
-
     fn rejoin(&mut self) -> Result<(), Error> {
         if let Err(Failure::Again(why) | Failure::Undone(why) | Failure::Lost(why)) = self.abort() {
-            warn!(why, "the transaction is left to its timeout");
+            warn!(%why, "can't abort the transaction; the brokers end it after its timeout");
         }
         self.release();
         // A stopping process leaves the group anyway.
@@ -239,41 +177,129 @@ impl Log for KafkaLog {
         thread::park_timeout(PAUSE);
         true
     }
+}
 
-    fn gave_up(&self) -> Error {
-        Error::Uncommitted
+impl Transaction for KafkaLog {
+    fn is_atomic(&self) -> bool {
+        self.exactly_once()
     }
 
-    fn unreadable(&self, why: &StateRowError) -> Error {
-        Error::Changelog { topic: self.config.topics.state.clone(), why: why.clone() }
+    fn begin(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.shared.progress.step("beginning a transaction");
+            let result = self.outputs()?.begin_transaction();
+            result.map_err(|error| self.within_transaction(transaction(error)))?;
+            self.began.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    fn send_aggregates(&mut self, records: &[AggregateRecord]) -> Step<()> {
+        self.send(&self.config.topics.aggregates, records)?;
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    fn send_rows(&mut self, rows: &[RowUpdate]) -> Step<()> {
+        self.send(&self.config.topics.state, rows)?;
+        self.sent = Instant::now();
+        Ok(())
+    }
+
+    fn deliveries(&mut self, patience: Duration) -> Step<Delivery> {
+        self.shared.progress.step("waiting for deliveries");
+        let Some(Published { rejected, mut next_offsets }) = self.outputs()?.deliveries(patience) else {
+            if self.sent.elapsed() > DELIVERY_TIMEOUT {
+                return Err(Failure::Lost("the client does not report the delivery of records".into()));
+            }
+            return Ok(Delivery::Waiting);
+        };
+        match rejected.into_iter().next() {
+            Some((topic, error)) => Err(self.within_transaction(rejection(&topic, error))),
+            None => Ok(Delivery::All { changelog: next_offsets.remove(&self.config.topics.state) }),
+        }
+    }
+
+    fn end(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.shared.progress.step("committing a transaction");
+            let result = self.outputs()?.commit_transaction();
+            result.map_err(|error| self.within_transaction(transaction(error)))?;
+            self.began = None;
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, position: Offset) {
+        self.source.show_offset(position);
+    }
+
+    fn abort(&mut self) -> Step<()> {
+        if self.exactly_once() {
+            self.shared.progress.step("aborting a transaction");
+            let result = self.outputs()?.abort_transaction();
+            result.map_err(|error| self.within_transaction(transaction(error)))?;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        self.outputs = None;
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
+impl Changelog for KafkaLog {
+    fn read(&mut self, from: Offset, end: Offset, row: RowSink<'_, Error>) -> Step<()> {
+        self.shared.progress.step("reading the changelog");
+        let restorer = self.restorer.as_ref().ok_or_else(|| Failure::Lost("there is no consumer".into()))?;
+        restorer.read(&self.config.topics.state, from, end, &self.shared, row)
+    }
+}
+
+impl DeadLetters for KafkaLog {
+    fn write(&mut self, copies: &[DeadLetter]) -> Step<()> {
+        self.shared.progress.step("writing dead letters");
+        let topic = &self.config.topics.dead_letters;
+        let rejected = self.dead_letters.publish(topic, copies).rejected;
+        if let Some((_, source)) = rejected.iter().find(|(_, error)| is_retriable(error)) {
+            let error = StepError::DeadLetters { topic: topic.clone(), source: source.clone() };
+            return Err(Failure::Again(error.into()));
+        }
+        self.shared.lose_dead_letters(rejected.len());
+        if let Some((_, error)) = rejected.first() {
+            let lost = rejected.len();
+            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+        }
+        Ok(())
+    }
+}
+
 fn again(error: CallError) -> Failure<Error> {
-    Failure::Again(error.to_string())
+    Failure::Again(error.into())
 }
 
 /// What a failed step of a transaction means.
-fn transaction(error: &CallError) -> Failure<Error> {
-    let why = error.to_string();
-    // A producer that is stuck is given up. The next assignment makes another one, which fences it.
-    let CallError::Kafka(error) = error else { return Failure::Lost(why) };
+fn transaction(error: CallError) -> Failure<Error> {
+    let error = match error {
+        CallError::Kafka(error) => error,
+        // A stuck producer is dropped: the next assignment makes another one, which fences it.
+        stuck @ CallError::Stuck { .. } => return Failure::Lost(stuck.into()),
+    };
     let code = error.rdkafka_error_code();
-    match (error, code) {
+    match (&error, code) {
         (_, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::InvalidProducerEpoch)) => {
             Failure::Fatal(Error::Fenced)
         }
         (_, Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)) => {
             Failure::Fatal(Error::Refused {
                 what: "transactions: allow WRITE and DESCRIBE on the transactional ID, or set processing_guarantee = \"at_least_once\"".to_owned(),
-                source: error.clone(),
+                source: error,
             })
         }
-        (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(why),
-        (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(why),
-        (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(why),
-        _ => Failure::Lost(why),
+        (KafkaError::Transaction(transaction), _) if transaction.is_fatal() => Failure::Lost(error.into()),
+        (KafkaError::Transaction(transaction), _) if transaction.txn_requires_abort() => Failure::Undone(error.into()),
+        (KafkaError::Transaction(transaction), _) if transaction.is_retriable() => Failure::Again(error.into()),
+        _ => Failure::Lost(error.into()),
     }
 }
 
@@ -283,16 +309,16 @@ fn rejection(topic: &str, error: KafkaError) -> Failure<Error> {
         Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch) => {
             Failure::Fatal(Error::Fenced)
         }
-        _ if !may_heal(&error) => Failure::Fatal(Error::Refused {
+        _ if !is_retriable(&error) => Failure::Fatal(Error::Refused {
             what: format!("to publish to {topic}: allow WRITE on it, and check its max.message.bytes"),
             source: error,
         }),
-        _ => Failure::Undone(format!("records to {topic}: {error}")),
+        _ => Failure::Undone(StepError::Rejected { topic: topic.to_owned(), source: error }.into()),
     }
 }
 
 /// Whether a retry may succeed.
-fn may_heal(error: &KafkaError) -> bool {
+fn is_retriable(error: &KafkaError) -> bool {
     !matches!(
         error.rdkafka_error_code(),
         Some(

@@ -15,7 +15,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
 
-use crate::engine::Output;
+use crate::engine::{AggregateRecord, DeadLetter, RowUpdate};
 use crate::error::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,44 +85,44 @@ impl Publisher {
         self.producer.call("abort_transaction", BOUND, |producer| producer.abort_transaction(TIMEOUT))
     }
 
-    /// Hands `batch` over, to be published to `topic`. [`Self::deliveries`] reports what Kafka rejects.
-    pub(crate) fn send(&self, topic: &str, batch: &[Output]) {
-        for output in batch {
-            self.send_one(topic, output);
+    /// Sends `batch` to `topic`. [`Self::deliveries`] returns the records that Kafka rejects.
+    pub(crate) fn send<R: Outgoing>(&self, topic: &str, batch: &[R]) {
+        for record in batch {
+            self.send_one(topic, record);
         }
     }
 
-    /// What became of everything that was handed over since the last call that returned something. None if some records
-    /// are not acknowledged after `patience`.
+    /// What became of the records that were sent since this last returned it; `None` if some are not delivered after
+    /// `patience`.
     pub(crate) fn deliveries(&self, patience: Duration) -> Option<Published> {
         let mut state = self.producer.context().wait(patience);
-        // The client counts a record as in flight for a moment after its acknowledgement. If a transaction ends within that
+        // The client finishes with a record a moment after it reports the delivery. If a transaction ends within that
         // moment, rdkafka sleeps for 100 ms.
         let done = state.expected == 0 && self.producer.in_flight_count() == 0;
         done.then(|| std::mem::take(&mut state.published))
     }
 
-    /// Hands `batch` over and waits until all of it was acknowledged or rejected.
-    pub(crate) fn publish(&self, topic: &str, batch: &[Output]) -> Published {
+    /// Sends `batch` and waits until every record is delivered or rejected.
+    pub(crate) fn publish<R: Outgoing>(&self, topic: &str, batch: &[R]) -> Published {
         self.send(topic, batch);
         let mut state = self.producer.context().wait(DELIVERY_TIMEOUT);
         if state.expected == 0 { std::mem::take(&mut state.published) } else { Published::unknown(topic) }
     }
 
-    fn send_one(&self, topic: &str, output: &Output) {
+    fn send_one(&self, topic: &str, outgoing: &impl Outgoing) {
         let mut record = BaseRecord::to(topic);
-        if let Some(key) = &output.key {
-            record = record.key(key.as_slice());
+        if let Some(key) = outgoing.key() {
+            record = record.key(key);
         }
-        if let Some(value) = &output.value {
-            record = record.payload(value.as_slice());
+        if let Some(value) = outgoing.value() {
+            record = record.payload(value);
         }
-        if !output.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(output.headers.len());
+        let headers = outgoing.headers();
+        if !headers.is_empty() {
             let insert = |headers: OwnedHeaders, (key, value): &(&str, String)| {
                 headers.insert(Header { key, value: Some(value) })
             };
-            record = record.headers(output.headers.iter().fold(headers, insert));
+            record = record.headers(headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), insert));
         }
         let deliveries = self.producer.context();
         deliveries.expect_one();
@@ -139,12 +139,55 @@ impl Publisher {
     }
 }
 
-/// What became of the records that were handed over.
+/// A record to send.
+pub(crate) trait Outgoing {
+    fn key(&self) -> Option<&[u8]>;
+    fn value(&self) -> Option<&[u8]>;
+    fn headers(&self) -> &[(&'static str, String)] {
+        &[]
+    }
+}
+
+impl Outgoing for AggregateRecord {
+    fn key(&self) -> Option<&[u8]> {
+        Some(&self.key)
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        Some(&self.value)
+    }
+}
+
+impl Outgoing for RowUpdate {
+    fn key(&self) -> Option<&[u8]> {
+        Some(&self.key)
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+}
+
+impl Outgoing for DeadLetter {
+    fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
+    }
+}
+
+/// What became of the records that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    /// The records that Kafka rejected: their topic and the error.
+    /// The records that Kafka rejected: the topic, and why.
     pub(crate) rejected: Vec<(String, KafkaError)>,
-    /// For each topic, the offset behind the last record that was accepted.
+    /// For each topic, the offset after the last delivered record.
     pub(crate) next_offsets: HashMap<String, Offset>,
 }
 

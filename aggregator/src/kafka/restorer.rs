@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use quipu_kafka::{Bounded, CallError, Logged, client_config};
 
-use crate::engine::{Failure, RowSink};
+use crate::engine::{Failure, RowSink, Step};
 use crate::error::Error;
 use crate::health::Progress;
 use crate::shared::Shared;
@@ -62,7 +62,7 @@ impl Restorer {
         end: Offset,
         shared: &Shared,
         row: RowSink<'_, Error>,
-    ) -> Result<(), Failure<Error>> {
+    ) -> Step<(), Error> {
         let (named, number) = (topic.to_owned(), self.partition.0);
         let assigned = self.consumer.call("assign", BOUND, move |consumer| {
             // A client that does not know the topic's broker yet when it is to read begins a second later.
@@ -71,11 +71,11 @@ impl Restorer {
             partition.add_partition_offset(&named, number, rdkafka::Offset::Offset(from.0))?;
             consumer.assign(&partition)
         });
-        assigned.map_err(|error| Failure::Again(error.to_string()))?;
+        assigned.map_err(|error| Failure::Again(error.into()))?;
         let (mut received, mut logged) = (Instant::now(), Instant::now());
         loop {
             if shared.stopping() {
-                return Err(Failure::Lost("the process is to stop".to_owned()));
+                return Err(Failure::Lost("the process is stopping".into()));
             }
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
@@ -96,7 +96,7 @@ impl Restorer {
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error)) => warn!(%error, "can't read the changelog; retrying"),
                 None if received.elapsed() > TIMEOUT => {
-                    return Err(Failure::Again("the changelog can't be read".to_owned()));
+                    return Err(Failure::Again("the changelog can't be read".into()));
                 }
                 None => {}
             }

@@ -1,13 +1,15 @@
-use crate::engine::{Checkpoint, Output, Store};
+use crate::engine::{Checkpoint, Port, RowUpdate, Store};
 use crate::error::Error;
 
 /// A store that keeps nothing. Every start reads the changelog.
 #[derive(Debug)]
 pub(crate) struct MemoryStore;
 
-impl Store for MemoryStore {
+impl Port for MemoryStore {
     type Error = Error;
+}
 
+impl Store for MemoryStore {
     fn load(&mut self, _: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Error> {
         Ok(None)
     }
@@ -16,7 +18,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn write(&mut self, _: &[Output], _: Option<Checkpoint>) -> Result<(), Error> {
+    fn write(&mut self, _: &[RowUpdate], _: Option<Checkpoint>) -> Result<(), Error> {
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use quipu_record::{Millis, Offset};
 use rocksdb::{DB, ErrorKind, IteratorMode, Options, WriteBatch};
 use tracing::{info, warn};
 
-use crate::engine::{Checkpoint, Output, Store};
+use crate::engine::{Checkpoint, Port, RowUpdate, Store};
 use crate::error::Error;
 
 /// The version of the format. It changes when rows or the checkpoint are written in another way.
@@ -135,9 +135,11 @@ impl RocksStore {
     }
 }
 
-impl Store for RocksStore {
+impl Port for RocksStore {
     type Error = Error;
+}
 
+impl Store for RocksStore {
     fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, Error> {
         let mut rows = 0_usize;
         let loaded = self.read(&mut |key, value| {
@@ -166,12 +168,12 @@ impl Store for RocksStore {
         written.map_err(|error| store_error(&self.path, &error))
     }
 
-    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+    fn write(&mut self, rows: &[RowUpdate], checkpoint: Option<Checkpoint>) -> Result<(), Error> {
         let mut batch = WriteBatch::default();
         let mut key = vec![ROW];
         for row in rows {
             key.truncate(1);
-            key.extend_from_slice(row.key.as_deref().unwrap_or_default());
+            key.extend_from_slice(&row.key);
             match &row.value {
                 Some(value) => batch.put(&key, value),
                 None => batch.delete(&key),
@@ -241,8 +243,8 @@ mod tests {
 
     const CHECKPOINT: Checkpoint = Checkpoint { position: Offset(7), changelog: Offset(9), written_at: Millis(11) };
 
-    fn row(key: &str, value: Option<&str>) -> Output {
-        Output { key: Some(key.into()), value: value.map(Into::into), headers: Vec::new() }
+    fn row(key: &str, value: Option<&str>) -> RowUpdate {
+        RowUpdate { key: key.into(), value: value.map(Into::into) }
     }
 
     fn load(store: &mut RocksStore) -> (Option<Checkpoint>, Vec<(String, String)>) {

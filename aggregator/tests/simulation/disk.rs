@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use quipu_aggregator::engine::{Checkpoint, Output, Store};
+use quipu_aggregator::engine::{Checkpoint, Port, RowUpdate, Store};
 use quipu_record::Offset;
 
 use crate::kafka::{End, Fault, World};
@@ -45,9 +45,11 @@ pub(crate) struct SimStore {
     pub(crate) disk: Rc<RefCell<Disk>>,
 }
 
-impl Store for SimStore {
+impl Port for SimStore {
     type Error = End;
+}
 
+impl Store for SimStore {
     fn load(&mut self, row: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<Option<Checkpoint>, End> {
         let mut disk = self.disk.borrow_mut();
         if disk.checkpoint.is_some() && !disk.rows.iter().all(|(key, value)| row(key, value)) {
@@ -61,7 +63,7 @@ impl Store for SimStore {
         Ok(())
     }
 
-    fn write(&mut self, rows: &[Output], checkpoint: Option<Checkpoint>) -> Result<(), End> {
+    fn write(&mut self, rows: &[RowUpdate], checkpoint: Option<Checkpoint>) -> Result<(), End> {
         let fault = self.world.borrow_mut().fault();
         if fault == Some(Fault::CrashBefore) {
             return Err(End::Crash);
@@ -69,11 +71,10 @@ impl Store for SimStore {
         let mut disk = self.disk.borrow_mut();
         let before = Disk { rows: disk.rows.clone(), checkpoint: disk.checkpoint, earlier: Vec::new() };
         disk.earlier.push(before);
-        for Output { key, value, .. } in rows {
-            let key = key.clone().expect("a key");
+        for RowUpdate { key, value } in rows {
             match value {
-                Some(value) => disk.rows.insert(key, value.clone()),
-                None => disk.rows.remove(&key),
+                Some(value) => disk.rows.insert(key.clone(), value.clone()),
+                None => disk.rows.remove(key),
             };
         }
         disk.checkpoint = checkpoint.or(disk.checkpoint);

@@ -5,8 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use quipu_aggregator::engine::{Assigned, Delivery, Destination, Failure, Log, Output, RowSink};
-use quipu_record::{Aggregate, Millis, Offset, StatePosition, StateRowError};
+use quipu_aggregator::engine::{
+    AggregateRecord, Assigned, Changelog, Coordination, DeadLetter, DeadLetters, Delivery, Failure, Port, RowSink,
+    RowUpdate, Step as Stepped, Transaction,
+};
+use quipu_record::{Aggregate, Millis, Offset, StatePosition};
 use quipu_testkit::fold::Logged;
 
 use crate::random::Random;
@@ -16,8 +19,6 @@ use crate::random::Random;
 pub(crate) enum End {
     Crash,
     Fenced,
-    GaveUp,
-    Unreadable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,29 +124,27 @@ impl World {
         }
     }
 
-    /// A record of a commit arrives.
-    fn receive(&mut self, epoch: u64, to: Destination, Output { key, value, .. }: Output) {
-        match (to, &mut self.transaction) {
-            (Destination::Totals, transaction) => {
-                let total = Aggregate::decode(&value.expect("a value")).expect("an aggregate");
-                match transaction {
-                    Some(transaction) if self.exactly_once => transaction.aggregates.push(total),
-                    _ => self.visible.push(total),
-                }
-            }
-            (Destination::Changelog, transaction) if self.is_former && key.as_deref() == Some(StatePosition::KEY) => {
-                let position = StatePosition::decode(&value.expect("a value")).expect("a position").position;
-                match transaction {
-                    Some(transaction) if self.exactly_once => transaction.position = Some(position),
-                    _ => self.group_offset = Some(position),
-                }
-            }
-            (Destination::Changelog, _) => {
-                let visible = if self.exactly_once { Visible::Pending(epoch) } else { Visible::Yes };
-                let (key, written_at) = (key.expect("a key"), self.now);
-                self.changelog.push(Row { key, value, visible, written_at, compacted: false });
-            }
+    /// A total of a commit arrives.
+    fn receive_aggregate(&mut self, record: &AggregateRecord) {
+        let aggregate = Aggregate::decode(&record.value).expect("an aggregate");
+        match &mut self.transaction {
+            Some(transaction) if self.exactly_once => transaction.aggregates.push(aggregate),
+            _ => self.visible.push(aggregate),
         }
+    }
+
+    /// A record for the changelog arrives.
+    fn receive_row(&mut self, epoch: u64, RowUpdate { key, value }: RowUpdate) {
+        if self.is_former && key == StatePosition::KEY {
+            let position = StatePosition::decode(&value.expect("a value")).expect("a position").position;
+            match &mut self.transaction {
+                Some(transaction) if self.exactly_once => transaction.position = Some(position),
+                _ => self.group_offset = Some(position),
+            }
+            return;
+        }
+        let visible = if self.exactly_once { Visible::Pending(epoch) } else { Visible::Yes };
+        self.changelog.push(Row { key, value, visible, written_at: self.now, compacted: false });
     }
 
     fn changelog_end(&self) -> Offset {
@@ -201,13 +200,13 @@ pub(crate) struct SimLog {
     /// Where reading goes on.
     pub(crate) next: Offset,
     /// Records on their way, of which those of one topic arrive in order; they are lost with the process.
-    totals: VecDeque<Output>,
-    rows: VecDeque<Output>,
+    aggregates: VecDeque<AggregateRecord>,
+    rows: VecDeque<RowUpdate>,
     /// Where the changelog ends behind the last row that arrived.
     changelog_end: Option<Offset>,
 }
 
-type Step<T> = Result<T, Failure<End>>;
+type Step<T> = Stepped<T, End>;
 
 impl SimLog {
     pub(crate) fn new(world: &Rc<RefCell<World>>) -> Self {
@@ -216,7 +215,7 @@ impl SimLog {
             epoch: 0,
             left_group: false,
             next: Offset::ZERO,
-            totals: VecDeque::new(),
+            aggregates: VecDeque::new(),
             rows: VecDeque::new(),
             changelog_end: None,
         }
@@ -225,31 +224,33 @@ impl SimLog {
     /// Some of what is on its way arrives, in any order of the topics.
     fn arrive(&mut self, mut records: usize) {
         let world = &mut *self.world.borrow_mut();
-        while records > 0 && !(self.totals.is_empty() && self.rows.is_empty()) {
-            let (to, queue) = if world.random.once_in(2) {
-                (Destination::Totals, &mut self.totals)
+        while records > 0 && !(self.aggregates.is_empty() && self.rows.is_empty()) {
+            if world.random.once_in(2) {
+                let Some(record) = self.aggregates.pop_front() else { continue };
+                world.receive_aggregate(&record);
             } else {
-                (Destination::Changelog, &mut self.rows)
-            };
-            if let Some(record) = queue.pop_front() {
-                world.receive(self.epoch, to, record);
-                if to == Destination::Changelog {
-                    self.changelog_end = Some(world.changelog_end());
-                }
-                records -= 1;
+                let Some(row) = self.rows.pop_front() else { continue };
+                world.receive_row(self.epoch, row);
+                self.changelog_end = Some(world.changelog_end());
             }
+            records -= 1;
         }
     }
 
-    /// Does a step, or what fate has instead.
+    fn arrive_some(&mut self) {
+        let some = self.world.borrow_mut().random.below(4);
+        self.arrive(some);
+    }
+
+    /// Does a step, unless a fault happens instead.
     fn step<T>(&self, mut step: impl FnMut(&mut World) -> Step<T>) -> Step<T> {
         let mut world = self.world.borrow_mut();
         let fault = world.fault();
         match fault {
             Some(Fault::CrashBefore) => return Err(Failure::Fatal(End::Crash)),
-            Some(Fault::AgainBefore) => return Err(Failure::Again("simulated: not done".to_owned())),
-            Some(Fault::Undone) => return Err(Failure::Undone("simulated".to_owned())),
-            Some(Fault::Lost) => return Err(Failure::Lost("simulated".to_owned())),
+            Some(Fault::AgainBefore) => return Err(Failure::Again("simulated: not done".into())),
+            Some(Fault::Undone) => return Err(Failure::Undone("simulated".into())),
+            Some(Fault::Lost) => return Err(Failure::Lost("simulated".into())),
             _ => {}
         }
         if world.exactly_once && self.epoch != world.epoch {
@@ -258,19 +259,17 @@ impl SimLog {
         let done = step(&mut world)?;
         match fault {
             Some(Fault::CrashAfter) => Err(Failure::Fatal(End::Crash)),
-            Some(Fault::AgainAfter) => Err(Failure::Again("simulated: outcome unknown".to_owned())),
+            Some(Fault::AgainAfter) => Err(Failure::Again("simulated: outcome unknown".into())),
             _ => Ok(done),
         }
     }
 }
 
-impl Log for SimLog {
+impl Port for SimLog {
     type Error = End;
+}
 
-    fn is_atomic(&self) -> bool {
-        self.world.borrow().exactly_once
-    }
-
+impl Coordination for SimLog {
     fn assigned(&mut self) -> Step<Assigned> {
         self.left_group = false;
         let mut world = self.world.borrow_mut();
@@ -293,22 +292,27 @@ impl Log for SimLog {
         self.step(|world| Ok(world.group_offset))
     }
 
-    fn changelog(&mut self, from: Offset, end: Offset, row: RowSink<'_, End>) -> Step<()> {
-        let rows: Vec<_> = {
-            let world = self.world.borrow();
-            let range = index(from)..index(end);
-            let rows = world.changelog[range].iter().filter(|row| row.visible == Visible::Yes && !row.compacted);
-            rows.map(|row| (row.key.clone(), row.value.clone())).collect()
-        };
-        for (key, value) in rows {
-            row(&key, value.as_deref()).map_err(Failure::Fatal)?;
-        }
-        self.step(|_| Ok(()))
-    }
-
     fn seek(&mut self, position: Offset) -> Step<()> {
         self.next = position;
         self.step(|_| Ok(()))
+    }
+
+    fn rejoin(&mut self) -> Result<(), End> {
+        self.release();
+        self.left_group = true;
+        Ok(())
+    }
+
+    fn pause(&mut self) -> bool {
+        let mut world = self.world.borrow_mut();
+        world.now = world.now.saturating_add(Millis(500));
+        true
+    }
+}
+
+impl Transaction for SimLog {
+    fn is_atomic(&self) -> bool {
+        self.world.borrow().exactly_once
     }
 
     fn begin(&mut self) -> Step<()> {
@@ -325,18 +329,17 @@ impl Log for SimLog {
         })
     }
 
-    fn dead_letters(&mut self, _: &[Output]) -> Step<()> {
-        self.step(|_| Ok(()))
+    fn send_aggregates(&mut self, records: &[AggregateRecord]) -> Step<()> {
+        self.step(|_| Ok(()))?;
+        self.aggregates.extend(records.iter().cloned());
+        self.arrive_some();
+        Ok(())
     }
 
-    fn send(&mut self, to: Destination, records: &[Output]) -> Step<()> {
+    fn send_rows(&mut self, rows: &[RowUpdate]) -> Step<()> {
         self.step(|_| Ok(()))?;
-        match to {
-            Destination::Totals => self.totals.extend(records.iter().cloned()),
-            Destination::Changelog => self.rows.extend(records.iter().cloned()),
-        }
-        let some = self.world.borrow_mut().random.below(4);
-        self.arrive(some);
+        self.rows.extend(rows.iter().cloned());
+        self.arrive_some();
         Ok(())
     }
 
@@ -387,29 +390,30 @@ impl Log for SimLog {
     }
 
     fn release(&mut self) {
-        self.totals.clear();
+        self.aggregates.clear();
         self.rows.clear();
         self.changelog_end = None;
     }
+}
 
-    fn rejoin(&mut self) -> Result<(), End> {
-        self.release();
-        self.left_group = true;
-        Ok(())
+impl Changelog for SimLog {
+    fn read(&mut self, from: Offset, end: Offset, row: RowSink<'_, End>) -> Step<()> {
+        let rows: Vec<_> = {
+            let world = self.world.borrow();
+            let range = index(from)..index(end);
+            let rows = world.changelog[range].iter().filter(|row| row.visible == Visible::Yes && !row.compacted);
+            rows.map(|row| (row.key.clone(), row.value.clone())).collect()
+        };
+        for (key, value) in rows {
+            row(&key, value.as_deref()).map_err(Failure::Fatal)?;
+        }
+        self.step(|_| Ok(()))
     }
+}
 
-    fn pause(&mut self) -> bool {
-        let mut world = self.world.borrow_mut();
-        world.now = world.now.saturating_add(Millis(500));
-        true
-    }
-
-    fn gave_up(&self) -> End {
-        End::GaveUp
-    }
-
-    fn unreadable(&self, _: &StateRowError) -> End {
-        End::Unreadable
+impl DeadLetters for SimLog {
+    fn write(&mut self, _: &[DeadLetter]) -> Step<()> {
+        self.step(|_| Ok(()))
     }
 }
 

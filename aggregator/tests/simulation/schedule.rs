@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use quipu_aggregator::engine::{Engine, State};
+use quipu_aggregator::engine::{Engine, EngineError, State};
 use quipu_record::{Millis, Offset};
 use quipu_testkit::fold::{LogRecord, Logged, Oracle, SERIES, plain_key, run_key};
 use quipu_topology::{Settings, SourceRecord};
@@ -215,14 +215,14 @@ impl Schedule {
     }
 
     /// A process that met its end is gone.
-    fn survived(&mut self, result: Result<(), End>) {
+    fn survived(&mut self, result: Result<(), EngineError<End>>) {
         match result {
             Ok(()) => {}
-            Err(End::Fenced) => {
+            Err(EngineError::Port(End::Fenced)) => {
                 self.seen.fenced += 1;
                 self.active = None;
             }
-            Err(End::Crash) => {
+            Err(EngineError::Port(End::Crash)) => {
                 self.seen.crashes += 1;
                 self.active = None;
             }
@@ -291,11 +291,11 @@ impl Schedule {
         read(&mut zombie, 20);
         let (now, seen) = (self.world.borrow().now, self.world.borrow().visible.len());
         match commit(&mut zombie, now) {
-            Err(End::Fenced) => self.seen.fenced += 1,
-            Err(End::Crash) | Ok(()) => {}
+            Err(EngineError::Port(End::Fenced)) => self.seen.fenced += 1,
+            Err(EngineError::Port(End::Crash)) | Ok(()) => {}
             Err(end) => panic!("a zombie ended with {end:?}"),
         }
-        assert_eq!(self.world.borrow().visible.len(), seen, "a zombie said something");
+        assert_eq!(self.world.borrow().visible.len(), seen, "a zombie published something");
     }
 
     /// A process learns late that the partition was given to it, when another one has it already: it fences the one that
@@ -386,7 +386,7 @@ impl Schedule {
 }
 
 /// Lets a process finish the commit under way, and make another.
-fn commit(process: &mut Process, now: Millis) -> Result<(), End> {
+fn commit(process: &mut Process, now: Millis) -> Result<(), EngineError<End>> {
     for _ in 0..2 {
         process.begin_commit(now);
         while process.is_committing() {

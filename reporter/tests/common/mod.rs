@@ -100,7 +100,8 @@ impl Table {
     fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
         let record = decode(key, value).unwrap();
         let Record::Report { key, report } = record else { panic!("not a report: {record:?}") };
-        let counts: BTreeMap<_, _> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
+        let counts: BTreeMap<_, _> =
+            report.values().map(|(series, quipu_record::Value::Counter(value))| (series.to_string(), value)).collect();
         assert_eq!(counts.len(), report.len(), "a series is in the report twice");
         if let Some(before) = self.rows.get(&key.to_string()) {
             assert!(report.seq > before.seq, "sequence {} after {}", report.seq, before.seq);

@@ -123,7 +123,7 @@ impl Core {
     /// Puts back the rows of a changelog.
     pub(crate) fn restore(&mut self, rows: &[StoredRow], position: i64) -> Result<(), String> {
         for (key, value) in rows {
-            self.0.restore(key, value.as_deref()).map_err(|error| match error {
+            self.0.load(key, value.as_deref()).map_err(|error| match error {
                 StateRowError::Counters(bad) => bad_text(&bad),
                 error => format!("error: {error}"),
             })?;

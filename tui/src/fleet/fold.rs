@@ -54,12 +54,12 @@ impl Fleet {
                 let changes = run.report(key.part, &report, at, &mut self.series);
                 self.note(&row, changes, at)
             }
-            Record::Plain { key, counter } => {
+            Record::Plain { key, plain } => {
                 let Some(run) = self.runs.admit(key, key, None, at) else {
                     self.cut_off += 1;
                     return Ok(());
                 };
-                let changes = run.plain(&counter, at, &mut self.series);
+                let changes = run.plain(&plain, at, &mut self.series);
                 self.note(key, changes, at)
             }
             Record::Tombstone { key: Key::Run(key) } => {

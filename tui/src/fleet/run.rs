@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use quipu_record::{BadRecord, Millis, PlainCounter, Report};
+use quipu_record::{BadRecord, Millis, PlainRecord, Report, Value};
+use quipu_topology::rules::{self, Decision, PlainRow};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -174,12 +175,12 @@ impl Run {
     ) -> Result<Changes, BadRecord> {
         let previous = self.parts.get(&part);
         let mut changes = Changes::default();
-        if previous.is_some_and(|previous| report.seq < previous.seq) {
+        if previous.is_some_and(|previous| rules::is_stale(previous.seq, report.seq)) {
             return Ok(changes);
         }
         let old = previous.map_or(&[][..], |previous| &previous.counters);
         let mut counters = Vec::with_capacity(report.len());
-        for (index, (counter, count)) in report.counters().enumerate() {
+        for (index, (counter, Value::Counter(count))) in report.values().enumerate() {
             // A run usually reports its series in the same order each time.
             let id = match old.get(index) {
                 Some((id, _)) if series.get(*id).series().as_ref() == counter => Some(*id),
@@ -190,7 +191,8 @@ impl Run {
                 None => changes.cut_off += 1,
             }
         }
-        changes.counts = compare(old, &counters, series)?;
+        rules::counters_follow(old, &counters, &mut Vec::new(), |id| series.get(id).text().to_owned())?;
+        changes.counts = differences(old, &counters);
         self.parts.insert(part, Part { seq: report.seq, counters, ..Part::default() });
         self.interval = i64::try_from(report.interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         self.is_final = report.is_final;
@@ -198,39 +200,31 @@ impl Run {
         Ok(changes)
     }
 
-    /// Applies a plain record. A lower count means a restart, unless the record's own timestamp is not newer.
+    /// Applies a plain record and returns which count changed; a stale record changes nothing.
     pub(super) fn plain(
         &mut self,
-        counter: &PlainCounter<'_>,
+        plain: &PlainRecord<'_>,
         at: i64,
         series: &mut SeriesTable,
     ) -> Result<Changes, BadRecord> {
-        let Some(id) = series.intern(counter.series()) else {
+        let Some(id) = series.intern(plain.series()) else {
             return Ok(Changes { cut_off: 1, ..Changes::default() });
         };
-        let previous = self.parts.get(&0);
-        let before = previous.and_then(|previous| previous.counters.first().copied());
-        let mut base = previous.map_or(0, |previous| previous.base);
-        let old_time = previous.and_then(|previous| previous.timestamp);
-        match before {
-            Some((other, _)) if other != id => {
-                return Err(BadRecord::SeriesChanged { before: series.get(other).text().to_owned() });
-            }
-            Some((_, count)) if counter.count < count => {
-                if counter.timestamp.is_some_and(|new| old_time.is_some_and(|old| new <= old)) {
-                    return Ok(Changes::default());
-                }
-                base += u128::from(count);
-            }
-            _ => {}
-        }
-        // As in the aggregator, a record without a timestamp clears the timestamp of the row, so the next record has none
-        // to be compared with.
-        let timestamp = counter.timestamp;
-        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counter.count)] });
+        let Value::Counter(counted) = plain.value;
+        let row = self.parts.get(&0).and_then(|part| {
+            let (series, count) = *part.counters.first()?;
+            Some(PlainRow { series, count, base: part.base, timestamp: part.timestamp })
+        });
+        let text = |id: SeriesId| series.get(id).text().to_owned();
+        let base = match rules::plain(row.as_ref(), |other| other == id, counted, plain.timestamp, text)? {
+            Decision::Apply { base } | Decision::Restart { base } => base,
+            Decision::Stale => return Ok(Changes::default()),
+        };
+        let timestamp = plain.timestamp;
+        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counted)] });
         self.last_report = self.last_report.max(at);
-        let after = base + u128::from(counter.count);
-        Ok(Changes { counts: vec![Change { series: id, after, is_new: before.is_none() }], cut_off: 0 })
+        let after = base + u128::from(counted);
+        Ok(Changes { counts: vec![Change { series: id, after, is_new: row.is_none() }], cut_off: 0 })
     }
 
     /// Removes a part and returns the series that it counted.
@@ -260,30 +254,16 @@ pub(super) struct Change {
     pub(super) is_new: bool,
 }
 
-/// Compares a report with the one before it, as the aggregator does, so that both reject the same bad records.
-fn compare(old: &[(SeriesId, u64)], new: &[(SeriesId, u64)], series: &SeriesTable) -> Result<Vec<Change>, BadRecord> {
-    let text = |id: SeriesId| series.get(id).text().to_owned();
+/// The counts of a report that are not those of the report before it.
+fn differences(old: &[(SeriesId, u64)], new: &[(SeriesId, u64)]) -> Vec<Change> {
     let is_aligned = old.len() <= new.len() && old.iter().zip(new).all(|(old, new)| old.0 == new.0);
-    if !is_aligned || old.len() < new.len() {
-        let mut seen = HashSet::with_capacity(new.len());
-        if let Some((twice, _)) = new.iter().find(|(id, _)| !seen.insert(*id)) {
-            return Err(BadRecord::DuplicateSeries(text(*twice)));
-        }
-        if let Some((vanished, _)) = old.iter().find(|(id, _)| !seen.contains(id)) {
-            return Err(BadRecord::SeriesVanished { series: text(*vanished) });
-        }
-    }
     let by_id: HashMap<SeriesId, u64> = if is_aligned { HashMap::new() } else { old.iter().copied().collect() };
     let mut changes = Vec::new();
     for (index, (id, after)) in new.iter().enumerate() {
         let before = if is_aligned { old.get(index).map(|(_, count)| *count) } else { by_id.get(id).copied() };
-        match before {
-            Some(before) if *after < before => {
-                return Err(BadRecord::CounterWentBack { series: text(*id), before, after: *after });
-            }
-            Some(before) if *after == before => {}
-            _ => changes.push(Change { series: *id, after: u128::from(*after), is_new: before.is_none() }),
+        if before != Some(*after) {
+            changes.push(Change { series: *id, after: u128::from(*after), is_new: before.is_none() });
         }
     }
-    Ok(changes)
+    changes
 }

@@ -112,7 +112,8 @@ impl Bench {
         };
         let row = self.table.entry(record.key.clone()).or_default();
         assert!(report.seq > row.seq, "sequence {} after {}", report.seq, row.seq);
-        let counts: BTreeMap<_, _> = report.counters().map(|(series, value)| (series.to_string(), value)).collect();
+        let counts: BTreeMap<_, _> =
+            report.values().map(|(series, quipu_record::Value::Counter(value))| (series.to_string(), value)).collect();
         assert_eq!(counts.len(), report.len(), "a series is in the report twice");
         for (series, before) in &row.counts {
             assert!(counts.get(series).is_some_and(|after| after >= before), "{series} went back or vanished");
