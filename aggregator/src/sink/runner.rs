@@ -120,7 +120,7 @@ impl Runner {
             Ok(()) => debug!(sink = self.name, ?position, "committing the sink's position"),
             // After a restart the sink would only repeat some writes.
             Err(error) => {
-                warn!(sink = self.name, %error, "can't commit the sink's position; the next commit has a newer one")
+                warn!(sink = self.name, %error, "can't commit the sink's position; the next commit has a newer one");
             }
         }
         Ok(())

@@ -118,7 +118,7 @@ impl Reader {
                         | RDKafkaErrorCode::UnknownPartition,
                     ) => return Ok(TopicState::Recreated),
                     Some(code) if is_passing(code) => {
-                        tracing::debug!(topic = self.name, %error, "reading failed; retrying")
+                        tracing::debug!(topic = self.name, %error, "reading failed; retrying");
                     }
                     _ => return Ok(TopicState::Failed { reason: error.to_string() }),
                 },
