@@ -54,11 +54,11 @@ pub(crate) struct World {
     pub(crate) fault_in: Option<usize>,
     changelog: Vec<Row>,
     epoch: u64,
-    transaction: Option<Transaction>,
+    transaction: Option<OpenTransaction>,
 }
 
 #[derive(Debug, Default)]
-struct Transaction {
+struct OpenTransaction {
     epoch: u64,
     aggregates: Vec<Aggregate>,
     position: Option<Offset>,
@@ -322,7 +322,7 @@ impl Transaction for SimLog {
                 match &world.transaction {
                     // As in librdkafka: beginning twice is an error, so an unknown outcome is answered by the state.
                     Some(transaction) if transaction.epoch == epoch && !transaction.ended => {}
-                    _ => world.transaction = Some(Transaction { epoch, ..Transaction::default() }),
+                    _ => world.transaction = Some(OpenTransaction { epoch, ..OpenTransaction::default() }),
                 }
             }
             Ok(())
