@@ -25,7 +25,7 @@ impl SeriesIndex {
 
     /// Whether `id` is the number of `series`: cheaper than to look the series up.
     pub(crate) fn is(&self, id: GroupId, series: SeriesRef<'_>) -> bool {
-        self.get(id).is_some_and(|known| known.as_ref() == series)
+        self.get(id).is_some_and(|found| found.as_ref() == series)
     }
 
     pub(crate) fn text(&self, id: GroupId) -> String {
@@ -52,8 +52,8 @@ impl SeriesIndex {
             self.series.push(owned);
             GroupId::new(self.series.len() - 1)
         };
-        let Self { ids, series: known, hasher, .. } = self;
-        let hash = |id: &GroupId| hasher.hash_one(known[id.index()].as_ref().map_or(series, Series::as_ref));
+        let Self { ids, series: indexed, hasher, .. } = self;
+        let hash = |id: &GroupId| hasher.hash_one(indexed[id.index()].as_ref().map_or(series, Series::as_ref));
         ids.insert_unique(hasher.hash_one(series), id, hash);
         Ok(id)
     }

@@ -326,7 +326,7 @@ impl Topology {
         {
             return Ok(Outcome::Replayed);
         }
-        let known = before.map_or(ValuesRef::default(), |(_, row)| row.values.as_ref());
+        let earlier = before.map_or(ValuesRef::default(), |(_, row)| row.values.as_ref());
         let decision = match plain.value {
             Value::Counter(count) => {
                 let row = before.and_then(|(_, row)| plain_row(row));
@@ -334,14 +334,14 @@ impl Topology {
                 rules::plain(row.as_ref(), is_series, count, plain.timestamp, |id| self.series.text(id))?
             }
         };
-        let (base, known, outcome) = match decision {
-            Decision::Apply { base } => (base, known, Outcome::Applied),
+        let (base, earlier, outcome) = match decision {
+            Decision::Apply { base } => (base, earlier, Outcome::Applied),
             // After a restart the count may be lower than that of the row.
             Decision::Restart { base } => (base, ValuesRef::default(), Outcome::Restarted),
             Decision::Stale => return Ok(Outcome::Stale),
         };
         let values = std::iter::once((plain.series(), plain.value));
-        self.resolved.fill(&mut self.series, self.settings.max_series, known, values)?;
+        self.resolved.fill(&mut self.series, self.settings.max_series, earlier, values)?;
         let kind = RowKind::Plain { base, timestamp: plain.timestamp };
         self.put(slot, key, RowMeta { kind, live: true, last_seen: at.timestamp, offset: at.offset }, at)?;
         Ok(outcome)

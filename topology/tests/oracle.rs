@@ -126,7 +126,7 @@ enum Step {
 }
 
 impl Step {
-    fn said(&self, step: u64) -> Option<LogRecord> {
+    fn record(&self, step: u64) -> Option<LogRecord> {
         let any_key = |run: bool, key: usize| if run { run_key(key, 0) } else { plain_key(key) };
         Some(match self {
             Self::Report { run, part, seq_slack, is_final, series, slack } => LogRecord::Report {
@@ -202,11 +202,11 @@ proptest! {
         let mut bad = 0;
         let mut may_fall = false;
         for (number, step) in (0..).zip(&steps) {
-            if let Some(said) = step.said(number) {
+            if let Some(record) = step.record(number) {
                 // Records come a little out of the order of their time.
                 let timestamp = now - i64::try_from(number % 3).expect("small") * 700;
-                may_fall |= matches!(said, LogRecord::Tombstone { .. });
-                let logged = Logged { timestamp, record: said };
+                may_fall |= matches!(record, LogRecord::Tombstone { .. });
+                let logged = Logged { timestamp, record };
                 bad += usize::from(process(&mut topology, log.len(), &logged, now));
                 log.push(Some(logged.clone()));
                 all.push(logged);
@@ -261,14 +261,14 @@ proptest! {
         }
     }
 
-    /// Of runs that keep to the contract, a compacted log says the same as the whole one.
+    /// Of runs that keep to the contract, a compacted log gives the same as the whole one.
     #[test]
     fn compaction_changes_no_total_of_runs(reports in prop::collection::vec((0..6usize, 0..2usize, 0..5u64), 1..60), at in any::<prop::sample::Index>()) {
         let mut log: Vec<Option<Logged>> = Vec::new();
         for (number, (run, part, slack)) in (0..).zip(reports) {
             let counters = [(part, number * 5 + slack)].into();
-            let said = LogRecord::Report { run, part, seq: number, is_final: false, counters };
-            log.push(Some(Logged { timestamp: 0, record: said }));
+            let record = LogRecord::Report { run, part, seq: number, is_final: false, counters };
+            log.push(Some(Logged { timestamp: 0, record }));
         }
         let whole = totals(&log.iter().flatten().collect::<Oracle>().rows, 0);
         let behind = at.index(log.len() + 1);

@@ -66,8 +66,8 @@ impl View {
         for aggregate in aggregates {
             let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
             let total = Total { kind, count, timestamp, offset, instances };
-            if let Some(known) = state.totals.get_mut(&aggregate.series) {
-                *known = total;
+            if let Some(entry) = state.totals.get_mut(&aggregate.series) {
+                *entry = total;
             } else {
                 state.totals.insert(Arc::new(aggregate.series.clone()), total);
             }

@@ -134,7 +134,7 @@ impl Coordination for KafkaLog {
         let progress = self.shared.progress.clone();
         let restorer = Restorer::new(&self.config, self.partition, progress).map_err(Failure::Fatal)?;
         // The changelog is asked first. If another process commits at this moment, its rows are not ahead of the source log's
-        // end as it is known here.
+        // end that is read next.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;
         let (begin, end) = restorer.watermarks(metrics).map_err(again)?;
         self.restorer = Some(restorer);

@@ -171,7 +171,7 @@ impl Source {
         self.call("subscribe", move |consumer| consumer.subscribe(&[&topic]))
     }
 
-    /// What is known of the client, for the log.
+    /// The client's state, for the log.
     pub(crate) fn state(&self) -> String {
         match (self.consumer.check(), self.consumer.client().fatal_error()) {
             (Err(stuck), _) => stuck.to_string(),

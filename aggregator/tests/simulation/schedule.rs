@@ -109,7 +109,7 @@ impl Schedule {
     fn step(&mut self, step: u64) {
         self.pass(10);
         match self.random.below(20) {
-            0..=6 => self.say(step),
+            0..=6 => self.report(step),
             7..=10 => self.read_on(),
             11 => self.commit(),
             12..=13 => self.commit_in_part(),
@@ -128,9 +128,9 @@ impl Schedule {
     }
 
     /// Somebody reports.
-    fn say(&mut self, step: u64) {
+    fn report(&mut self, step: u64) {
         let random = &mut self.random;
-        let said = match random.below(12) {
+        let record = match random.below(12) {
             0..=6 => {
                 let most = 1 + random.below(SERIES.len());
                 let mut slack = || random.next() % 4;
@@ -156,7 +156,7 @@ impl Schedule {
                 LogRecord::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } }
             }
         };
-        let logged = Logged { timestamp: self.world.borrow().now.0, record: said };
+        let logged = Logged { timestamp: self.world.borrow().now.0, record };
         self.fell.push(matches!(logged.record, LogRecord::Tombstone { .. }));
         self.oracle.push(&logged);
         let mut totals = [0; SERIES.len()];
@@ -337,11 +337,11 @@ impl Schedule {
         let world = self.world.borrow();
         for aggregate in &world.visible[self.read..] {
             let key = aggregate.series.to_string();
-            let series = SERIES.iter().position(|series| *series == key).expect("a known series");
+            let series = SERIES.iter().position(|series| *series == key).expect("a series of the fleet");
             let offset = index(aggregate.offset);
             assert_eq!(aggregate.count, self.expected[offset][series], "{key} at offset {offset} is wrong");
-            let said = (aggregate.offset, aggregate.count, aggregate.timestamp);
-            if let Some((before, count, timestamp)) = self.latest.insert(key.clone(), said) {
+            let published = (aggregate.offset, aggregate.count, aggregate.timestamp);
+            if let Some((before, count, timestamp)) = self.latest.insert(key.clone(), published) {
                 assert!(before <= aggregate.offset, "{key}: the offset went back from {before} to {offset}");
                 let may_fall = self.fell[index(before)..=offset].contains(&true);
                 assert!(may_fall || count <= aggregate.count, "{key} went back from {count} to {}", aggregate.count);
@@ -360,7 +360,7 @@ impl Schedule {
         }
     }
 
-    /// Without further faults, everything that was reported is said.
+    /// Without further faults, everything that was reported is published.
     fn finish(&mut self) {
         self.world.borrow_mut().fault_in = None;
         self.zombie = None;
@@ -375,8 +375,8 @@ impl Schedule {
         self.outsider();
         let Some(last) = self.expected.last() else { return };
         for (series, total) in SERIES.iter().zip(last) {
-            let said = self.latest.get(*series).map_or(0, |(_, count, _)| *count);
-            assert_eq!(said, *total, "{series} at the end");
+            let published = self.latest.get(*series).map_or(0, |(_, count, _)| *count);
+            assert_eq!(published, *total, "{series} at the end");
         }
         if !self.world.borrow().is_former {
             let end = offset(self.expected.len());
