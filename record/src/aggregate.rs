@@ -10,7 +10,7 @@ use crate::{BadRecord, Millis, Offset};
 
 const VERSION: u64 = 1;
 
-/// A series' fleet-wide total, as it stands on `metrics-agg`.
+/// The fleet-wide total of a series, as a record of `metrics-agg`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aggregate {
     /// What is counted; its text form is the record's key.
@@ -37,14 +37,14 @@ pub enum AggregateType {
     Gauge,
 }
 
-/// Why a record on `metrics-agg` is no aggregate.
+/// Why a record on `metrics-agg` is not an aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AggregateError {
     /// The value is not JSON or not of the shape.
     #[error("the value is not an aggregate: {0}")]
     Shape(String),
-    /// The aggregate's `v` is none that this version reads.
+    /// This version can't read the aggregate's `v`.
     #[error("the aggregate has version {0}; this version of Quipu reads version 1")]
     UnknownVersion(u64),
     /// The series' name or a label is not allowed.

@@ -10,7 +10,7 @@ use crate::BadRecord;
 use crate::number::Count;
 use crate::series::{Label, SeriesRef, check_name, normalize};
 
-/// What `counters` holds, as it was read; [`Self::check`] makes it [`Counters`].
+/// The field `counters` as it was read; [`Self::check`] turns it into [`Counters`].
 #[derive(Debug, Default)]
 pub(crate) struct RawCounters<'a> {
     counters: Vec<RawCounter<'a>>,

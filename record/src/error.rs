@@ -7,7 +7,7 @@ use crate::limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadRecord {
-    /// The record has no key, so there is no row it could stand for.
+    /// The record has no key, so it has no row.
     #[error("the key is null: give every record a key that is unique to what it counts")]
     NullKey,
     /// The key has no bytes.
@@ -40,7 +40,7 @@ pub enum BadRecord {
     /// The value is JSON, but a field is missing or of the wrong type.
     #[error("the value is not of the contract's shape: {0}")]
     UnexpectedShape(String),
-    /// The report's `v` is none that this version reads.
+    /// This version can't read the report's `v`.
     #[error("the report has version {0}; this version of Quipu reads version 1: upgrade the aggregator")]
     UnknownVersion(u64),
     /// The key is that of a run and the value is not a report, or the other way round.
@@ -103,10 +103,10 @@ pub enum BadRecord {
         /// Their number.
         labels: usize,
     },
-    /// A label name that stands twice in one series.
+    /// A label name that occurs twice in one series.
     #[error("label {0:?} stands twice in one series")]
     DuplicateLabel(String),
-    /// A series that stands twice in one report.
+    /// A series that occurs twice in one report.
     #[error("series {0:?} stands twice in one report")]
     DuplicateSeries(String),
     /// A series whose name begins with [`limits::RESERVED_PREFIX`].
@@ -126,9 +126,9 @@ pub enum BadRecord {
     CounterWentBack {
         /// The series.
         series: String,
-        /// What the row has.
+        /// The count in the row.
         before: u64,
-        /// What the record says.
+        /// The count in the record.
         after: u64,
     },
     /// A newer report of a run lacks a series that the row has: a series never leaves its part.

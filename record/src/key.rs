@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{BadRecord, limits};
 
-/// The key of a record on `metrics`: which row of the table it stands for.
+/// The key of a record on `metrics`, which names its row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
     /// `instance/run` or `instance/run/part`: the row of (a part of) a run.
@@ -39,7 +39,7 @@ impl<'a> Key<'a> {
 }
 
 impl<'a> RunKey<'a> {
-    /// Reads the canonical form only: whatever else a key looks like, it is that of a plain counter.
+    /// Reads the canonical form only. Every other key is that of a plain record.
     fn parse(text: &'a str) -> Option<Self> {
         let (head, last) = text.rsplit_once('/')?;
         let (instance, run, part) = if let Some(run) = run(last) {

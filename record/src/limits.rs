@@ -1,4 +1,4 @@
-//! How large a record and its parts may be, in bytes of UTF-8 unless said otherwise.
+//! How large a record and its parts may be, in bytes of UTF-8 unless noted otherwise.
 //!
 //! A record beyond a limit is bad as a whole: cutting a name would merge two series into one.
 

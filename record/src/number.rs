@@ -1,4 +1,4 @@
-//! Numbers as they come: read leniently, so that what is wrong with one can be named, then checked.
+//! Numbers in records. They are read leniently and then checked, so that an error can name what is wrong.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::{BadRecord, Millis};
 
-/// A count as it stands in a record.
+/// A count as it is in a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Count {
     Whole(u64),
@@ -61,7 +61,7 @@ impl Visitor<'_> for CountVisitor {
     }
 }
 
-/// A timestamp as it stands in a plain counter: a number or a string of one.
+/// A timestamp as it is in a plain record: a number, or a string of one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timestamp(f64);
 

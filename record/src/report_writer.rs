@@ -1,4 +1,4 @@
-//! Writes reports without serde: what stands before a counter's value is encoded once, when the series is registered.
+//! Writes reports without serde: the bytes before a counter's value are encoded once, when the series is registered.
 
 use std::io::Write as _;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::report::VERSION;
 use crate::series::SeriesRef;
 
-/// What a report says of the run, apart from its counters.
+/// The fields of a report other than its counters.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ReportHeader<'a> {
     /// What the user calls the running copy.
@@ -102,7 +102,7 @@ impl ReportWriter {
     }
 }
 
-/// A counter as it stands in a report and in a row.
+/// A counter as it is in a report and in a row.
 pub(crate) fn push_counter(json: &mut Vec<u8>, series: SeriesRef<'_>, value: u64) {
     push_prefix(json, series);
     push_value(json, value);

@@ -43,7 +43,7 @@ pub enum ParseSeriesError {
     Syntax {
         /// Where, in bytes from the start.
         at: usize,
-        /// What should stand there.
+        /// What is expected there.
         expected: &'static str,
     },
     /// The form is right, but a name or a value is not allowed.
