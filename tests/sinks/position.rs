@@ -70,7 +70,7 @@ fn a_rebalance_during_an_outage_loses_nothing() {
     for _ in 0..2 {
         let other = stream.start_sink(&sink(&server, APIS[0]));
         // Both members have their partitions after the second one got its own.
-        other.expect_log("the sink's group gave us partitions");
+        other.expect_log("partitions of the sink's group were assigned");
         other.stop();
     }
     closed.store(false, Ordering::Relaxed);
