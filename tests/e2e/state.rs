@@ -30,7 +30,7 @@ fn a_full_disk_ends_the_aggregator_cleanly_and_loses_nothing() {
     pipeline.send((0..rows).map(|row| (format!("app-{row}:done"), plain("done", 7))));
     let finished = aggregator.finish();
     assert_eq!(finished.status.code(), Some(2), "{}", finished.stderr);
-    assert!(finished.stderr.contains("the disk is full: make room and start again"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("the disk is full: free some space and start again"), "{}", finished.stderr);
 
     // With room on the disk it continues from its own store.
     let aggregator = pipeline.start_ready(&set(&settings));

@@ -268,7 +268,7 @@ impl DeadLetters for KafkaLog {
         self.shared.lose_dead_letters(rejected.len());
         if let Some((_, error)) = rejected.first() {
             let lost = rejected.len();
-            error!(topic, %error, lost, "kafka refuses copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
+            error!(topic, %error, lost, "kafka rejects copies of bad records: allow WRITE on the topic, and check its max.message.bytes");
         }
         Ok(())
     }
