@@ -1,7 +1,13 @@
+mod selector;
+mod text;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::{BadRecord, limits};
+
+pub use selector::Selector;
+pub use text::ParseSeriesError;
 
 /// A label: its name and its value.
 pub type Label<'a> = (Cow<'a, str>, Cow<'a, str>);

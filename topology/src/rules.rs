@@ -1,4 +1,4 @@
-//! What a record does to the row of its key. Whoever keeps a table of rows decides by these functions.
+//! What a record does to the row of its key. Every table of rows uses these functions: the aggregator's and the dashboard's.
 //!
 //! `Id` is the caller's number of a series.
 

@@ -350,7 +350,7 @@ impl Schedule {
             self.seen.totals += 1;
         }
         self.read = world.visible.len();
-        // Whoever reads the position may rely on the totals up to it.
+        // A reader of the position relies on the totals up to it.
         let Some(last) = world.position().filter(|position| *position > Offset::ZERO) else { return };
         let last = last.previous();
         for (series, total) in SERIES.iter().zip(self.expected[index(last)]) {
