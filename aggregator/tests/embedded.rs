@@ -171,7 +171,7 @@ fn a_broker_that_goes_away_and_comes_back_costs_no_total() {
 }
 
 #[test]
-fn more_than_one_partition_is_an_error_that_says_so() {
+fn more_than_one_partition_is_an_error_that_names_the_number() {
     let broker = EmbeddedBroker::start().expect("a broker");
     broker.create_topic("metrics", 3).expect("a topic");
     let mut config = Config::default();

@@ -169,7 +169,7 @@ sent_total 1152921504606846976
     }
 
     #[test]
-    fn names_that_would_be_one_are_told_apart() {
+    fn names_that_would_be_equal_stay_different() {
         let text = text(
             true,
             &[

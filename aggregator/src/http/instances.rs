@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_told_in_pages() {
+    fn rows_come_in_pages() {
         let settings = Settings {
             instance_timeout: Millis(1000),
             refresh_interval: Millis(1000),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_by_its_instance_and_part() {
+    fn a_run_has_its_instance_and_part() {
         let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
         let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: Millis(1), offset: Offset(2) };
         let row = instance(key, &meta, 3);

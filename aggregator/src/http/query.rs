@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_question_is_told() {
+    fn the_answer_names_what_is_wrong_with_a_query() {
         let view = View::default();
         assert_eq!(totals(&view, &TotalsQuery::default()).expect_err("not ready"), QueryError::NotReady);
         view.update(Offset(1), &[], &[]);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_selector_says_where() {
+    fn the_error_of_a_selector_names_the_place() {
         let error = r#"a{topic=~"auth"}"#.parse::<Selector>().expect_err("only equality");
         assert!(error.to_string().starts_with("at byte 8: expected '\"'"), "{error}");
         assert!("".parse::<Selector>().is_err());

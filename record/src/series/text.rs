@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_series_says_where_and_what_is_expected() {
+    fn the_error_of_a_series_names_the_place_and_what_is_expected() {
         let error = |text: &str| text.parse::<Series>().expect_err(text).to_string();
         assert!(error("a{b=1}").starts_with("at byte 4: expected '\"'"));
         assert!(error("a{b=\"1\"").starts_with("at byte 7: expected ',' or '}'"));
