@@ -4,7 +4,7 @@ use serde_json::error::Category;
 
 use crate::error::excerpt;
 use crate::report::VERSION;
-use crate::{BadRecord, Key, PlainRecord, Report, RunKey, limits};
+use crate::{BadRecord, ForgetSeries, Key, PlainRecord, Report, RunKey, limits};
 
 /// A record on `metrics` that is not bad.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub enum Record<'a> {
         /// The value and its series.
         plain: PlainRecord<'a>,
     },
+    /// Forget what was counted for a series, the retired sum included.
+    Forget(ForgetSeries),
     /// Remove the row and subtract what it contributed.
     Tombstone {
         /// The key of the row.
@@ -46,6 +48,7 @@ pub fn decode<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Result<Reco
     }
     let json = std::str::from_utf8(value).map_err(|_| BadRecord::NotUtf8)?;
     match key {
+        Key::Forget(_) => ForgetSeries::decode(json).map(Record::Forget),
         Key::Run(key) => {
             let raw = serde_json::from_str(json).map_err(|error| diagnose(json, true, &error))?;
             Ok(Record::Report { key, report: Report::check(&key, raw)? })

@@ -1,4 +1,4 @@
-use crate::limits;
+use crate::{Millis, limits};
 
 /// Why a record on `metrics` can't be counted.
 ///
@@ -49,8 +49,8 @@ pub enum BadRecord {
     /// The report names another instance or run than its key.
     #[error("the report's instance or run is not that of its key")]
     RunMismatch,
-    /// A plain counter's `type` is not `COUNTER`.
-    #[error("type {0:?} is not supported: only COUNTER can be summed exactly")]
+    /// A plain record's `type` is none that is counted.
+    #[error("type {0:?} is not supported: COUNTER, METER and TIMER are, by their `count`")]
     UnsupportedType(String),
     /// A count below zero.
     #[error("a count is negative")]
@@ -64,6 +64,27 @@ pub enum BadRecord {
     /// A timestamp that is neither seconds nor milliseconds since 1970.
     #[error("the timestamp is neither seconds nor milliseconds since 1970")]
     InvalidTimestamp,
+    /// A report of a part whose number is not below the number of parts.
+    #[error("the report is of part {part}, but `parts` is {parts}: parts are numbered from 0")]
+    PartBeyondParts {
+        /// The part that the key names.
+        part: u32,
+        /// How many parts the run has, as the report has it.
+        parts: u32,
+    },
+    /// A plain record that may expire, but does not declare when its count began.
+    #[error("`expires` needs `start`: without it, a key that comes back after it expired can't be counted exactly")]
+    ExpiresWithoutStart,
+    /// A plain record whose start is earlier than the two that its row has, although the record is the newest.
+    #[error(
+        "two programs write to one key: the count began at {start}, but the key has a count that began at {latest}: give each program a key of its own"
+    )]
+    TwoWriters {
+        /// The start in the record.
+        start: Millis,
+        /// The latest start that the row has.
+        latest: Millis,
+    },
     /// The instance has no name.
     #[error("the instance's name is empty")]
     EmptyInstance,
@@ -171,6 +192,9 @@ impl BadRecord {
             Self::FractionalCount => "fractional_count",
             Self::CountTooLarge => "count_too_large",
             Self::InvalidTimestamp => "invalid_timestamp",
+            Self::PartBeyondParts { .. } => "part_beyond_parts",
+            Self::ExpiresWithoutStart => "expires_without_start",
+            Self::TwoWriters { .. } => "two_writers",
             Self::EmptyInstance => "empty_instance",
             Self::InstanceTooLong { .. } => "instance_too_long",
             Self::EmptyName => "empty_name",

@@ -2,7 +2,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::{BadRecord, limits};
+use crate::{BadRecord, Millis, limits};
 
 /// The key of a record on `metrics`, which names its row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,12 @@ pub enum Key<'a> {
     Run(RunKey<'a>),
     /// Any other text: the row of a plain counter.
     Plain(&'a str),
+    /// The byte 0xff, `forget/` and an id: the request to forget a series.
+    Forget(Uuid),
 }
+
+/// How the key of a request to forget a series begins. It is not UTF-8, so no other key begins like it.
+pub(crate) const FORGET: &[u8] = b"\xffforget/";
 
 /// The key of (a part of) a run: `app-1/0192…`, then `app-1/0192…/1` and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +38,29 @@ impl<'a> Key<'a> {
             bytes if bytes > limits::KEY_BYTES => return Err(BadRecord::KeyTooLong { bytes }),
             _ => {}
         }
+        if let Some(id) = bytes.strip_prefix(FORGET).and_then(|id| run(std::str::from_utf8(id).ok()?)) {
+            return Ok(Self::Forget(id));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| BadRecord::KeyNotUtf8)?;
         Ok(RunKey::parse(text).map_or(Self::Plain(text), Self::Run))
     }
 }
 
 impl<'a> RunKey<'a> {
+    /// When the run began: the time in its id. `None` if the id is no UUID of version 7.
+    #[must_use]
+    pub fn began(&self) -> Option<Millis> {
+        let (seconds, nanos) = (self.run.get_version_num() == 7).then(|| self.run.get_timestamp())??.to_unix();
+        Some(Millis(i64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(i64::from(nanos / 1_000_000))?))
+    }
+
+    /// How many bytes of the key name the run: those before the number of the part.
+    #[must_use]
+    pub fn run_bytes(&self) -> usize {
+        const ID: usize = uuid::fmt::Hyphenated::LENGTH;
+        self.instance.len() + "/".len() + ID
+    }
+
     /// Reads the canonical form only. Every other key is that of a plain record.
     fn parse(text: &'a str) -> Option<Self> {
         let (head, last) = text.rsplit_once('/')?;
@@ -102,6 +124,28 @@ mod tests {
         ] {
             assert_eq!(Key::decode(Some(plain.as_bytes())), Ok(Key::Plain(&plain)));
         }
+    }
+
+    #[test]
+    fn a_run_began_at_the_time_in_its_id() {
+        let began = |id: &str| RunKey { instance: "app-1", run: id.parse().expect("a UUID"), part: 0 }.began();
+        assert_eq!(began("01902a1b-2c3d-7000-8000-000000000001"), Some(Millis(0x0190_2a1b_2c3d)));
+        assert_eq!(began("f47ac10b-58cc-4372-a567-0e02b2c3d479"), None);
+    }
+
+    #[test]
+    fn the_run_is_what_precedes_the_part() {
+        for text in [format!("a/b/{RUN}"), format!("a/b/{RUN}/12")] {
+            let Ok(Key::Run(key)) = Key::decode(Some(text.as_bytes())) else { panic!("{text} is the key of a run") };
+            assert_eq!(text[..key.run_bytes()], format!("a/b/{RUN}"));
+        }
+    }
+
+    #[test]
+    fn a_request_to_forget_has_a_key_of_its_own() {
+        let key = [FORGET, RUN.as_bytes()].concat();
+        assert_eq!(Key::decode(Some(&key)), Ok(Key::Forget(RUN.parse().expect("a UUID"))));
+        assert_eq!(Key::decode(Some(b"\xffforget/7")), Err(BadRecord::KeyNotUtf8));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod aggregate;
 mod counters;
 mod decode;
 mod error;
+mod forget;
 mod key;
 pub mod limits;
 mod number;
@@ -35,11 +36,15 @@ mod value;
 pub use aggregate::{Aggregate, AggregateError, AggregateType};
 pub use decode::{Record, decode};
 pub use error::BadRecord;
+pub use forget::ForgetSeries;
 pub use key::{Key, RunKey};
 pub use plain::PlainRecord;
 pub use report::Report;
 pub use report_writer::{CounterPrefix, ReportHeader, ReportWriter};
 pub use series::{Label, ParseSeriesError, Selector, Series, SeriesRef};
-pub use state::{StatePosition, StateRow, StateRowError, StateRowHeader, StateRowKind};
+pub use state::{
+    Life, RetiredSum, StateClock, StateKey, StateMarker, StatePosition, StateRetired, StateRow, StateRowError,
+    StateRowHeader, StateRowKind,
+};
 pub use units::{Millis, Offset, Partition};
 pub use value::Value;

@@ -16,6 +16,12 @@ pub struct PlainRecord<'a> {
     pub value: Value,
     /// When the value was true, if the record has a timestamp.
     pub timestamp: Option<Millis>,
+    /// When the count began at zero, if the record declares it. A later start is a restart.
+    pub start: Option<Millis>,
+    /// Whether the count includes what was counted elsewhere. A row, or a start, that begins with it contributes 0.
+    pub is_baseline: bool,
+    /// Whether the row may expire after a silence. Then the record has a start.
+    pub expires: bool,
 }
 
 impl<'a> PlainRecord<'a> {
@@ -26,15 +32,21 @@ impl<'a> PlainRecord<'a> {
     }
 
     pub(crate) fn check(raw: RawPlain<'a>) -> Result<Self, BadRecord> {
-        if let Some(kind) = raw.kind.filter(|kind| kind != "COUNTER") {
+        // Dropwizard's meters and timers count, too.
+        if let Some(kind) = raw.kind.filter(|kind| !matches!(kind.as_ref(), "COUNTER" | "METER" | "TIMER")) {
             return Err(BadRecord::UnsupportedType(excerpt(&kind)));
         }
         let value = Value::Counter(raw.count.check()?);
         let timestamp = raw.timestamp.map(Timestamp::millis).transpose()?;
+        let start = raw.start.map(Timestamp::millis).transpose()?;
+        if raw.expires && start.is_none() {
+            return Err(BadRecord::ExpiresWithoutStart);
+        }
         check_name(&raw.name)?;
         let mut labels = raw.labels;
         normalize(&mut labels, 0)?;
-        Ok(Self { name: raw.name, labels, value, timestamp })
+        let RawPlain { name, baseline: is_baseline, expires, .. } = raw;
+        Ok(Self { name, labels, value, timestamp, start, is_baseline, expires })
     }
 }
 
@@ -50,4 +62,10 @@ pub(crate) struct RawPlain<'a> {
     count: Count,
     #[serde(default)]
     timestamp: Option<Timestamp>,
+    #[serde(default)]
+    start: Option<Timestamp>,
+    #[serde(default)]
+    baseline: bool,
+    #[serde(default)]
+    expires: bool,
 }

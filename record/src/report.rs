@@ -20,6 +20,8 @@ pub struct Report<'a> {
     pub seq: u64,
     /// How often this run reports when something changed, in ms.
     pub interval_ms: u64,
+    /// How many parts the run has so far; 0 if the report does not have the field. Such a run never counts as finished.
+    pub parts: u32,
     /// Whether this is the run's last report.
     pub is_final: bool,
     values: Values<'a>,
@@ -56,10 +58,14 @@ impl<'a> Report<'a> {
         if raw.instance != key.instance || raw.run != key.run {
             return Err(BadRecord::RunMismatch);
         }
+        if raw.parts > 0 && key.part >= raw.parts {
+            return Err(BadRecord::PartBeyondParts { part: key.part, parts: raw.parts });
+        }
         Ok(Self {
             at: raw.at,
             seq: raw.seq,
             interval_ms: raw.interval_ms,
+            parts: raw.parts,
             is_final: raw.is_final,
             values: Values::check(raw.counters)?,
         })
@@ -76,6 +82,8 @@ pub(crate) struct RawReport<'a> {
     at: Millis,
     seq: u64,
     interval_ms: u64,
+    #[serde(default)]
+    parts: u32,
     #[serde(default, rename = "final")]
     is_final: bool,
     #[serde(borrow)]

@@ -21,6 +21,8 @@ pub struct ReportHeader<'a> {
     pub seq: u64,
     /// How often the run reports when something changed, in ms.
     pub interval_ms: u64,
+    /// How many parts the run has so far.
+    pub parts: u32,
     /// Whether this is the run's last report.
     #[serde(rename = "final")]
     pub is_final: bool,
@@ -80,6 +82,7 @@ impl ReportWriter {
             at: i64::MIN,
             seq: u64::MAX,
             interval_ms: u64::MAX,
+            parts: u32::MAX,
             is_final: false,
         };
         Self::new(&widest).finish().len()
@@ -109,7 +112,14 @@ pub(crate) fn push_counter(json: &mut Vec<u8>, series: SeriesRef<'_>, value: u64
 }
 
 fn push_prefix(json: &mut Vec<u8>, series: SeriesRef<'_>) {
-    json.extend_from_slice(b"{\"name\":");
+    json.push(b'{');
+    push_series(json, series);
+    json.extend_from_slice(b",\"value\":");
+}
+
+/// The fields of a JSON object that name a series.
+pub(crate) fn push_series(json: &mut Vec<u8>, series: SeriesRef<'_>) {
+    json.extend_from_slice(b"\"name\":");
     write_str(json, series.name());
     for (index, (name, value)) in series.labels().iter().enumerate() {
         json.extend_from_slice(if index == 0 { b",\"labels\":{" } else { b"," });
@@ -117,7 +127,9 @@ fn push_prefix(json: &mut Vec<u8>, series: SeriesRef<'_>) {
         json.push(b':');
         write_str(json, value);
     }
-    json.extend_from_slice(if series.labels().is_empty() { b",\"value\":" } else { b"},\"value\":" });
+    if !series.labels().is_empty() {
+        json.push(b'}');
+    }
 }
 
 fn push_value(json: &mut Vec<u8>, value: u64) {

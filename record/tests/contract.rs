@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, CounterPrefix, Millis, Offset, Record, ReportHeader, ReportWriter, RunKey,
-    Series, StateRow, StateRowHeader, StateRowKind, Value, decode, limits,
+    Aggregate, AggregateType, BadRecord, CounterPrefix, Life, Millis, Offset, Record, ReportHeader, ReportWriter,
+    RunKey, Series, SeriesRef, StateRow, StateRowHeader, StateRowKind, Value, decode, limits,
 };
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ fn the_examples_that_kcat_can_send_are_read() {
             Record::Report { report, .. } => format!("report of {}", report.len()),
             Record::Plain { plain, .. } => format!("{} {:?}", plain.series(), plain.timestamp.map(|time| time.0)),
             Record::Tombstone { .. } => "tombstone".to_owned(),
+            Record::Forget(request) => format!("forget {}", request.series),
         });
     }
     let expected = [
@@ -119,6 +120,8 @@ fn every_way_to_be_bad_has_its_reason() {
         bad_plain(&report_json(r#""counters":[]"#)),
         bad(&format!("app-2/{RUN}"), &report_json(r#""counters":[]"#)),
         bad_plain(r#"{"type":"GAUGE","name":"a","count":1}"#),
+        bad(&format!("{}/2", run_key()), &report_json(r#""parts":2,"counters":[]"#)),
+        bad_plain(r#"{"name":"a","count":1,"expires":true}"#),
         bad_plain(r#"{"name":"a","count":-1}"#),
         bad_plain(r#"{"name":"a","count":1.5}"#),
         bad_plain(r#"{"name":"a","count":18446744073709551616}"#),
@@ -152,6 +155,8 @@ fn every_way_to_be_bad_has_its_reason() {
         "kind_mismatch",
         "run_mismatch",
         "unsupported_type",
+        "part_beyond_parts",
+        "expires_without_start",
         "negative_count",
         "fractional_count",
         "count_too_large",
@@ -167,6 +172,28 @@ fn every_way_to_be_bad_has_its_reason() {
     for bad in found {
         assert!(bad.to_string().len() < 400, "an error repeats a record's text: {bad}");
     }
+}
+
+#[test]
+fn what_a_plain_record_declares_is_read() {
+    let json = br#"{"type":"TIMER","name":"a","count":7,"start":1718800000,"baseline":true,"expires":true}"#;
+    let Ok(Record::Plain { plain, .. }) = decode(Some(b"k"), Some(json)) else { panic!("the record is not read") };
+    assert_eq!(plain.value, Value::Counter(7));
+    assert_eq!((plain.start, plain.is_baseline, plain.expires), (Some(Millis(1_718_800_000_000)), true, true));
+}
+
+#[test]
+fn a_row_of_the_former_format_has_no_log_time_and_is_not_final() {
+    let run = br#"{"v":1,"row":{"offset":5,"last_seen":7,"live":false,"kind":"run","seq":3},"counters":[]}"#;
+    let header = StateRow::decode(run).expect("a row of the former format").header;
+    let kind = StateRowKind::Run { seq: 3, parts: 0, is_final: false };
+    assert_eq!(
+        header,
+        StateRowHeader { offset: Offset(5), last_seen: Millis(7), log_time: Millis(0), live: false, kind }
+    );
+    let plain = br#"{"v":1,"row":{"offset":5,"last_seen":7,"live":true,"kind":"plain","base":"9","timestamp":null},"counters":[]}"#;
+    let kind = StateRowKind::Plain { base: 9, timestamp: None, start: None, previous: None, expires: false };
+    assert_eq!(StateRow::decode(plain).expect("a row of the former format").header.kind, kind);
 }
 
 #[test]
@@ -193,15 +220,38 @@ fn any_series() -> impl Strategy<Value = Series> {
         .prop_map(|(name, labels)| Series::new(name, labels).expect("within the limits"))
 }
 
+fn any_kind() -> impl Strategy<Value = StateRowKind> {
+    let time = || prop::option::of(any::<i64>().prop_map(Millis));
+    let life = (any::<i64>(), any::<u64>(), time()).prop_map(|(start, count, timestamp)| Life {
+        start: Millis(start),
+        count,
+        timestamp,
+    });
+    prop_oneof![
+        any::<(u64, u32, bool)>().prop_map(|(seq, parts, is_final)| StateRowKind::Run { seq, parts, is_final }),
+        (any::<i128>(), time(), time(), prop::option::of(life), any::<bool>()).prop_map(
+            |(base, timestamp, start, previous, expires)| StateRowKind::Plain {
+                base,
+                timestamp,
+                start,
+                previous,
+                expires
+            }
+        ),
+    ]
+}
+
 proptest! {
     #[test]
     fn a_report_round_trips(
         instance in "\\PC{1,20}|[\u{0}-\u{1f}\"/]{1,6}", run in any::<u128>(), part in any::<u32>(), at in any::<i64>(),
-        seq in any::<u64>(), interval_ms in any::<u64>(), is_final in any::<bool>(),
+        seq in any::<u64>(), interval_ms in any::<u64>(), more_parts in 0..3u32, is_final in any::<bool>(),
         counters in prop::collection::vec((any_series(), any::<u64>()), 0..6),
     ) {
         let key = RunKey { instance: &instance, run: Uuid::from_u128(run), part };
-        let header = ReportHeader { instance: &instance, run: key.run, at, seq, interval_ms, is_final };
+        let parts = part.saturating_add(more_parts);
+        prop_assume!(parts == 0 || part < parts);
+        let header = ReportHeader { instance: &instance, run: key.run, at, seq, interval_ms, parts, is_final };
         let mut writer = ReportWriter::new(&header);
         let mut at_most = ReportWriter::overhead_bytes(&instance);
         for (series, value) in &counters {
@@ -216,7 +266,8 @@ proptest! {
             return Err(TestCaseError::fail(String::from_utf8_lossy(&json).into_owned()));
         };
         prop_assert_eq!(read_key, key);
-        prop_assert_eq!((report.at.0, report.seq, report.interval_ms, report.is_final), (at, seq, interval_ms, is_final));
+        prop_assert_eq!((report.at.0, report.seq, report.interval_ms), (at, seq, interval_ms));
+        prop_assert_eq!((report.parts, report.is_final), (parts, is_final));
         let read: Vec<_> = report.values().map(|(series, Value::Counter(value))| (series.to_series(), value)).collect();
         prop_assert_eq!(read, counters);
     }
@@ -234,17 +285,26 @@ proptest! {
 
     #[test]
     fn a_row_round_trips(
-        offset in any::<i64>(), last_seen in any::<i64>(), live in any::<bool>(), seq in any::<u64>(),
-        plain in prop::option::of((any::<u128>(), prop::option::of(any::<i64>()))),
+        times in any::<(i64, i64, i64)>(), live in any::<bool>(), kind in any_kind(),
         counters in prop::collection::vec((any_series(), any::<u64>()), 0..4),
+        baseline in prop::option::of(prop::collection::vec((any_series(), any::<u64>()), 0..4)),
     ) {
-        let kind = plain.map_or(StateRowKind::Run { seq }, |(base, timestamp)| StateRowKind::Plain { base, timestamp: timestamp.map(Millis) });
-        let header = StateRowHeader { offset: Offset(offset), last_seen: Millis(last_seen), live, kind };
-        let json = StateRow::encode(&header, counters.iter().map(|(series, value)| (series.as_ref(), Value::Counter(*value))));
+        let (offset, last_seen, log_time) = (Offset(times.0), Millis(times.1), Millis(times.2));
+        let header = StateRowHeader { offset, last_seen, log_time, live, kind };
+        let values = |counters: &[(Series, u64)]| -> Vec<(Series, Value)> {
+            counters.iter().map(|(series, value)| (series.clone(), Value::Counter(*value))).collect()
+        };
+        let (values, baseline) = (values(&counters), baseline.as_deref().map(values));
+        let json = StateRow::encode(
+            &header,
+            values.iter().map(|(series, value)| (series.as_ref(), *value)),
+            baseline.as_ref().map(|values| values.iter().map(|(series, value)| (series.as_ref(), *value))),
+        );
         let row = StateRow::decode(&json).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(row.header, header);
-        let read: Vec<_> = row.values().map(|(series, Value::Counter(value))| (series.to_series(), value)).collect();
-        prop_assert_eq!(read, counters);
+        let read = |(series, value): (SeriesRef<'_>, Value)| (series.to_series(), value);
+        prop_assert_eq!(row.values().map(read).collect::<Vec<_>>(), values);
+        prop_assert_eq!(row.baseline().map(|values| values.map(read).collect::<Vec<_>>()), baseline);
     }
 
     #[test]
