@@ -30,8 +30,15 @@ fn encode(criterion: &mut Criterion, series: u64) {
         CounterPrefix::new(series.as_ref())
     };
     let prefixes: Vec<CounterPrefix> = (0..series).map(prefix).collect();
-    let header =
-        ReportHeader { instance: "app-1", run: uuid::Uuid::nil(), at: 0, seq: 1, interval_ms: 1000, is_final: false };
+    let header = ReportHeader {
+        instance: "app-1",
+        run: uuid::Uuid::nil(),
+        at: 0,
+        seq: 1,
+        interval_ms: 1000,
+        parts: 1,
+        is_final: false,
+    };
     let mut group = criterion.benchmark_group("reporting/encode");
     group.throughput(Throughput::Elements(series));
     group.bench_function(BenchmarkId::from_parameter(series), |bencher| {

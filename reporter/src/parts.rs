@@ -65,7 +65,8 @@ impl Parts {
         is_final: bool,
     ) -> Option<Outgoing> {
         let RunInfo { instance, run, interval_ms, pace, .. } = &self.info;
-        let header = ReportHeader { instance, run: *run, at, seq, interval_ms: *interval_ms, is_final };
+        let parts = u32::try_from(self.list.len()).ok()?;
+        let header = ReportHeader { instance, run: *run, at, seq, interval_ms: *interval_ms, parts, is_final };
         let value = self.list.get_mut(index)?.report(moment, *pace, &header)?;
         let key = RunKey { instance, run: *run, part: u32::try_from(index).ok()? }.to_string();
         Some(Outgoing { key, value })

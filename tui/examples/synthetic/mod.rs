@@ -19,7 +19,8 @@ pub(crate) fn report(
     counters: &[(&Series, u64)],
     is_final: bool,
 ) -> RawRecord {
-    let mut report = ReportWriter::new(&ReportHeader { instance, run, at, seq, interval_ms: 1_000, is_final });
+    let mut report =
+        ReportWriter::new(&ReportHeader { instance, run, at, seq, interval_ms: 1_000, parts: 1, is_final });
     for (series, count) in counters {
         report.push(&CounterPrefix::new(series.as_ref()), *count);
     }
