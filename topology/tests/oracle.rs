@@ -90,6 +90,7 @@ fn topology() -> Topology {
         refresh_interval: Millis(REFRESH_MS),
         max_rows: 1000,
         max_series: 1000,
+        retention: quipu_topology::Retention::default(),
         audits: vec![Audit {
             name: "all".to_owned(),
             sent: "sent".parse().expect("a selector"),
@@ -104,6 +105,7 @@ fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) ->
     let record = SourceRecord {
         offset: Offset(i64::try_from(offset).expect("a small offset")),
         timestamp: Some(Millis(logged.timestamp)),
+        is_append_time: true,
         key: Some(key.as_bytes()),
         value: value.as_deref().map(str::as_bytes),
     };
