@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
@@ -112,13 +112,13 @@ impl Topics {
     /// delta that is positive only for a moment does not count as duplicates.
     fn audit(&self, part: &str, count: i128, offset: i64) {
         let series = Series::new(format!("quipu_audit_{part}"), [("audit", "all")]).expect("a series");
-        let kind = if part == "delta" { AggregateType::Gauge } else { AggregateType::Counter };
+        let total = if part == "delta" { Total::Delta(count) } else { Total::Counter(count) };
         let timestamp = self.clock.get();
         self.clock.set(timestamp + 5_000);
         let key = series.to_string();
         let (timestamp, offset) = (Millis(timestamp), Offset(offset));
-        let total = Aggregate { series, kind, count, timestamp, offset, instances: 1 };
-        self.send("metrics-agg", &key, &total.to_json());
+        let aggregate = Aggregate { series, total, timestamp, offset, instances: 1 };
+        self.send("metrics-agg", &key, &aggregate.to_json());
     }
 
     fn send(&self, topic: &str, key: &str, value: &[u8]) {

@@ -223,14 +223,14 @@ fn error(status: StatusCode, why: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use quipu_record::{Aggregate, AggregateType, Millis, Offset};
+    use quipu_record::{Aggregate, Millis, Offset, Total};
 
     use super::*;
 
     /// A counter's total, by one live instance.
     pub(super) fn total(series: &str, count: i128) -> Aggregate {
         let series = series.parse().expect("a series");
-        Aggregate { series, kind: AggregateType::Counter, count, timestamp: Millis(1), offset: Offset(0), instances: 1 }
+        Aggregate { series, total: Total::Counter(count), timestamp: Millis(1), offset: Offset(0), instances: 1 }
     }
 
     #[tokio::test]

@@ -151,7 +151,7 @@ fn influxdb(_: &Influxdb, _: Duration) -> Result<Box<dyn Target + Send>, String>
 #[cfg(test)]
 pub(crate) mod tests {
     use proptest::prelude::*;
-    use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+    use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 
     use super::*;
 
@@ -175,8 +175,8 @@ pub(crate) mod tests {
     /// An aggregate with this count, at the time 0.
     pub(crate) fn aggregate(count: i64) -> Aggregate {
         let series = Series::new("records", [("topic", "auth")]).expect("a series");
-        let kind = AggregateType::Counter;
-        Aggregate { series, kind, count: i128::from(count), timestamp: Millis(0), offset: Offset(0), instances: 1 }
+        let total = Total::Counter(count.into());
+        Aggregate { series, total, timestamp: Millis(0), offset: Offset(0), instances: 1 }
     }
 
     /// Series with hostile names and values, short enough that no target cuts them.

@@ -36,7 +36,7 @@ pub(crate) struct Task {
     shared: Shared,
     freshness: Freshness,
     source: Arc<Source>,
-    /// Everything before this offset was read. The markers of transactions, which are not returned, are included.
+    /// Everything before this offset was read, including the markers of transactions, which the consumer does not return.
     read_to: Offset,
     engine: Engine<KafkaLog, AnyStore>,
     instruments: Instruments,

@@ -7,8 +7,8 @@ use quipu_aggregator::{Error, run};
 use quipu_broker::EmbeddedBroker;
 use quipu_config::Config;
 use quipu_record::Aggregate;
-use quipu_testkit::Running;
 use quipu_testkit::fleet::{Fleet, RESTARTED, RUN};
+use quipu_testkit::{Running, count_of};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
@@ -61,8 +61,9 @@ impl Outsider {
             let aggregate = Aggregate::decode(message.payload().expect("a value")).expect("an aggregate");
             let key = aggregate.series.to_string();
             assert_eq!(message.key(), Some(key.as_bytes()));
-            let before = self.totals.insert(key.clone(), aggregate.count);
-            if before.is_some_and(|before| before > aggregate.count) {
+            let count = count_of(&aggregate);
+            let before = self.totals.insert(key.clone(), count);
+            if before.is_some_and(|before| before > count) {
                 self.went_back.push(key);
             }
         }

@@ -2,7 +2,7 @@
 
 use criterion::{BatchSize, Criterion};
 use quipu_bench::{is_whole, report};
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 use quipu_tui::app::{App, Input};
 use quipu_tui::render::render;
 use quipu_tui::view::View;
@@ -67,8 +67,7 @@ fn totals(second: i64) -> Batch {
         let series = Series::new("records_processed", [("topic", format!("t{number}"))]).expect("a series");
         let aggregate = Aggregate {
             series,
-            kind: AggregateType::Counter,
-            count: i128::from(1_000_000 + second),
+            total: Total::Counter(i128::from(1_000_000 + second)),
             timestamp: Millis(START + second * 1000),
             offset: Offset(second),
             instances: 1,

@@ -15,10 +15,8 @@ const VERSION: u64 = 1;
 pub struct Aggregate {
     /// What is counted; its text form is the record's key.
     pub series: Series,
-    /// Whether the count can go down.
-    pub kind: AggregateType,
-    /// The total. Never negative for a counter.
-    pub count: i128,
+    /// The total.
+    pub total: Total,
     /// Event time since 1970: that of the newest record that contributed. It never goes back.
     pub timestamp: Millis,
     /// The last offset of `metrics` that the total includes.
@@ -27,13 +25,36 @@ pub struct Aggregate {
     pub instances: u64,
 }
 
-/// The type of an aggregate, in the words of the origin's records.
+/// What an aggregate publishes for its series.
+///
+/// A new type of total is a new variant. Every place that depends on the type matches without a wildcard, so that the
+/// compiler names the places that lack the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Total {
+    /// The sum of counters. It is never negative, and only grows unless an operator removes a row.
+    Counter(i128),
+    /// The difference of two totals, such as an audit's delta. It may be negative.
+    Delta(i128),
+}
+
+impl Total {
+    /// The type under which the total is published.
+    #[must_use]
+    pub fn kind(&self) -> AggregateType {
+        match self {
+            Self::Counter(_) => AggregateType::Counter,
+            Self::Delta(_) => AggregateType::Gauge,
+        }
+    }
+}
+
+/// The `type` of an aggregate's record. Its words are those of the Dropwizard reporter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AggregateType {
-    /// A total that only grows (unless an operator removes a row).
+    /// A [`Total::Counter`].
     Counter,
-    /// A derived, signed value such as an audit's delta.
+    /// A [`Total::Delta`].
     Gauge,
 }
 
@@ -73,8 +94,10 @@ impl Aggregate {
         normalize(&mut labels, 0)?;
         Ok(Self {
             series: SeriesRef { name: &raw.name, labels: &labels }.to_series(),
-            kind: raw.kind,
-            count: raw.count,
+            total: match raw.kind {
+                AggregateType::Counter => Total::Counter(raw.count),
+                AggregateType::Gauge => Total::Delta(raw.count),
+            },
             timestamp: raw.timestamp,
             offset: raw.offset,
             instances: raw.instances,
@@ -84,29 +107,18 @@ impl Aggregate {
 
 impl Serialize for Aggregate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Json<'a> {
-            v: u64,
-            name: &'a str,
-            labels: Labels<'a>,
-            #[serde(rename = "type")]
-            kind: AggregateType,
-            count: i128,
-            timestamp: Millis,
-            offset: Offset,
-            instances: u64,
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("v", &VERSION)?;
+        map.serialize_entry("name", self.series.name())?;
+        map.serialize_entry("labels", &Labels(self.series.labels()))?;
+        map.serialize_entry("type", &self.total.kind())?;
+        match &self.total {
+            Total::Counter(count) | Total::Delta(count) => map.serialize_entry("count", count)?,
         }
-        Json {
-            v: VERSION,
-            name: self.series.name(),
-            labels: Labels(self.series.labels()),
-            kind: self.kind,
-            count: self.count,
-            timestamp: self.timestamp,
-            offset: self.offset,
-            instances: self.instances,
-        }
-        .serialize(serializer)
+        map.serialize_entry("timestamp", &self.timestamp)?;
+        map.serialize_entry("offset", &self.offset)?;
+        map.serialize_entry("instances", &self.instances)?;
+        map.end()
     }
 }
 

@@ -25,7 +25,7 @@ pub struct RunKey<'a> {
     pub instance: &'a str,
     /// One life of its process.
     pub run: Uuid,
-    /// Which part of the run's counters; 0 has no suffix.
+    /// The number of the part. The key of part 0 has no suffix.
     pub part: u32,
 }
 

@@ -33,7 +33,7 @@ mod state;
 mod units;
 mod value;
 
-pub use aggregate::{Aggregate, AggregateError, AggregateType};
+pub use aggregate::{Aggregate, AggregateError, AggregateType, Total};
 pub use decode::{Record, decode};
 pub use error::BadRecord;
 pub use forget::ForgetSeries;

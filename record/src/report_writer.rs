@@ -141,7 +141,7 @@ fn write_str(json: &mut Vec<u8>, text: &str) {
     write_json(json, text);
 }
 
-/// JSON of what can't fail to be JSON (strings, numbers), to what can't fail to be written to.
+/// Appends a value as JSON. The values here always have a JSON form, and writing to a vector can't fail.
 pub(crate) fn write_json<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
     let _ = serde_json::to_writer(json, value);
 }

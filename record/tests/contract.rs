@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, CounterPrefix, Life, Millis, Offset, Record, ReportHeader, ReportWriter,
-    RunKey, Series, SeriesRef, StateRow, StateRowHeader, StateRowKind, Value, decode, limits,
+    Aggregate, BadRecord, CounterPrefix, Life, Millis, Offset, Record, ReportHeader, ReportWriter, RunKey, Series,
+    SeriesRef, StateRow, StateRowHeader, StateRowKind, Total, Value, decode, limits,
 };
 use uuid::Uuid;
 
@@ -200,8 +200,7 @@ fn a_row_of_the_former_format_has_no_log_time_and_is_not_final() {
 fn an_aggregate_beyond_2_to_the_53_stays_exact() {
     let aggregate = Aggregate {
         series: "a{b=\"c\"}".parse().expect("a series"),
-        kind: AggregateType::Counter,
-        count: i128::from(u64::MAX) * 3,
+        total: Total::Counter(i128::from(u64::MAX) * 3),
         timestamp: Millis(1_718_900_012_345),
         offset: Offset(7),
         instances: 2,
@@ -210,6 +209,23 @@ fn an_aggregate_beyond_2_to_the_53_stays_exact() {
     assert_eq!(
         String::from_utf8_lossy(&json),
         r#"{"v":1,"name":"a","labels":{"b":"c"},"type":"COUNTER","count":55340232221128654845,"timestamp":1718900012345,"offset":7,"instances":2}"#
+    );
+    assert_eq!(Aggregate::decode(&json), Ok(aggregate));
+}
+
+#[test]
+fn a_delta_is_published_as_a_gauge() {
+    let aggregate = Aggregate {
+        series: "quipu_audit_delta{audit=\"auth\"}".parse().expect("a series"),
+        total: Total::Delta(-3),
+        timestamp: Millis(1),
+        offset: Offset(2),
+        instances: 0,
+    };
+    let json = aggregate.to_json();
+    assert_eq!(
+        String::from_utf8_lossy(&json),
+        r#"{"v":1,"name":"quipu_audit_delta","labels":{"audit":"auth"},"type":"GAUGE","count":-3,"timestamp":1,"offset":2,"instances":0}"#
     );
     assert_eq!(Aggregate::decode(&json), Ok(aggregate));
 }
@@ -280,11 +296,11 @@ proptest! {
     #[test]
     fn an_aggregate_round_trips(
         series in any_series(), count in any::<i128>(), timestamp in any::<i64>(), offset in any::<i64>(),
-        instances in any::<u64>(), gauge in any::<bool>(),
+        instances in any::<u64>(), is_delta in any::<bool>(),
     ) {
-        let kind = if gauge { AggregateType::Gauge } else { AggregateType::Counter };
+        let total = if is_delta { Total::Delta(count) } else { Total::Counter(count) };
         let (timestamp, offset) = (Millis(timestamp), Offset(offset));
-        let aggregate = Aggregate { series, kind, count, timestamp, offset, instances };
+        let aggregate = Aggregate { series, total, timestamp, offset, instances };
         prop_assert_eq!(Aggregate::decode(&aggregate.to_json()), Ok(aggregate));
     }
 

@@ -86,8 +86,8 @@ impl Forwarder {
 
     fn run(mut self) {
         loop {
-            // The request is read first: everything that was registered and counted before it is then seen by this
-            // step.
+            // The request is read first, so that this step reports everything that was registered and counted before the
+            // request.
             let request = self.control.request();
             if request.abandon {
                 return;

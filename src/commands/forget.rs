@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use quipu_record::{Aggregate, Total};
 use quipu_verify::{Forgetting, Liveness, Target};
 
 use crate::config_options::ConfigOptions;
@@ -74,8 +75,9 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
     refuse_if_reporting(&found)?;
     let totals = found.forget(Duration::from_secs(options.wait), &mut progress)?;
     let mut text = String::new();
-    for total in totals {
-        push_visible(&mut text, &format!("{}: {} as of offset {}", total.series, total.count, total.offset), |_| false);
+    for Aggregate { series, total, offset, .. } in totals {
+        let (Total::Counter(count) | Total::Delta(count)) = total;
+        push_visible(&mut text, &format!("{series}: {count} as of offset {offset}"), |_| false);
         text.push('\n');
     }
     text.push_str("forgotten: the totals are updated\n");

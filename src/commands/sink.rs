@@ -46,7 +46,7 @@ pub(crate) fn run(options: SinkOptions) -> Result<ExitCode> {
         let stop = signals::stop().context("can't wait for signals")?;
         anyhow::Ok(quipu_aggregator::run_sinks(config, stop).await?)
     });
-    // A target that does not answer may still block a thread, which would only delay the exit.
+    // A target that does not answer may still block a thread. Waiting for this thread would only delay the exit.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -32,7 +32,7 @@ pub use cluster::Cluster;
 pub use fleet::Fleet;
 pub use freeze::Frozen;
 pub use missing::{Missing, require};
-pub use outsider::Outsider;
+pub use outsider::{Outsider, count_of};
 pub use probe::get;
 pub use process::{Finished, Process, Quipu};
 pub use records::{plain, report, run};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use quipu_record::Aggregate;
+use quipu_record::{Aggregate, Total};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -62,12 +62,12 @@ impl Outsider {
 
     /// The latest total of a series.
     pub fn total(&self, series: &str) -> Option<i128> {
-        self.latest.get(series).map(|aggregate| aggregate.count)
+        self.latest.get(series).map(count_of)
     }
 
     /// The latest totals of all series except the aggregator's own.
     pub fn totals(&self) -> BTreeMap<&str, i128> {
-        let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), aggregate.count));
+        let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), count_of(aggregate)));
         all.filter(|(series, _)| !series.starts_with("quipu_")).collect()
     }
 
@@ -98,7 +98,7 @@ impl Outsider {
         assert_eq!(message.key(), Some(series.as_bytes()));
         if let Some(before) = self.latest.get(&series) {
             let went_back = [
-                ("count", before.count > aggregate.count),
+                ("count", count_of(before) > count_of(&aggregate)),
                 ("timestamp", before.timestamp > aggregate.timestamp),
                 ("offset", before.offset > aggregate.offset),
             ];
@@ -109,4 +109,10 @@ impl Outsider {
         self.latest.insert(series, aggregate);
         false
     }
+}
+
+/// The number that an aggregate publishes.
+pub fn count_of(aggregate: &Aggregate) -> i128 {
+    let (Total::Counter(count) | Total::Delta(count)) = aggregate.total;
+    count
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quipu_record::Aggregate;
-use quipu_testkit::Pipeline;
+use quipu_record::{Aggregate, Total};
 use quipu_testkit::fold::{Logged, SERIES};
 use quipu_testkit::oracle::Oracle;
+use quipu_testkit::{Pipeline, count_of};
 use rdkafka::message::Message as _;
 
 use crate::program::COUNTED;
@@ -38,8 +38,8 @@ pub(crate) fn wrong(seen: &[Aggregate], expected: &[(i64, Totals)]) -> Vec<Strin
         let Some(series) = SERIES.iter().position(|series| *series == key) else { continue };
         let at = expected.partition_point(|(offset, _)| *offset <= aggregate.offset.0);
         let total = at.checked_sub(1).map_or(0, |at| expected[at].1[series]);
-        if total != aggregate.count {
-            wrong.push(format!("{key} at {} is {} and should be {total}", aggregate.offset, aggregate.count));
+        if aggregate.total != Total::Counter(total) {
+            wrong.push(format!("{key} at {} is {:?} and should be {total}", aggregate.offset, aggregate.total));
         }
     }
     wrong
@@ -55,7 +55,7 @@ pub(crate) fn went_back(seen: &[Aggregate]) -> Vec<String> {
             continue;
         }
         if let Some(before) = latest.insert(key.clone(), aggregate) {
-            let back = before.count > aggregate.count || before.offset > aggregate.offset;
+            let back = count_of(before) > count_of(aggregate) || before.offset > aggregate.offset;
             if back || before.timestamp > aggregate.timestamp {
                 went_back.push(format!("{key} went back from {before:?} to {aggregate:?}"));
             }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use quipu_record::Aggregate;
+use quipu_record::{Aggregate, Total};
 use quipu_testkit::eventually;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl Seen {
             eventually(&format!("{series} to be {total}"), || {
                 let seen = self.all();
                 let latest = seen.iter().rev().find(|aggregate| aggregate.series.to_string() == series)?;
-                (latest.count == total).then_some(())
+                (latest.total == Total::Counter(total)).then_some(())
             });
         }
     }

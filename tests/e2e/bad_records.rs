@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quipu_testkit::{Kafka, Pipeline, eventually, plain, report, require, run};
+use quipu_testkit::{Kafka, Pipeline, count_of, eventually, plain, report, require, run};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use serde_json::json;
 
@@ -131,7 +131,7 @@ fn hostile_names_are_published_unchanged_and_escaped_in_the_log() {
             .filter(|aggregate| !aggregate.series.name().starts_with("quipu_"))
             .cloned()
             .collect();
-        seen.sort_by_key(|aggregate| aggregate.count);
+        seen.sort_by_key(count_of);
         (seen.len() == names.len()).then_some(seen)
     });
     for (aggregate, name) in seen.iter().zip(&names) {

@@ -1,8 +1,8 @@
 //! The guide's table of sizes is compared with real records.
 
 use quipu_record::{
-    Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, StateRow,
-    StateRowHeader, StateRowKind, Value,
+    Aggregate, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, StateRow, StateRowHeader,
+    StateRowKind, Total, Value,
 };
 use uuid::Uuid;
 
@@ -87,11 +87,9 @@ fn row_bytes(count: u64) -> u64 {
 fn total_bytes() -> u64 {
     let series = series(1).remove(0);
     let key = series.to_string().len();
-    let count = i128::from(COUNT) * 100;
     let total = Aggregate {
         series,
-        kind: AggregateType::Counter,
-        count,
+        total: Total::Counter(i128::from(COUNT) * 100),
         timestamp: Millis(AT),
         offset: Offset(100_000_000),
         instances: 100,

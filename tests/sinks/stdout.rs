@@ -1,6 +1,7 @@
 //! The sink that writes to standard output.
 
 use quipu_record::Aggregate;
+use quipu_testkit::count_of;
 
 use crate::stream::{Points, Stream};
 
@@ -12,7 +13,8 @@ fn each_total_is_a_line_of_json() {
     stream.expect(&sink, || {
         let text = sink.printed();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let totals = whole.lines().map(|line| Aggregate::decode(line.as_bytes()).unwrap());
-        totals.map(|total| ((total.series, total.timestamp.0), total.count)).collect::<Points>()
+        let aggregates = whole.lines().map(|line| Aggregate::decode(line.as_bytes()).unwrap());
+        let point = |aggregate: Aggregate| ((aggregate.series.clone(), aggregate.timestamp.0), count_of(&aggregate));
+        aggregates.map(point).collect::<Points>()
     });
 }

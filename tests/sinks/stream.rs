@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 use quipu_testkit::http::get_json;
 use quipu_testkit::{DEADLINE, eventually};
 use rdkafka::ClientConfig;
@@ -53,9 +53,9 @@ impl Stream {
         for (series, count) in totals {
             let timestamp = self.started + second * 1000;
             self.points.insert((series.clone(), timestamp), count);
-            let kind = AggregateType::Counter;
+            let total = Total::Counter(count);
             let (time, offset) = (Millis(timestamp), Offset(second));
-            let aggregate = Aggregate { series, kind, count, timestamp: time, offset, instances: 2 };
+            let aggregate = Aggregate { series, total, timestamp: time, offset, instances: 2 };
             let (key, value) = (aggregate.series.to_string(), aggregate.to_json());
             let mut record = BaseRecord::to(&self.topic).key(&key).payload(&value);
             while let Err((_, again)) = self.producer.send(record) {

@@ -3,7 +3,7 @@
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use quipu_record::{Aggregate, AggregateType, Millis, Offset};
+use quipu_record::{Aggregate, Millis, Offset, Total};
 use quipu_testkit::Quipu;
 use quipu_testkit::fleet::{AUDIT, Fleet, RESTARTED, RUN};
 use serde_json::Value;
@@ -91,8 +91,8 @@ fn verify_has_an_exit_code_and_a_line_for_each_difference() {
     let (_, report) = fleet.verified(path(&file), 6);
     let offset = report["log_end"].as_i64().expect("an offset") - 1;
     let series = "done".parse().expect("a series");
-    let (kind, timestamp) = (AggregateType::Counter, Millis(1));
-    let forged = Aggregate { series, kind, count: 98, timestamp, offset: Offset(offset), instances: 1 };
+    let (total, timestamp) = (Total::Counter(98), Millis(1));
+    let forged = Aggregate { series, total, timestamp, offset: Offset(offset), instances: 1 };
     fleet.send("metrics-agg", Some("done"), Some(&forged.to_json()));
     let wrong = fleet.quipu(&["verify", "--config", path(&file)]);
     assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(1), ""), "{wrong:?}");
@@ -114,12 +114,12 @@ fn totals_that_can_not_be_checked_are_exit_code_2() {
     assert!(nowhere.stderr.starts_with("error: there is no topic nowhere: check --brokers"), "{nowhere:?}");
 
     // There is a total, but no audit that would give the expected one.
-    let (series, kind) = (r#"quipu_audit_sent{audit="x"}"#, AggregateType::Counter);
+    let series = r#"quipu_audit_sent{audit="x"}"#;
     let parsed = series.parse().expect("a series");
-    let (timestamp, offset) = (Millis(1), Offset(0));
-    let total = Aggregate { series: parsed, kind, count: 1, timestamp, offset, instances: 1 };
+    let (total, timestamp, offset) = (Total::Counter(1), Millis(1), Offset(0));
+    let aggregate = Aggregate { series: parsed, total, timestamp, offset, instances: 1 };
     fleet.count("app-9:sent", "sent", 1);
-    fleet.send("metrics-agg", Some(series), Some(&total.to_json()));
+    fleet.send("metrics-agg", Some(series), Some(&aggregate.to_json()));
     let unknown = fleet.quipu(&["verify"]);
     assert_eq!((unknown.code, unknown.stderr.as_str()), (Some(2), ""), "{unknown:?}");
     assert!(

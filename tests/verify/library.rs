@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use quipu_broker::EmbeddedBroker;
 use quipu_config::Config;
-use quipu_record::{Aggregate, AggregateType, Millis, Offset};
+use quipu_record::{Aggregate, Millis, Offset, Total};
 use quipu_testkit::fleet::{Fleet, RESTARTED, RUN};
 use quipu_verify::{Error, Forgetting, Liveness, Problem, Report, Target, verify};
 
@@ -62,10 +62,10 @@ fn an_aggregators_totals_agree_while_it_runs_and_a_falsified_one_is_found() {
     assert_eq!(report.rows, 5, "{report:#?}");
 
     let series = "done".parse().expect("a series");
-    let kind = AggregateType::Counter;
+    let total = Total::Counter(48);
     let offset = report.log_end - 1;
     let timestamp = Millis(now());
-    let falsified = Aggregate { series, kind, count: 48, timestamp, offset: Offset(offset), instances: 1 };
+    let falsified = Aggregate { series, total, timestamp, offset: Offset(offset), instances: 1 };
     fleet.send("metrics-agg", Some("done"), Some(&falsified.to_json()));
     let report = verify(&config, &mut |_| {}).expect("an answer");
     let [difference] = &*report.differences else { panic!("{report:#?}") };
@@ -97,8 +97,8 @@ fn a_forgotten_instance_is_subtracted_unless_it_still_reports() {
         found.subtractions().into_iter().map(|part| (part.series.to_string(), part.count, part.total)).collect();
     assert_eq!(would, [("done".to_owned(), 47, 47), ("seen".to_owned(), 4, 4)]);
     let shown = found.forget(PATIENCE, &mut |_| {}).expect("it shows");
-    let shown: Vec<_> = shown.iter().map(|aggregate| (aggregate.series.to_string(), aggregate.count)).collect();
-    assert_eq!(shown, [("done".to_owned(), 0), ("seen".to_owned(), 0)]);
+    let shown: Vec<_> = shown.into_iter().map(|aggregate| (aggregate.series.to_string(), aggregate.total)).collect();
+    assert_eq!(shown, [("done".to_owned(), Total::Counter(0)), ("seen".to_owned(), Total::Counter(0))]);
     assert_eq!(find(Target::Instance("app-1".to_owned())).rows(), 0);
 
     let found = find(Target::Key("app-9:sent".to_owned()));

@@ -1,6 +1,6 @@
 //! Pairs of totals that are compared: what was sent and what was processed.
 
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Selector, Series, SeriesRef};
+use quipu_record::{Aggregate, Millis, Offset, Selector, Series, SeriesRef, Total};
 
 use crate::accumulator::{Accumulator, Amount, Contribution, CounterSum, RowId};
 use crate::change::Change;
@@ -150,16 +150,16 @@ impl Audits {
         };
         let Balance { sent, processed } = balance.total;
         [
-            (SENT, AggregateType::Counter, sent.count, sent.live),
-            (PROCESSED, AggregateType::Counter, processed.count, processed.live),
-            (DELTA, AggregateType::Gauge, processed.count - sent.count, sent.live + processed.live),
+            (SENT, Total::Counter(sent.count), sent.live),
+            (PROCESSED, Total::Counter(processed.count), processed.live),
+            (DELTA, Total::Delta(processed.count - sent.count), sent.live + processed.live),
         ]
         .into_iter()
-        .filter_map(|(name, kind, count, live)| {
+        .filter_map(|(name, total, live)| {
             // The name of an audit is checked with the configuration.
             let series = Series::new(name, [("audit", audit.name.as_str())]).ok()?;
             let instances = u64::try_from(live).unwrap_or(0);
-            Some(Aggregate { series, kind, count, timestamp: balance.timestamp, offset, instances })
+            Some(Aggregate { series, total, timestamp: balance.timestamp, offset, instances })
         })
         .collect()
     }

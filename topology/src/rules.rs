@@ -1,6 +1,6 @@
 //! What a record does to the row of its key. Every table of rows uses these functions: the aggregator's and the dashboard's.
 //!
-//! `Id` is the caller's number of a series.
+//! `Id` is the type of the numbers by which the caller knows its series.
 
 mod plain;
 

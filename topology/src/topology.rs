@@ -4,9 +4,9 @@ mod apply;
 mod retire;
 mod state;
 
-use quipu_record::{Aggregate, AggregateType, BadRecord, Millis, Offset, Record, Series, StateRetired, decode};
+use quipu_record::{Aggregate, BadRecord, Millis, Offset, Record, Series, StateRetired, Total, decode};
 
-use crate::accumulator::{Amount, Contribution, RowId, SeriesSum, Total};
+use crate::accumulator::{Amount, Contribution, RowId, SeriesSum};
 use crate::audit::{Audit, Audits};
 use crate::change::Change;
 use crate::group_by::group_by;
@@ -268,12 +268,12 @@ impl Topology {
     }
 
     fn aggregate(&self, id: GroupId, offset: Offset) -> Option<Aggregate> {
-        let Reduced { total: Total { amount, live }, timestamp, .. } = self.sums.reduce.get(id)?;
-        let (kind, count) = match amount {
-            Amount::Counter(count) => (AggregateType::Counter, count),
+        let Reduced { total: reduced, timestamp, .. } = self.sums.reduce.get(id)?;
+        let total = match reduced.amount {
+            Amount::Counter(count) => Total::Counter(count),
         };
-        let instances = u64::try_from(live).unwrap_or(0);
-        Some(Aggregate { series: self.series.get(id)?.clone(), kind, count, timestamp, offset, instances })
+        let instances = u64::try_from(reduced.live).unwrap_or(0);
+        Some(Aggregate { series: self.series.get(id)?.clone(), total, timestamp, offset, instances })
     }
 
     /// Marks rows that fell silent as no longer live.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use quipu_record::{AggregateType, Millis, Offset};
+use quipu_record::{Millis, Offset, Total};
 use quipu_testkit::fold::{Declared, FIRST_RUN, LogRecord, Logged, SERIES, plain_key, run_key};
 use quipu_testkit::oracle::Oracle;
 use quipu_topology::{Audit, Retention, Settings, SourceRecord, Topology};
@@ -51,16 +51,20 @@ impl Outsider {
             let newest = self.newest.insert(key.clone(), aggregate.timestamp);
             assert!(newest.is_none_or(|before| before <= aggregate.timestamp), "{key}: time went back");
             self.published_at.insert(key.clone(), now);
-            if aggregate.kind == AggregateType::Counter {
-                assert!(aggregate.count >= 0, "{key} is negative");
-            }
+            let count = match aggregate.total {
+                Total::Counter(count) => {
+                    assert!(count >= 0, "{key} is negative");
+                    count
+                }
+                Total::Delta(count) => count,
+            };
             if key.starts_with("quipu_audit_") {
-                self.derived.insert(key, aggregate.count);
+                self.derived.insert(key, count);
                 continue;
             }
-            let before = self.counters.insert(key.clone(), (aggregate.count, aggregate.instances));
+            let before = self.counters.insert(key.clone(), (count, aggregate.instances));
             if let Some((before, _)) = before {
-                assert!(may_fall || before <= aggregate.count, "{key} went back from {before} to {}", aggregate.count);
+                assert!(may_fall || before <= count, "{key} went back from {before} to {count}");
             }
         }
     }
@@ -305,7 +309,8 @@ proptest! {
         }
         let mut found = BTreeMap::new();
         for aggregate in topology.take_aggregates(Millis(0)) {
-            found.insert(aggregate.series.to_string(), (aggregate.count, aggregate.instances));
+            let (Total::Counter(count) | Total::Delta(count)) = aggregate.total;
+            found.insert(aggregate.series.to_string(), (count, aggregate.instances));
         }
         found.retain(|series, _| !series.starts_with("quipu_audit_"));
         prop_assert_eq!(found, whole);

@@ -29,8 +29,8 @@ pub mod view;
 pub use batch::{Batch, Connection, GroupOffset, LagReport, RawRecord, Topic, TopicState};
 pub use export::svg;
 pub use fleet::{
-    Audit, Event, EventKind, Fleet, Group, History, Limits, ObservedSeries, Pipeline, ReadTopic, Run, RunId, RunState,
-    SeriesId, Total,
+    Audit, Event, EventKind, Fleet, Group, History, Limits, ObservedSeries, ObservedTotal, Pipeline, ReadTopic, Run,
+    RunId, RunState, SeriesId,
 };
 pub use name::{Name, fit};
 pub use output::Form;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 use quipu_tui::{Batch, Connection, Fleet, Source, SourceOptions, Topic, TopicState};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
@@ -55,7 +55,7 @@ fn state(fleet: &Fleet, topic: Topic) -> &TopicState {
 }
 
 fn total(fleet: &Fleet, series: &str) -> Option<i128> {
-    Some(fleet.find(&series.parse().expect("a series"))?.total()?.count)
+    Some(fleet.find(&series.parse().expect("a series"))?.total()?.count())
 }
 
 fn producer(broker: &EmbeddedBroker) -> BaseProducer {
@@ -80,7 +80,7 @@ fn report(seq: u64, count: u64) -> String {
 fn aggregate(count: i128) -> Aggregate {
     let series = Series::new("records_processed", [("", ""); 0]).expect("a series");
     let (timestamp, offset) = (Millis(now()), Offset(0));
-    Aggregate { series, kind: AggregateType::Counter, count, timestamp, offset, instances: 1 }
+    Aggregate { series, total: Total::Counter(count), timestamp, offset, instances: 1 }
 }
 
 #[test]

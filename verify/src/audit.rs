@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quipu_config::Audit;
-use quipu_record::{Aggregate, Series, limits};
+use quipu_record::{Aggregate, Series, Total, limits};
 
 use crate::fold::{Fold, Sum};
 
@@ -64,10 +64,12 @@ impl Audits {
 pub(crate) fn delta(aggregate: &Aggregate, all: &BTreeMap<Series, Aggregate>) -> Option<i128> {
     let other = |name: &str| {
         let labels = aggregate.series.labels().iter().map(|(label, value)| (label.as_ref(), value.as_ref()));
-        all.get(&Series::new(name, labels).ok()?).filter(|other| other.offset == aggregate.offset)
+        let other = all.get(&Series::new(name, labels).ok()?).filter(|other| other.offset == aggregate.offset)?;
+        let (Total::Counter(count) | Total::Delta(count)) = other.total;
+        Some(count)
     };
     (aggregate.series.name() == DELTA).then_some(())?;
-    Some(other(PROCESSED)?.count - other(SENT)?.count)
+    Some(other(PROCESSED)? - other(SENT)?)
 }
 
 fn matches(pattern: &Series, series: &Series) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quipu_config::{Config, Limits};
-use quipu_record::{Aggregate, Series};
+use quipu_record::{Aggregate, Series, Total};
 
 use crate::audit::{self, Audits, is_derived};
 use crate::fold::{Fold, Sum};
@@ -144,10 +144,11 @@ impl Check {
                 continue;
             };
             if aggregate.offset.0 >= end {
-                let (name, found) = (aggregate.series.to_string(), Some(aggregate.count));
+                let (Total::Counter(found) | Total::Delta(found)) = aggregate.total;
+                let name = aggregate.series.to_string();
                 let detail = format!("the log ends at {end}");
                 self.verdicts.insert(aggregate.series, Verdict::Differs);
-                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset.0), Some(detail));
+                self.differ(Problem::BeyondLog, &name, None, Some(found), Some(aggregate.offset.0), Some(detail));
             }
         }
         self.report_rows(end);
@@ -203,12 +204,13 @@ impl Check {
             return;
         };
         self.report.offset = self.report.offset.max(Some(offset));
-        let verdict = if sum.count != aggregate.count {
+        let (Total::Counter(found) | Total::Delta(found)) = aggregate.total;
+        let verdict = if sum.count != found {
             // If the total could not be checked at the offset that it carries, the problem is a wrong total, not a
             // stale one.
             let problem = if self.verdicts.contains_key(series) { Problem::Stale } else { Problem::Total };
             let earlier = (offset != aggregate.offset.0).then(|| format!("published at offset {}", aggregate.offset));
-            self.differ(problem, &series.to_string(), Some(sum.count), Some(aggregate.count), Some(offset), earlier);
+            self.differ(problem, &series.to_string(), Some(sum.count), Some(found), Some(offset), earlier);
             Verdict::Differs
         } else if sum.from_changelog > 0 {
             Verdict::WithChangelog

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quipu_config::Config;
 use quipu_kafka::{Bounded, Logged, client_config};
-use quipu_record::{Aggregate, Key, Record, Series, decode};
+use quipu_record::{Aggregate, Key, Record, Series, Total, decode};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -194,8 +194,9 @@ impl<'c> Forgetting<'c> {
             self.read_until(offset + 1, progress)?;
             self.fold.advance(offset);
             let expected = self.fold.sum(&aggregate.series).count;
-            if expected != aggregate.count {
-                let (series, found) = (aggregate.series.to_string(), aggregate.count);
+            let (Total::Counter(found) | Total::Delta(found)) = aggregate.total;
+            if expected != found {
+                let series = aggregate.series.to_string();
                 return Err(Error::Wrong { series, expected, found, offset });
             }
         }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use quipu_record::AggregateType;
+use quipu_record::Total;
 
 use super::view::Entry;
 use crate::sink::push_cleaned;
@@ -19,7 +19,7 @@ pub(crate) struct Exposition {
     text: String,
     /// The name of the last entry.
     name: Option<String>,
-    /// What its lines begin with.
+    /// The name of its samples, with which their lines begin.
     sample: String,
     openmetrics: bool,
 }
@@ -55,8 +55,12 @@ impl Exposition {
         if !entry.series.labels().is_empty() {
             self.text.push('}');
         }
-        // Writing to a string can't fail.
-        let _ = writeln!(self.text, " {}", entry.total.count);
+        match entry.published.total {
+            Total::Counter(count) | Total::Delta(count) => {
+                // Writing to a string can't fail.
+                let _ = writeln!(self.text, " {count}");
+            }
+        }
     }
 
     pub(crate) fn finish(mut self) -> String {
@@ -68,15 +72,13 @@ impl Exposition {
 
     fn begin(&mut self, entry: &Entry) {
         let name = entry.series.name();
-        let (family, kind, help) = match entry.total.kind {
-            AggregateType::Counter => (family(name, entry.is_clash), "counter", "Total over all instances of"),
-            AggregateType::Gauge => (cleaned(name, is_of_name), "gauge", "Derived from the totals, and may go down:"),
+        let (family, suffix, kind, help) = match entry.published.total {
+            Total::Counter(_) => (family(name, entry.is_clash), TOTAL, "counter", "Total over all instances of"),
+            Total::Delta(_) => (cleaned(name, is_of_name), "", "gauge", "Derived from the totals, and may go down:"),
         };
         self.sample.clear();
         self.sample.push_str(&family);
-        if kind == "counter" {
-            self.sample.push_str(TOTAL);
-        }
+        self.sample.push_str(suffix);
         // The older format calls a family by the name of its samples.
         let family = if self.openmetrics { &*family } else { &*self.sample };
         let _ = writeln!(self.text, "# TYPE {family} {kind}");
@@ -147,7 +149,7 @@ mod tests {
             total(r#"records{topic="auth"}"#, 3),
             total(r#"records{topic="b\"\\\n"}"#, 4),
             total("sent_total", 1 << 60),
-            Aggregate { kind: AggregateType::Gauge, ..total(r#"quipu_audit_delta{audit="x"}"#, -5) },
+            Aggregate { total: Total::Delta(-5), ..total(r#"quipu_audit_delta{audit="x"}"#, 0) },
         ];
         assert_eq!(
             text(true, &totals),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use quipu_record::{Aggregate, AggregateType, Millis, Offset, Series};
+use quipu_record::{Aggregate, Millis, Offset, Series, Total};
 
 /// How many totals are copied at once. A task that has just committed waits for as long.
 pub(crate) const PAGE: usize = 10_000;
@@ -17,32 +17,31 @@ pub(crate) struct View(Arc<RwLock<State>>);
 struct State {
     ready: bool,
     position: Offset,
-    totals: BTreeMap<Arc<Series>, Total>,
+    totals: BTreeMap<Arc<Series>, Published>,
 }
 
-/// A series' total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Total {
-    pub(crate) kind: AggregateType,
-    pub(crate) count: i128,
+/// The newest aggregate of a series, without the series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) total: Total,
     timestamp: Millis,
     offset: Offset,
     instances: u64,
 }
 
-/// A series and its total.
+/// A series and its newest aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) series: Arc<Series>,
-    pub(crate) total: Total,
+    pub(crate) published: Published,
     /// Whether its name ends in `_total` and there is a series of the name before it.
     pub(crate) is_clash: bool,
 }
 
 impl Entry {
     pub(crate) fn to_aggregate(&self) -> Aggregate {
-        let Total { kind, count, timestamp, offset, instances } = self.total;
-        Aggregate { series: Series::clone(&self.series), kind, count, timestamp, offset, instances }
+        let Published { total, timestamp, offset, instances } = self.published.clone();
+        Aggregate { series: Series::clone(&self.series), total, timestamp, offset, instances }
     }
 }
 
@@ -64,12 +63,13 @@ impl View {
         state.ready = true;
         state.position = position;
         for aggregate in aggregates {
-            let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
-            let total = Total { kind, count, timestamp, offset, instances };
-            if let Some(entry) = state.totals.get_mut(&aggregate.series) {
-                *entry = total;
+            let Aggregate { series, total, timestamp, offset, instances } = aggregate;
+            let (timestamp, offset, instances) = (*timestamp, *offset, *instances);
+            let published = Published { total: total.clone(), timestamp, offset, instances };
+            if let Some(entry) = state.totals.get_mut(series) {
+                *entry = published;
             } else {
-                state.totals.insert(Arc::new(aggregate.series.clone()), total);
+                state.totals.insert(Arc::new(series.clone()), published);
             }
         }
         for series in removed {
@@ -92,7 +92,10 @@ impl View {
     /// here.
     pub(crate) fn counts(&self, series: &[Option<Series>]) -> Option<(Offset, Vec<Option<i128>>)> {
         let state = self.read();
-        let count = |series: &Option<Series>| state.totals.get(series.as_ref()?).map(|total| total.count);
+        let count = |series: &Option<Series>| {
+            let (Total::Counter(count) | Total::Delta(count)) = state.totals.get(series.as_ref()?)?.total;
+            Some(count)
+        };
         state.ready.then(|| (state.position, series.iter().map(count).collect()))
     }
 
@@ -106,9 +109,9 @@ impl View {
         let entries: Vec<_> = rest
             .by_ref()
             .take(limit)
-            .map(|(series, total)| Entry {
+            .map(|(series, published)| Entry {
                 series: Arc::clone(series),
-                total: *total,
+                published: published.clone(),
                 is_clash: series.name().strip_suffix("_total").is_some_and(|base| state.has_name(base)),
             })
             .collect();

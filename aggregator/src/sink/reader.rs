@@ -126,8 +126,8 @@ impl Reader {
         self.consumer.check()
     }
 
-    /// Whether partitions were revoked since the last call. Then another process continues what was read before. The last
-    /// batch of [`read`](Self::read) was read after the revocation.
+    /// Whether partitions were revoked since the last call. If so, another process continues from the group's position,
+    /// and only the last batch of [`read`](Self::read) was read after the revocation.
     pub(crate) fn take_revoked(&mut self) -> bool {
         std::mem::take(&mut self.revoked)
     }
@@ -202,8 +202,8 @@ impl Reader {
         }
     }
 
-    /// Pauses or resumes all partitions. A partition that is revoked and assigned again is still paused, so this is repeated
-    /// after each assignment.
+    /// Pauses or resumes all partitions. The client keeps the pause of a partition that is revoked and assigned again, so
+    /// the reader applies its own state after each assignment.
     fn apply_pause(&self) {
         let is_paused = self.is_paused;
         let applied = self.consumer.call("pause", BOUND, move |consumer| {

@@ -280,6 +280,8 @@ impl Port for SimLog {
 impl Coordination for SimLog {
     fn assigned(&mut self) -> Step<Assigned> {
         self.left_group = false;
+        // A process that was taken for dead has a new producer from now on.
+        self.release();
         let mut world = self.world.borrow_mut();
         world.epoch += 1;
         self.epoch = world.epoch;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, EngineError, State};
 use quipu_record::{Millis, Offset};
+use quipu_testkit::count_of;
 use quipu_testkit::fold::{Declared, LogRecord, Logged, SERIES, plain_key, run_key};
 use quipu_testkit::oracle::Oracle;
 use quipu_topology::{Retention, Settings, SourceRecord};
@@ -349,12 +350,13 @@ impl Schedule {
             let key = aggregate.series.to_string();
             let series = SERIES.iter().position(|series| *series == key).expect("a series of the fleet");
             let offset = index(aggregate.offset);
-            assert_eq!(aggregate.count, self.expected[offset][series], "{key} at offset {offset} is wrong");
-            let published = (aggregate.offset, aggregate.count, aggregate.timestamp);
-            if let Some((before, count, timestamp)) = self.latest.insert(key.clone(), published) {
+            let count = count_of(aggregate);
+            assert_eq!(count, self.expected[offset][series], "{key} at offset {offset} is wrong");
+            let published = (aggregate.offset, count, aggregate.timestamp);
+            if let Some((before, count_before, timestamp)) = self.latest.insert(key.clone(), published) {
                 assert!(before <= aggregate.offset, "{key}: the offset went back from {before} to {offset}");
                 let may_fall = self.fell[index(before)..=offset].contains(&true);
-                assert!(may_fall || count <= aggregate.count, "{key} went back from {count} to {}", aggregate.count);
+                assert!(may_fall || count_before <= count, "{key} went back from {count_before} to {count}");
                 assert!(timestamp <= aggregate.timestamp, "{key}: the time went back");
             }
             self.seen.totals += 1;

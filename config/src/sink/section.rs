@@ -9,7 +9,7 @@ use crate::error::Problem;
 use crate::keys::Keys;
 use crate::layers::Layers;
 
-/// A section `[[sink]]` while it is read, one struct after the other.
+/// A section `[[sink]]` that is being read: each struct takes its keys out of the rest.
 pub(super) struct Section<'a, 'l> {
     layers: &'l Layers<'a>,
     problems: &'l mut Vec<Problem>,

@@ -12,9 +12,9 @@ const COMMANDS: usize = 64;
 pub(crate) enum Command {
     /// `limit N`: up to N records may be sent in all.
     Limit(u64),
-    /// `stop`: the program shall stop as the plan provides.
+    /// `stop`: the program stops as the plan describes.
     Stop,
-    /// `quit`: the experiment is over; the program shall stop without waiting.
+    /// `quit`: the experiment is over, and the program stops without waiting.
     Quit,
 }
 

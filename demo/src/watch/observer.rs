@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use quipu_record::Series;
-use quipu_tui::{Fleet, ObservedSeries, RunState, Source, SourceOptions};
+use quipu_tui::{Fleet, ObservedSeries, ObservedTotal, RunState, Source, SourceOptions};
 
 use super::snapshot::Snapshot;
 
@@ -47,7 +47,7 @@ impl Observer {
     fn snapshot(&self) -> Snapshot {
         let (sent, processed) = (self.fleet.find(&self.sent), self.fleet.find(&self.processed));
         let total =
-            |series: Option<&ObservedSeries>| series.and_then(ObservedSeries::total).map_or(0, |total| total.count);
+            |series: Option<&ObservedSeries>| series.and_then(ObservedSeries::total).map_or(0, ObservedTotal::count);
         let audit = self.fleet.audits().find(|audit| audit.name == AUDIT);
         Snapshot {
             sent: self.count(PRODUCER, sent),

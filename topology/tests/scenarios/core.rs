@@ -1,8 +1,8 @@
 //! All calls into the crate under test, and the names that its results have in a scenario.
 
 use quipu_record::{
-    Aggregate, AggregateType, BadRecord, Millis, Offset, RetiredSum, StateClock, StateKey, StateMarker, StateRetired,
-    StateRowError,
+    Aggregate, BadRecord, Millis, Offset, RetiredSum, StateClock, StateKey, StateMarker, StateRetired, StateRowError,
+    Total,
 };
 use quipu_topology::{Audit, Declared, Events, Outcome, Retention, RowKind, RowMeta, Settings, SourceRecord, Topology};
 
@@ -172,13 +172,13 @@ fn bad_text(bad: &BadRecord) -> String {
 }
 
 fn aggregate_text(aggregate: &Aggregate) -> String {
-    let Aggregate { series, kind, count, timestamp, offset, instances } = aggregate;
-    let kind = match kind {
-        AggregateType::Counter => "",
-        AggregateType::Gauge => " (gauge)",
+    let Aggregate { series, total, timestamp, offset, instances } = aggregate;
+    let total = match total {
+        Total::Counter(count) => count.to_string(),
+        Total::Delta(count) => format!("{count} (gauge)"),
     };
     let time = since_start(*timestamp);
-    format!("{series} {count}{kind} instances {instances} offset {offset} at {time}")
+    format!("{series} {total} instances {instances} offset {offset} at {time}")
 }
 
 fn row_text(key: &[u8], meta: &RowMeta, counters: usize) -> String {

@@ -1,9 +1,7 @@
 //! Synthetic data of the experiment, for the examples and the tests of frames: a producer sends a million records, two
 //! consumers process them, and one consumer leaves with uncommitted records.
 
-use quipu_record::{
-    Aggregate, AggregateType, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series,
-};
+use quipu_record::{Aggregate, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, Total};
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, RawRecord, Topic, TopicState};
 use uuid::{Builder, Uuid};
 
@@ -29,22 +27,10 @@ pub(crate) fn report(
 }
 
 /// Creates a record of a total.
-pub(crate) fn aggregate(
-    series: &Series,
-    kind: AggregateType,
-    count: i128,
-    timestamp: i64,
-    instances: u64,
-) -> RawRecord {
+pub(crate) fn aggregate(series: &Series, total: Total, timestamp: i64, instances: u64) -> RawRecord {
     let offset = timestamp % 1_000_000_000 / 100;
-    let aggregate = Aggregate {
-        series: series.clone(),
-        kind,
-        count,
-        timestamp: Millis(timestamp),
-        offset: Offset(offset),
-        instances,
-    };
+    let aggregate =
+        Aggregate { series: series.clone(), total, timestamp: Millis(timestamp), offset: Offset(offset), instances };
     let key = Some(series.to_string().into_bytes());
     RawRecord { offset, timestamp, key, value: Some(aggregate.to_json()) }
 }
@@ -93,15 +79,14 @@ pub(crate) fn second(start: i64, second: u64) -> Vec<Batch> {
     let live = if (15..=36).contains(&second) { 2 } else { 1 };
     let (all_sent, done) = (i128::from(all_sent), i128::from(one + two));
     let audit = |part: &str| series(&format!(r#"quipu_audit_{part}{{audit="records"}}"#));
-    let counter = AggregateType::Counter;
     let aggregates = vec![
-        aggregate(&sent, counter, all_sent, now, 1),
-        aggregate(&processed, counter, done, now, live),
-        aggregate(&audit("sent"), counter, all_sent, now, 1),
-        aggregate(&audit("processed"), counter, done, now, live),
-        aggregate(&audit("delta"), AggregateType::Gauge, done - all_sent, now, 1 + live),
-        aggregate(&series("quipu_records_total"), counter, i128::from(second * 3), now, 1),
-        aggregate(&series(r#"quipu_bad_records_total{reason="not_utf8"}"#), counter, 2, now, 1),
+        aggregate(&sent, Total::Counter(all_sent), now, 1),
+        aggregate(&processed, Total::Counter(done), now, live),
+        aggregate(&audit("sent"), Total::Counter(all_sent), now, 1),
+        aggregate(&audit("processed"), Total::Counter(done), now, live),
+        aggregate(&audit("delta"), Total::Delta(done - all_sent), now, 1 + live),
+        aggregate(&series("quipu_records_total"), Total::Counter(i128::from(second * 3)), now, 1),
+        aggregate(&series(r#"quipu_bad_records_total{reason="not_utf8"}"#), Total::Counter(2), now, 1),
     ];
     batches.push(Batch::Records { topic: Topic::Metrics, records: metrics });
     batches.push(Batch::Records { topic: Topic::Aggregates, records: aggregates });
@@ -129,7 +114,7 @@ pub(crate) fn load(start: i64, second: u64, count: u64) -> Vec<Batch> {
     let now = start + i64::try_from(second).unwrap_or(0) * 1_000;
     let total = |index: u64| {
         let series = series(&format!(r#"requests_total{{path="/item/{index:05}",method="GET"}}"#));
-        aggregate(&series, AggregateType::Counter, i128::from(index * second), now, 3)
+        aggregate(&series, Total::Counter(i128::from(index * second)), now, 3)
     };
     let records: Vec<RawRecord> = (0..count).map(total).collect();
     let batch = |records: &[RawRecord]| Batch::Records { topic: Topic::Aggregates, records: records.to_vec() };

@@ -70,7 +70,7 @@ pub struct App {
     /// Whether the user closed the dashboard.
     pub is_done: bool,
     span: usize,
-    /// The series to select as soon as it was read.
+    /// The series to select as soon as it has been read.
     preferred: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::Scope;
 use super::list::List;
-use crate::fleet::{ObservedSeries, Run, RunId, RunState, SeriesId};
+use crate::fleet::{ObservedSeries, ObservedTotal, Run, RunId, RunState, SeriesId};
 
 /// A column of the table of series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> V
         .filter(|series| list.filter.allows(series.text()))
         .map(|series| (series, if list.sort == SeriesColumn::Rate { rate(series, scope) } else { 0.0 }))
         .collect();
-    let total = |series: &ObservedSeries| series.total().map(|total| total.count);
+    let total = |series: &ObservedSeries| series.total().map(ObservedTotal::count);
     let instances = |series: &ObservedSeries| contributors(series);
     rows.sort_by(|(a, a_rate), (b, b_rate)| {
         let order = match list.sort {

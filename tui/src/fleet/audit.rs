@@ -25,7 +25,7 @@ impl Audit<'_> {
     /// Returns the newest delta.
     #[must_use]
     pub fn delta_count(&self) -> Option<i128> {
-        Some(self.delta?.total()?.count)
+        Some(self.delta?.total()?.count())
     }
 
     /// Returns the delta if it proves that records were processed twice, or else 0.

@@ -29,7 +29,7 @@ pub use audit::Audit;
 pub use history::History;
 pub use pipeline::{Group, Pipeline, ReadTopic};
 pub use run::{Run, RunId, RunState};
-pub use series::{ObservedSeries, SeriesId, Total};
+pub use series::{ObservedSeries, ObservedTotal, SeriesId};
 pub use timeline::{Event, EventKind};
 
 /// The limits of a [`Fleet`]. [`Fleet::cut_off`] counts what was left out because of them.

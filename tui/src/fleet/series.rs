@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use quipu_record::{AggregateType, Series};
+use quipu_record::{Series, Total};
 
 use super::history::History;
 
@@ -14,24 +14,32 @@ pub struct ObservedSeries {
     pub(super) id: SeriesId,
     pub(super) series: Arc<Series>,
     pub(super) text: String,
-    pub(super) total: Option<Total>,
+    pub(super) total: Option<ObservedTotal>,
     pub(super) history: History,
     pub(super) reporters: u32,
 }
 
 /// A fleet-wide total from the newest aggregate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Total {
-    /// The type of the total: a counter never decreases, a gauge can.
-    pub kind: AggregateType,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedTotal {
     /// The total.
-    pub count: i128,
+    pub total: Total,
     /// The event time in ms.
     pub timestamp: i64,
     /// The offset on `metrics` of the last record that the total includes.
     pub offset: i64,
     /// How many live runs contribute according to the aggregator.
     pub instances: u64,
+}
+
+impl ObservedTotal {
+    /// Returns the number that tables and charts show.
+    #[must_use]
+    pub fn count(&self) -> i128 {
+        match self.total {
+            Total::Counter(count) | Total::Delta(count) => count,
+        }
+    }
 }
 
 impl ObservedSeries {
@@ -55,8 +63,8 @@ impl ObservedSeries {
 
     /// Returns the total from the newest aggregate; `None` if only reports have the series.
     #[must_use]
-    pub fn total(&self) -> Option<Total> {
-        self.total
+    pub fn total(&self) -> Option<&ObservedTotal> {
+        self.total.as_ref()
     }
 
     /// Returns the history of the total over event time.

@@ -5,7 +5,7 @@ use quipu_record::{Aggregate, Series, SeriesRef};
 
 use super::audit::{Audit, AuditPart, Finding};
 use super::history::History;
-use super::series::{ObservedSeries, SeriesId, Total};
+use super::series::{ObservedSeries, ObservedTotal, SeriesId};
 
 /// How many samples of each total are kept.
 const HISTORY: usize = 200;
@@ -57,11 +57,12 @@ impl SeriesTable {
         let Some(id) = self.find(&aggregate.series).or_else(|| self.intern(aggregate.series.as_ref())) else {
             return false;
         };
-        let Aggregate { kind, count, timestamp, offset, instances, .. } = *aggregate;
+        let Aggregate { total, timestamp, offset, instances, .. } = aggregate;
         let (timestamp, offset) = (timestamp.0, offset.0);
+        let total = ObservedTotal { total: total.clone(), timestamp, offset, instances: *instances };
         let entry = self.get_mut(id);
-        entry.total = Some(Total { kind, count, timestamp, offset, instances });
-        entry.history.push(timestamp, count);
+        entry.history.push(timestamp, total.count());
+        entry.total = Some(total);
         true
     }
 

@@ -72,7 +72,7 @@ pub fn audits(scope: Scope<'_>) -> Vec<AuditRow> {
 }
 
 fn row(audit: &Audit<'_>, scope: Scope<'_>) -> AuditRow {
-    let count = |series: Option<&ObservedSeries>| Some(series?.total()?.count);
+    let count = |series: Option<&ObservedSeries>| Some(series?.total()?.count());
     let rate = |series: Option<&ObservedSeries>| scope.total_rate(series?.history());
     AuditRow {
         audit: Name::new(audit.name),

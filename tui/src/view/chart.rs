@@ -1,7 +1,7 @@
-use quipu_record::AggregateType;
+use quipu_record::Total;
 
 use crate::app::{App, Scope};
-use crate::fleet::SeriesId;
+use crate::fleet::{ObservedTotal, SeriesId};
 use crate::name::Name;
 
 /// How many instances have a line of their own: those with the largest changes.
@@ -54,7 +54,10 @@ impl Chart {
     /// Creates the chart of a series with `points` steps from left to right.
     pub(super) fn new(app: &App, scope: Scope<'_>, id: SeriesId, points: usize) -> Self {
         let series = scope.fleet.get(id);
-        let is_gauge = series.total().is_some_and(|total| total.kind == AggregateType::Gauge);
+        let is_gauge = series.total().is_some_and(|observed| match observed.total {
+            Total::Counter(_) => false,
+            Total::Delta(_) => true,
+        });
         let span = app.span();
         let (from, to) = (scope.fleet_now - span, scope.fleet_now);
         let rate = scope.total_rate(series.history());
@@ -62,7 +65,7 @@ impl Chart {
             mark: '*',
             instance: None,
             #[expect(clippy::cast_precision_loss, reason = "this is for a legend")]
-            now: if is_gauge { series.total().map(|total| total.count as f64) } else { rate },
+            now: if is_gauge { series.total().map(|total| total.count() as f64) } else { rate },
             points: if is_gauge {
                 scope.total_values(series.history(), span, points)
             } else {
@@ -94,7 +97,7 @@ impl Chart {
             }));
         }
         let scale = Scale::around(lines.iter().flat_map(|line| line.points.iter().flatten().copied()));
-        let total = series.total().map(|total| total.count);
+        let total = series.total().map(ObservedTotal::count);
         Self { series: Name::new(series.text()), total, rate, is_gauge, lines, more, scale, span }
     }
 }

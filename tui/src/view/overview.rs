@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::chart::Chart;
 use crate::app::{App, Scope, SeriesColumn, order};
-use crate::fleet::SeriesId;
+use crate::fleet::{ObservedTotal, SeriesId};
 use crate::name::Name;
 
 /// The number of steps of a sparkline.
@@ -77,8 +77,8 @@ fn row(app: &App, scope: Scope<'_>, id: SeriesId, is_selected: bool) -> SeriesRo
     let total = series.total();
     SeriesRow {
         series: Name::new(series.text()),
-        kind: total.map(|total| total.kind),
-        total: total.map(|total| total.count),
+        kind: total.map(|observed| observed.total.kind()),
+        total: total.map(ObservedTotal::count),
         rate: scope.total_rate(series.history()),
         instances: order::contributors(series),
         timestamp: total.map(|total| total.timestamp),

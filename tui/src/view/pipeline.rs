@@ -90,7 +90,7 @@ pub fn pipeline(scope: Scope<'_>) -> PipelineView {
     });
     let aggregator = scope.fleet.series().filter(|series| series.series().name() == BAD_RECORDS).filter_map(|series| {
         let reason = series.series().label("reason").unwrap_or("unknown");
-        Some(BadRow { met_by: "aggregator", reason: Name::new(reason), count: series.total()?.count })
+        Some(BadRow { met_by: "aggregator", reason: Name::new(reason), count: series.total()?.count() })
     });
     let here = pipeline.bad().map(|(topic, reason, count)| BadRow {
         met_by: if topic == Topic::Metrics { "this dashboard, on metrics" } else { "this dashboard, on metrics-agg" },

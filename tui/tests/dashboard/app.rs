@@ -1,6 +1,6 @@
 //! Tests what keys do.
 
-use quipu_record::AggregateType;
+use quipu_record::Total;
 use quipu_tui::app::{Overlay, SeriesColumn, Tab};
 use quipu_tui::view::{Body, View};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -27,7 +27,7 @@ fn rows(dashboard: &Dashboard) -> (Vec<String>, Option<usize>) {
 fn four() -> Dashboard {
     let mut dashboard = Dashboard::connected();
     let totals = [("d", 1), ("a", 30), ("quipu_own", 99), ("b", 200)];
-    let record = |(name, count)| aggregate(&series(name), AggregateType::Counter, count, START, 1);
+    let record = |(name, count)| aggregate(&series(name), Total::Counter(count), START, 1);
     dashboard.aggregates(totals.map(record).to_vec());
     dashboard.tick();
     dashboard
@@ -186,7 +186,7 @@ fn any_key_closes_the_help_and_quit_quits() {
 #[test]
 fn the_preferred_series_is_selected_when_it_is_read_unless_the_user_selected_another() {
     let mut dashboard = four();
-    let record = |name: &str| aggregate(&series(name), AggregateType::Counter, 1, START, 1);
+    let record = |name: &str| aggregate(&series(name), Total::Counter(1), START, 1);
     dashboard.aggregates(vec![record(r#"records_processed{topic="auth"}"#)]);
     dashboard.tick();
     assert_eq!(rows(&dashboard).1, Some(3));
@@ -203,7 +203,7 @@ fn j_and_k_select_an_audit() {
     let mut dashboard = Dashboard::connected();
     for name in ["a", "b", "c"] {
         let delta = series(&format!(r#"quipu_audit_delta{{audit="{name}"}}"#));
-        dashboard.aggregates(vec![aggregate(&delta, AggregateType::Gauge, 0, START, 1)]);
+        dashboard.aggregates(vec![aggregate(&delta, Total::Delta(0), START, 1)]);
     }
     let shown = |dashboard: &Dashboard| match View::new(&dashboard.app, dashboard.now).body {
         Body::Audit(view) => view.shown.map(|audit| audit.audit.raw().to_owned()),

@@ -5,7 +5,7 @@ mod observed;
 mod random;
 mod runs;
 
-use quipu_record::{AggregateType, Series};
+use quipu_record::{Series, Total};
 use quipu_tui::{Batch, Fleet, GroupOffset, LagReport, Limits, RawRecord, Topic, TopicState};
 
 use crate::support::synthetic::{START, aggregate, report, run, series};
@@ -49,7 +49,7 @@ fn limits_are_kept_and_records_beyond_them_are_counted() {
     for number in 1..=4 {
         observed.report(&format!("app-{number}"), run(START, number), 1, &counters);
     }
-    observed.total(aggregate(&series("s9"), AggregateType::Counter, 1, START, 1));
+    observed.total(aggregate(&series("s9"), Total::Counter(1), START, 1));
     assert_eq!(observed.fleet.series().count(), 2);
     assert_eq!(observed.fleet.runs().count(), 2);
     assert_eq!(observed.fleet.cut_off(), 2 * 3 + 2 + 1);
@@ -72,8 +72,8 @@ fn rates_use_event_time_even_if_records_are_late() {
         let count = u64::try_from(second).expect("a second") * 500;
         report("app-1", id, count, START + second * SECOND, &[(&of, count)], false)
     });
-    let totals = (0..=10)
-        .map(|second| aggregate(&of, AggregateType::Counter, i128::from(second) * 500, START + second * SECOND, 1));
+    let totals =
+        (0..=10).map(|second| aggregate(&of, Total::Counter(i128::from(second) * 500), START + second * SECOND, 1));
     observed.apply(Batch::Records { topic: Topic::Metrics, records: records.collect() });
     observed.apply(Batch::Records { topic: Topic::Aggregates, records: totals.collect() });
     let found = observed.fleet.find(&of).expect("the fleet has it");
@@ -87,7 +87,7 @@ fn rates_use_event_time_even_if_records_are_late() {
 fn the_data_of_a_topic_that_was_replaced_is_removed() {
     let (mut observed, of) = (Observed::new(), processed());
     observed.report("app-1", run(START, 1), 1, &[(&of, 5)]);
-    observed.total(aggregate(&of, AggregateType::Counter, 5, START, 1));
+    observed.total(aggregate(&of, Total::Counter(5), START, 1));
     observed.apply(Batch::Topic { topic: Topic::Metrics, state: TopicState::Recreated });
     assert_eq!(observed.fleet.runs().count(), 0);
     assert_eq!(observed.fleet.series().count(), 1);
@@ -118,7 +118,7 @@ fn a_topic_that_is_read_again_is_not_counted_twice() {
 #[test]
 fn a_tombstone_removes_a_total() {
     let (mut observed, of) = (Observed::new(), processed());
-    observed.total(aggregate(&of, AggregateType::Counter, 5, START, 1));
+    observed.total(aggregate(&of, Total::Counter(5), START, 1));
     let key = Some(of.to_string().into_bytes());
     observed.total(RawRecord { offset: 1, timestamp: START, key, value: None });
     assert_eq!(observed.fleet.series().count(), 0);

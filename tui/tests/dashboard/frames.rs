@@ -1,6 +1,6 @@
 //! Compares frames of the screen with the files in `frames/`.
 
-use quipu_record::AggregateType;
+use quipu_record::Total;
 use quipu_tui::{Batch, Connection, GroupOffset, LagReport, Theme, Topic, TopicState};
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
@@ -75,7 +75,7 @@ fn reading_a_long_topic_shows_progress() {
         reading(Topic::Metrics, 100),
         reading(Topic::Aggregates, 900),
     ]);
-    let mut record = aggregate(&series("records_processed"), AggregateType::Counter, 7, START, 1);
+    let mut record = aggregate(&series("records_processed"), Total::Counter(7), START, 1);
     record.offset = 399;
     dashboard.aggregates(vec![record]);
     assert_frame("reading-80x24", &dashboard.small());
@@ -120,7 +120,7 @@ fn ten_thousand_series() {
         dashboard.now = START + step * 1_000;
         let total = |index: i64| {
             let series = series(&format!(r#"requests_total{{path="/item/{index:05}"}}"#));
-            aggregate(&series, AggregateType::Counter, i128::from(index * (step + 1)), dashboard.now, 3)
+            aggregate(&series, Total::Counter(i128::from(index * (step + 1))), dashboard.now, 3)
         };
         let records = (0..10_000).map(total).collect();
         dashboard.aggregates(records);
@@ -155,8 +155,8 @@ fn hostile() -> Dashboard {
             dashboard.metrics(vec![report(name, id, seq, dashboard.now, &[(&of, count)], false)]);
             let delta = quipu_record::Series::new("quipu_audit_delta", [("audit", name)]).expect("a series");
             dashboard.aggregates(vec![
-                aggregate(&of, AggregateType::Counter, count.into(), dashboard.now, 1),
-                aggregate(&delta, AggregateType::Gauge, count.into(), dashboard.now, 1),
+                aggregate(&of, Total::Counter(count.into()), dashboard.now, 1),
+                aggregate(&delta, Total::Delta(count.into()), dashboard.now, 1),
             ]);
         }
         let group = |name: &&str| GroupOffset { group: (*name).to_owned(), topic: Topic::Metrics, committed: Some(1) };

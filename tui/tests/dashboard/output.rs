@@ -1,6 +1,6 @@
 //! Tests the view as text and JSON.
 
-use quipu_record::{AggregateType, Series};
+use quipu_record::{Series, Total};
 use quipu_tui::Form;
 
 use crate::support::synthetic::{START, aggregate, report, run};
@@ -40,7 +40,7 @@ fn counts_beyond_a_float_stay_exact() {
     let mut dashboard = Dashboard::connected();
     let of: Series = "s".parse().expect("a series");
     let count = i128::from(u64::MAX) * 3 + 1;
-    dashboard.aggregates(vec![aggregate(&of, AggregateType::Counter, count, START, 1)]);
+    dashboard.aggregates(vec![aggregate(&of, Total::Counter(count), START, 1)]);
     dashboard.tick();
     assert!(dashboard.report(Form::Json).contains(&format!("\"total\":{count},")));
     assert!(dashboard.report(Form::Plain).contains("55,340,232,221,128,654,846"));
@@ -52,7 +52,7 @@ fn hostile_names_do_no_harm_in_a_text() {
     let name = "a\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\n\u{2028}\u{7f}b";
     let of = Series::new(name, [(name, name)]).expect("a series");
     dashboard.metrics(vec![report(name, run(START, 1), 1, START, &[(&of, 1)], false)]);
-    dashboard.aggregates(vec![aggregate(&of, AggregateType::Counter, 1, START, 1)]);
+    dashboard.aggregates(vec![aggregate(&of, Total::Counter(1), START, 1)]);
     dashboard.tick();
     for form in [Form::Plain, Form::Json] {
         let text = dashboard.report(form);

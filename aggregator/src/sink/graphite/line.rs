@@ -7,7 +7,7 @@
 use std::io::Write as _;
 
 use quipu_config::{Node, Template};
-use quipu_record::{Aggregate, Label, Series};
+use quipu_record::{Aggregate, Label, Series, Total};
 
 use crate::sink::clean::{fingerprint, push_cleaned};
 
@@ -23,8 +23,13 @@ const FINGERPRINT_TAG: &str = "quipu_series";
 pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate, template: &Template, tags: bool) -> bool {
     let cleaned =
         if tags { push_tagged(out, &aggregate.series, template) } else { push_path(out, &aggregate.series, template) };
-    // Writing to a vector can't fail.
-    let _ = writeln!(out, " {} {}", aggregate.count, aggregate.timestamp.0.div_euclid(1000));
+    let seconds = aggregate.timestamp.0.div_euclid(1000);
+    match &aggregate.total {
+        Total::Counter(count) | Total::Delta(count) => {
+            // Writing to a vector can't fail.
+            let _ = writeln!(out, " {count} {seconds}");
+        }
+    }
     cleaned
 }
 
@@ -139,7 +144,6 @@ fn is_of_tag(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use quipu_record::AggregateType;
 
     use super::*;
     use crate::sink::clean::restore;
@@ -149,8 +153,7 @@ mod tests {
         let mut out = Vec::new();
         let aggregate = Aggregate {
             series: series.clone(),
-            kind: AggregateType::Gauge,
-            count: -5,
+            total: Total::Delta(-5),
             timestamp: quipu_record::Millis(1_718_900_012_999),
             offset: quipu_record::Offset(1),
             instances: 1,

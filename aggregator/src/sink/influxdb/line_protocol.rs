@@ -6,7 +6,7 @@
 
 use std::io::Write as _;
 
-use quipu_record::Aggregate;
+use quipu_record::{Aggregate, Total};
 
 use crate::sink::clean::push_cleaned;
 
@@ -21,7 +21,7 @@ pub(crate) struct TotalTooLarge;
 
 /// Appends a line. Returns whether a name or a value was cleaned. After an error nothing was appended.
 pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate) -> Result<bool, TotalTooLarge> {
-    let total = i64::try_from(aggregate.count).map_err(|_| TotalTooLarge)?;
+    let start = out.len();
     let instances = i64::try_from(aggregate.instances).unwrap_or(i64::MAX);
     let name = aggregate.series.name();
     let mut cleaned = push_text(out, name, b", ", name.starts_with('#'));
@@ -31,9 +31,25 @@ pub(crate) fn push_line(out: &mut Vec<u8>, aggregate: &Aggregate) -> Result<bool
         out.push(b'=');
         cleaned |= push_text(out, value, b",= ", false);
     }
+    out.push(b' ');
+    if let Err(error) = push_fields(out, &aggregate.total) {
+        out.truncate(start);
+        return Err(error);
+    }
     // Writing to a vector can't fail.
-    let _ = writeln!(out, " total={total}i,instances={instances}i {}", aggregate.timestamp);
+    let _ = writeln!(out, ",instances={instances}i {}", aggregate.timestamp);
     Ok(cleaned)
+}
+
+/// Appends the fields of a total. Their names are in `TAKEN`.
+fn push_fields(out: &mut Vec<u8>, total: &Total) -> Result<(), TotalTooLarge> {
+    match total {
+        Total::Counter(count) | Total::Delta(count) => {
+            let count = i64::try_from(*count).map_err(|_| TotalTooLarge)?;
+            let _ = write!(out, "total={count}i");
+        }
+    }
+    Ok(())
 }
 
 /// Appends `text` with a backslash before each byte of `special`. Bytes that can't be escaped are cleaned, and the first
@@ -68,7 +84,7 @@ fn push_text(out: &mut Vec<u8>, text: &str, special: &[u8], not_first: bool) -> 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use quipu_record::{AggregateType, Series};
+    use quipu_record::Series;
 
     use super::*;
     use crate::sink::clean::restore;
@@ -76,7 +92,7 @@ mod tests {
 
     fn aggregate(series: Series, count: i128) -> Aggregate {
         let (timestamp, offset) = (quipu_record::Millis(1_718_900_012_345), quipu_record::Offset(7));
-        Aggregate { series, kind: AggregateType::Counter, count, timestamp, offset, instances: 3 }
+        Aggregate { series, total: Total::Counter(count), timestamp, offset, instances: 3 }
     }
 
     fn line(name: &str, labels: &[(&str, &str)]) -> (String, bool) {

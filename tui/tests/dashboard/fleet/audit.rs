@@ -1,6 +1,6 @@
 //! Tests which deltas prove duplicates.
 
-use quipu_record::AggregateType;
+use quipu_record::Total;
 use quipu_tui::EventKind;
 
 use super::observed::{Observed, SECOND, processed};
@@ -11,9 +11,9 @@ fn step(observed: &mut Observed, second: u64, sent: i128, done: i128) {
     let part = |name: &str| series(&format!(r#"quipu_audit_{name}{{audit="records"}}"#));
     observed.report("producer", run(START, 1), second, &[(&processed(), second)]);
     let at = observed.now;
-    observed.total(aggregate(&part("sent"), AggregateType::Counter, sent, at, 1));
-    observed.total(aggregate(&part("processed"), AggregateType::Counter, done, at, 1));
-    observed.total(aggregate(&part("delta"), AggregateType::Gauge, done - sent, at, 1));
+    observed.total(aggregate(&part("sent"), Total::Counter(sent), at, 1));
+    observed.total(aggregate(&part("processed"), Total::Counter(done), at, 1));
+    observed.total(aggregate(&part("delta"), Total::Delta(done - sent), at, 1));
     observed.wait(1);
 }
 
@@ -22,7 +22,7 @@ fn duplicates_are_an_event_each_time_the_delta_becomes_positive() {
     let mut observed = Observed::new();
     let delta = series(r#"quipu_audit_delta{audit="records"}"#);
     for (second, count) in (0..).zip([-10, -1, 0, 3, 5, -2, 4, 4]) {
-        observed.total(aggregate(&delta, AggregateType::Gauge, count, START + second * SECOND, 1));
+        observed.total(aggregate(&delta, Total::Delta(count), START + second * SECOND, 1));
         observed.wait(1);
     }
     let times: Vec<i64> = observed.events().iter().map(|(at, ..)| at / SECOND).collect();

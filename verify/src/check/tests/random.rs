@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use quipu_record::Total;
 
 use super::records::{NAMES, encode, records, totals};
 use super::topics::{Entry, Topics, process, topology};
@@ -73,7 +74,10 @@ proptest! {
         if !topics.aggregates.is_empty() && report.unanswered.is_empty() {
             let mut wrong = topics.aggregates[falsified.index(topics.aggregates.len())].clone();
             let latest = topics.aggregates.iter().rfind(|latest| latest.series == wrong.series).expect("it is there");
-            wrong.count = latest.count + 1;
+            wrong.total = match &latest.total {
+                Total::Counter(count) => Total::Counter(count + 1),
+                Total::Delta(count) => Total::Delta(count + 1),
+            };
             wrong.offset = latest.offset;
             topics.aggregates.push(wrong);
             let report = topics.verify();

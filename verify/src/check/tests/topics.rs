@@ -1,5 +1,5 @@
 use quipu_config::{Audit, Config};
-use quipu_record::{Aggregate, AggregateType, Millis, Offset};
+use quipu_record::{Aggregate, Millis, Offset, Total};
 use quipu_topology::{Settings, SourceRecord, Topology};
 
 use crate::check::{Check, Published};
@@ -38,9 +38,8 @@ impl Topics {
 
     pub(super) fn publish(&mut self, series: &str, count: i128, offset: i64) -> &mut Self {
         let series = series.parse().expect("a series");
-        let kind = AggregateType::Counter;
         let (timestamp, offset) = (Millis(1), Offset(offset));
-        self.aggregates.push(Aggregate { series, kind, count, timestamp, offset, instances: 1 });
+        self.aggregates.push(Aggregate { series, total: Total::Counter(count), timestamp, offset, instances: 1 });
         self
     }
 
