@@ -4,6 +4,7 @@ mod exposition;
 mod instances;
 mod landing;
 mod parameters;
+mod process;
 mod query;
 mod view;
 
@@ -79,7 +80,8 @@ pub(crate) fn own_router(prometheus: PrometheusHandle, refresh: impl Fn() + Clon
     let metrics = move || async move {
         refresh();
         prometheus.run_upkeep();
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus.render())
+        let text = prometheus.render() + &process::metrics();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
     };
     let nowhere = || async { error(StatusCode::NOT_FOUND, "there is no such path; the page at / links all paths") };
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" })).fallback(nowhere)
@@ -181,7 +183,7 @@ async fn exposition(State(state): State<HttpState>, headers: HeaderMap) -> Respo
             let Some(page) = state.view.page(from.as_ref().map(AsRef::as_ref), PAGE) else {
                 return refused(&QueryError::NotReady);
             };
-            for entry in &page.entries {
+            for entry in page.entries.iter().filter(|entry| exposition::is_of_fleet(entry.series.name())) {
                 exposition.push(entry);
             }
             match page.entries.into_iter().next_back() {

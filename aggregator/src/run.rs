@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::error::Error;
 use crate::health::{self, Freshness, Stall};
 use crate::http::{HttpState, own_router, status_router, totals_router};
-use crate::instruments::{HealthGauges, Instruments};
+use crate::instruments::{HealthGauges, Instruments, build_info};
 use crate::kafka;
 use crate::kafka::Source;
 use crate::shared::Shared;
@@ -25,12 +25,13 @@ const OWN_INTERVAL: Duration = Duration::from_secs(10);
 const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Runs the aggregator until `stop` is ready, then commits, leaves the group and ends. `version` is that of the program, for
-/// its status.
+/// its metrics and its status.
 ///
 /// # Errors
 /// [`Error`] lists what a retry can't solve. An unreachable broker is retried.
 pub async fn run(config: Config, version: &'static str, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    build_info(&prometheus, version);
     let shared = Shared::default();
     let (state, queries) = HttpState::new(&config, version);
     let (view, freshness, statuses) = (state.view.clone(), state.freshness.clone(), Arc::clone(&state.sinks));
@@ -109,6 +110,7 @@ pub async fn run_sinks(config: Config, version: &'static str, stop: impl Future<
         return Err(Error::NoSinks);
     }
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    build_info(&prometheus, version);
     let shared = Shared::default();
     let (state, _) = HttpState::new(&config, version);
     let statuses = Arc::clone(&state.sinks);
