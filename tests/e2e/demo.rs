@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::QUIPU;
 
 const RECORDS: u64 = 20_000;
+/// An experiment that lasts longer than a test that ends it.
+const LONG: [&str; 5] = ["demo", "--records", "400000", "--rate", "5000"];
 
 #[test]
 fn the_experiment_works_on_the_embedded_broker() {
@@ -25,7 +27,7 @@ fn the_experiment_works_on_a_real_broker_and_deletes_its_topics() {
         return;
     };
     check(&["--brokers", kafka.bootstrap()]);
-    let watched = QUIPU.start(&["demo", "--brokers", kafka.bootstrap()]);
+    let watched = QUIPU.start(&[&LONG[..], &["--brokers", kafka.bootstrap()]].concat());
     assert_can_be_watched(&watched);
     watched.signal("TERM");
     assert_eq!(watched.finish().status.code(), Some(130));
@@ -35,7 +37,7 @@ fn the_experiment_works_on_a_real_broker_and_deletes_its_topics() {
 
 #[test]
 fn the_experiment_on_the_embedded_broker_can_be_watched_from_another_terminal() {
-    assert_can_be_watched(&QUIPU.start(&["demo"]));
+    assert_can_be_watched(&QUIPU.start(&LONG));
 }
 
 /// The embedded broker runs in the process that is paused. It then loses the request of app-1 to join the group again.
@@ -58,7 +60,7 @@ fn a_hangup_ends_the_experiment_with_its_programs_and_removes_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let count = |folder: &Path| folder.read_dir().unwrap().count();
     let mut command = QUIPU.command();
-    command.arg("demo").env("TMPDIR", folder.path());
+    command.args(LONG).env("TMPDIR", folder.path());
     let demo = Process::spawn(command, "");
     wait_for(&demo, "app-1 starts");
     let programs = Command::new("pgrep").args(["-P", &demo.id().to_string()]).output().unwrap();
@@ -79,7 +81,7 @@ fn a_hangup_ends_the_experiment_with_its_programs_and_removes_its_folder() {
 #[test]
 fn an_experiment_that_was_started_with_nohup_ignores_a_hangup() {
     let mut command = Command::new("nohup");
-    command.arg(QUIPU.command().get_program()).arg("demo").env_remove("QUIPU_LOG");
+    command.arg(QUIPU.command().get_program()).args(LONG).env_remove("QUIPU_LOG");
     let demo = Process::spawn(command, "");
     wait_for(&demo, "app-1 starts");
     demo.signal("HUP");
