@@ -13,8 +13,9 @@ const WEEK: i64 = 7 * 24 * HOUR;
 pub struct OracleRow {
     pub counters: BTreeMap<usize, u64>,
     pub base: i128,
-    /// What does not count; `None` unless the row began with a baseline or a series was forgotten.
-    pub baseline: Option<BTreeMap<usize, u64>>,
+    /// What does not count: that of a row that began with a baseline, and of series that were forgotten.
+    pub baseline: BTreeMap<usize, u64>,
+    is_rebased: bool,
     pub is_final: bool,
     pub last_seen: i64,
     /// The run, without the part, or the plain key.
@@ -65,7 +66,7 @@ impl OracleRow {
     /// What the row contributes to a series; nothing if nothing was counted since its baseline.
     pub fn contribution(&self, series: usize) -> Option<i128> {
         let counted = self.base + i128::from(*self.counters.get(&series)?);
-        match self.baseline.as_ref().and_then(|baseline| baseline.get(&series)) {
+        match self.baseline.get(&series) {
             Some(baseline) if i128::from(*baseline) == counted => None,
             Some(baseline) => Some(counted - i128::from(*baseline)),
             None => Some(counted),
@@ -133,10 +134,11 @@ impl Oracle {
                     self.bad += 1;
                     return;
                 }
-                let positive =
-                    || new.iter().filter(|(_, count)| **count > 0).map(|(id, count)| (*id, *count)).collect();
+                let positive = new.iter().filter(|(_, count)| is_rebased && **count > 0);
+                let baseline = positive.map(|(series, count)| (*series, *count)).collect();
                 let row = OracleRow {
-                    baseline: before.as_ref().map_or(is_rebased.then(positive), |row| row.baseline.clone()),
+                    baseline: before.as_ref().map_or(baseline, |row| row.baseline.clone()),
+                    is_rebased: before.as_ref().map_or(is_rebased, |row| row.is_rebased),
                     counters: new,
                     base: 0,
                     is_final: *is_final,
@@ -181,7 +183,7 @@ impl Oracle {
         }
         let mut parts = self.rows.values().filter(|row| row.run == of_run).peekable();
         if parts.peek().is_some() {
-            return Some(parts.any(|row| row.baseline.is_some()));
+            return Some(parts.any(|row| row.is_rebased));
         }
         match self.markers.get(of_run) {
             Some(marker) => (seq > marker.seq).then_some(true),
@@ -220,7 +222,8 @@ impl Oracle {
             let row = OracleRow {
                 counters: [(series, count)].into(),
                 base: if is_rebased || is_baseline { -i128::from(count) } else { 0 },
-                baseline: None,
+                baseline: BTreeMap::new(),
+                is_rebased: false,
                 is_final: false,
                 last_seen: timestamp,
                 run: key.to_owned(),
@@ -301,8 +304,7 @@ impl Oracle {
         for row in self.rows.values_mut() {
             if let Some(count) = row.counters.get(&series) {
                 row.base = 0;
-                row.previous = None;
-                row.baseline.get_or_insert_default().insert(series, *count);
+                row.baseline.insert(series, *count);
             }
         }
     }

@@ -53,8 +53,16 @@ fn key_bytes() -> u64 {
 
 fn report_bytes(count: u64) -> u64 {
     let run = Uuid::now_v7();
-    let header =
-        ReportHeader { instance: INSTANCE, run, at: AT, seq: 100_000, interval_ms: 1000, parts: 1, is_final: false };
+    let header = ReportHeader {
+        instance: INSTANCE,
+        run,
+        at: AT,
+        seq: 100_000,
+        interval_ms: 1000,
+        parts: 1,
+        is_final: false,
+        is_rebased: false,
+    };
     let mut report = ReportWriter::new(&header);
     for series in series(count) {
         report.push(&CounterPrefix::new(series.as_ref()), COUNT);

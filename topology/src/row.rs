@@ -11,7 +11,8 @@ use crate::values::{Entry, Values, ValuesRef};
 pub(crate) struct Row {
     pub(crate) meta: RowMeta,
     pub(crate) values: Values,
-    /// The values that do not count; `None` unless the row began with a baseline, or a series was forgotten.
+    /// The values that do not count: those with which a row began whose history was unknown, and those of series that were
+    /// forgotten. Most rows have none.
     pub(crate) baseline: Option<Box<Baseline>>,
 }
 
@@ -44,6 +45,8 @@ pub enum RowKind {
         parts: u32,
         /// Whether its newest report is the run's last.
         is_final: bool,
+        /// Whether the row began with a baseline, because the history of the run was unknown.
+        is_rebased: bool,
     },
     /// A plain record.
     Plain {

@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_run_has_its_instance_and_part() {
         let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
-        let kind = RowKind::Run { seq: 7, parts: 3, is_final: false };
+        let kind = RowKind::Run { seq: 7, parts: 3, is_final: false, is_rebased: false };
         let (last_seen, log_time, offset) = (Millis(1), Millis(0), Offset(2));
         let meta = RowMeta { kind, live: false, last_seen, log_time, offset };
         let row = instance(key, &meta, 3);

@@ -148,7 +148,7 @@ mod tests {
     const RETENTION: Retention = Retention { runs: Some(Millis(1000)), finished: Some(Millis(10)) };
 
     fn row(log_time: i64, parts: u32, is_final: bool) -> RowMeta {
-        let kind = RowKind::Run { seq: 1, parts, is_final };
+        let kind = RowKind::Run { seq: 1, parts, is_final, is_rebased: false };
         RowMeta { kind, live: !is_final, last_seen: Millis(0), log_time: Millis(log_time), offset: Offset(0) }
     }
 

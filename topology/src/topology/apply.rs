@@ -22,20 +22,23 @@ impl Topology {
         let run_key = &key[..run.run_bytes()];
         let before = self.table.find(key);
         let slot = before.map(|(slot, _)| slot);
-        let history = match before {
+        let (history, is_rebased) = match before {
             Some((_, row)) if rules::is_replayed(row.meta.offset, at.offset) => return Ok(Outcome::Replayed),
             Some((_, row)) if matches!(row.meta.kind, RowKind::Run { seq, .. } if rules::is_stale(seq, report.seq)) => {
                 return Ok(Outcome::Stale);
             }
-            Some(_) => History::Known,
-            None => self.history_of_run(run_key, run, report.seq, at),
+            Some((_, row)) => (History::Known, matches!(row.meta.kind, RowKind::Run { is_rebased: true, .. })),
+            None => {
+                let history = self.history_of_run(run_key, run, report.seq, at);
+                (history, history == History::Unknown)
+            }
         };
         if history == History::Stale {
             return Ok(Outcome::Stale);
         }
         let values = before.map_or(ValuesRef::default(), |(_, row)| row.values.as_ref());
         self.resolved.fill(&mut self.series, self.settings.max_series, values, report.values())?;
-        let kind = RowKind::Run { seq: report.seq, parts: report.parts, is_final: report.is_final };
+        let kind = RowKind::Run { seq: report.seq, parts: report.parts, is_final: report.is_final, is_rebased };
         self.put(slot, key, self.meta(kind, !report.is_final, at), history, at)?;
         if slot.is_none() {
             self.markers.remove(run_key);
@@ -180,11 +183,8 @@ fn baseline(values: ValuesRef<'_>) -> Baseline {
 fn rebase(row: &mut Row, id: GroupId) {
     let counters = row.values.as_ref().counters;
     let Some((_, count)) = counters.iter().find(|(series, _)| *series == id).copied() else { return };
-    if let RowKind::Plain { base, declared, .. } = &mut row.meta.kind {
+    if let RowKind::Plain { base, .. } = &mut row.meta.kind {
         *base = 0;
-        if let Some(declared) = declared {
-            declared.previous = None;
-        }
     }
     let baseline = row.baseline.get_or_insert_default();
     match baseline.binary_search_by_key(&id, |(id, _)| *id) {

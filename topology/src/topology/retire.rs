@@ -6,7 +6,7 @@ use super::apply::run_key;
 use super::{At, SourceRecord, Topology};
 use crate::presence::Departure;
 use crate::retirement::{History, MAX_CLOCK_AHEAD};
-use crate::row::{RowKind, RowMeta};
+use crate::row::{Row, RowKind, RowMeta};
 
 impl Topology {
     /// Moves the log time by a record that is not applied yet, and retires what has expired by then.
@@ -79,7 +79,8 @@ impl Topology {
         let mut rows = self.runs.rows(key).filter_map(|row| self.table.get(row)).peekable();
         if rows.peek().is_some() {
             // A run that began with a baseline was counted before, in this part too.
-            return if rows.any(|row| row.baseline.is_some()) { History::Unknown } else { History::Known };
+            let is_rebased = |row: &Row| matches!(row.meta.kind, RowKind::Run { is_rebased: true, .. });
+            return if rows.any(is_rebased) { History::Unknown } else { History::Known };
         }
         match self.markers.get(key) {
             Some(marker) if seq <= marker.seq => History::Stale,

@@ -60,15 +60,10 @@ impl Topology {
         let StateRowHeader { offset, last_seen, log_time, live, kind } = stored.header;
         let none = ValuesRef::default();
         let max_series = self.settings.max_series;
-        let baseline = match stored.baseline() {
-            None => None,
-            Some(values) => {
-                self.resolved.fill(&mut self.series, max_series, none, values)?;
-                let mut baseline: Baseline = self.resolved.values.as_ref().counters.to_vec();
-                baseline.sort_unstable_by_key(|(id, _)| *id);
-                Some(Box::new(baseline))
-            }
-        };
+        self.resolved.fill(&mut self.series, max_series, none, stored.baseline())?;
+        let mut baseline: Baseline = self.resolved.values.as_ref().counters.to_vec();
+        baseline.sort_unstable_by_key(|(id, _)| *id);
+        let baseline = (!baseline.is_empty()).then(|| Box::new(baseline));
         self.resolved.fill(&mut self.series, max_series, none, stored.values())?;
         let limit = self.settings.max_rows;
         if self.table.len() >= limit && self.table.find(key).is_none() {
@@ -76,7 +71,7 @@ impl Topology {
             return Err(over_capacity(limit).into());
         }
         let kind = match kind {
-            StateRowKind::Run { seq, parts, is_final } => RowKind::Run { seq, parts, is_final },
+            StateRowKind::Run { seq, parts, is_final, is_rebased } => RowKind::Run { seq, parts, is_final, is_rebased },
             StateRowKind::Plain { base, timestamp, start, previous, expires } => {
                 RowKind::plain(&PlainRow { count: 0, base, timestamp, start, previous }, expires)
             }
@@ -158,7 +153,9 @@ impl Topology {
 fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
     let RowMeta { kind, live, last_seen, log_time, offset } = &row.meta;
     let kind = match kind {
-        RowKind::Run { seq, parts, is_final } => StateRowKind::Run { seq: *seq, parts: *parts, is_final: *is_final },
+        RowKind::Run { seq, parts, is_final, is_rebased } => {
+            StateRowKind::Run { seq: *seq, parts: *parts, is_final: *is_final, is_rebased: *is_rebased }
+        }
         RowKind::Plain { base, timestamp, declared } => {
             let Declared { start, previous, expires } = declared.as_deref().copied().unwrap_or_default();
             StateRowKind::Plain { base: *base, timestamp: *timestamp, start, previous, expires }
@@ -167,6 +164,6 @@ fn encode(row: &Row, series: &SeriesIndex) -> Vec<u8> {
     let header = StateRowHeader { offset: *offset, last_seen: *last_seen, log_time: *log_time, live: *live, kind };
     // Every series of a row is in the index.
     let named = |(id, value)| Some((series.get(id)?.as_ref(), value));
-    let baseline = row.baseline.as_ref().map(|baseline| ValuesRef { counters: baseline }.iter().filter_map(named));
-    StateRow::encode(&header, row.values.as_ref().iter().filter_map(named), baseline)
+    let baseline = ValuesRef { counters: row.baseline.as_deref().map_or(&[], Vec::as_slice) };
+    StateRow::encode(&header, row.values.as_ref().iter().filter_map(named), baseline.iter().filter_map(named))
 }
