@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) kind: StateRowKind,
     pub(crate) counters: Vec<(SeriesId, u64)>,
     /// What does not count of the counters, ordered by series; a series that is not there has 0.
-    pub(crate) baseline: Option<Vec<(SeriesId, u64)>>,
+    pub(crate) baseline: Vec<(SeriesId, u64)>,
 }
 
 impl Row {
@@ -30,11 +30,10 @@ impl Row {
             StateRowKind::Run { .. } => 0,
             StateRowKind::Plain { base, .. } => base,
         };
-        let baseline = self.baseline.as_deref().unwrap_or_default();
         self.counters.iter().filter_map(move |(series, count)| {
             let counted = base.saturating_add(i128::from(*count));
-            match baseline.binary_search_by_key(series, |(id, _)| *id) {
-                Ok(at) => Some(counted - i128::from(baseline[at].1)).filter(|counted| *counted != 0),
+            match self.baseline.binary_search_by_key(series, |(id, _)| *id) {
+                Ok(at) => Some(counted - i128::from(self.baseline[at].1)).filter(|counted| *counted != 0),
                 Err(_) => Some(counted),
             }
             .map(|counted| (*series, counted))
@@ -44,14 +43,12 @@ impl Row {
     /// Removes what the row contributes to a series: it counts from its present value on.
     pub(crate) fn forget(&mut self, forgotten: SeriesId) {
         let Some((_, count)) = self.counters.iter().copied().find(|(series, _)| *series == forgotten) else { return };
-        if let StateRowKind::Plain { base, previous, .. } = &mut self.kind {
-            (*base, *previous) = (0, None);
+        if let StateRowKind::Plain { base, .. } = &mut self.kind {
+            *base = 0;
         }
-        let mut baseline = self.baseline.take().unwrap_or_default();
-        baseline.retain(|(series, _)| *series != forgotten);
-        baseline.push((forgotten, count));
-        baseline.sort_unstable();
-        self.baseline = Some(baseline);
+        self.baseline.retain(|(series, _)| *series != forgotten);
+        self.baseline.push((forgotten, count));
+        self.baseline.sort_unstable();
     }
 
     /// Whether the two rows are equal, apart from log time.
@@ -93,6 +90,11 @@ impl Row {
         }
     }
 
+    /// Whether the row began with a baseline, because the history of its run was unknown.
+    pub(crate) fn is_rebased(&self) -> bool {
+        matches!(self.kind, StateRowKind::Run { is_rebased: true, .. })
+    }
+
     /// Whether the key may expire.
     pub(crate) fn may_expire(&self) -> bool {
         match self.kind {
@@ -110,11 +112,8 @@ impl Row {
             values.map(|(series, Value::Counter(count))| (names.id(series, None), count)).collect()
         }
         let header = stored.header;
-        let baseline = stored.baseline().map(|values| {
-            let mut baseline = counters(values, names);
-            baseline.sort_unstable();
-            baseline
-        });
+        let mut baseline = counters(stored.baseline(), names);
+        baseline.sort_unstable();
         let counters = counters(stored.values(), names);
         Self { offset: header.offset.0, log_time: header.log_time, kind: header.kind, counters, baseline }
     }

@@ -9,6 +9,7 @@ use super::markers::Markers;
 use super::{At, Fold, Sum, in_future};
 use crate::names::SeriesId;
 use crate::retention::Retention;
+use crate::row::Row;
 
 /// The longest gap between two records that counts.
 const LONGEST_GAP: i64 = 60_000;
@@ -100,8 +101,8 @@ impl Fold {
     pub(super) fn origin(&self, key: &[u8], record: &Record<'_>, at: At) -> Origin {
         let (name, _) = group_of(key);
         if let Some(group) = self.expiry.groups.get(name) {
-            let has_baseline = |key: &Box<[u8]>| self.row(key).is_some_and(|row| row.baseline.is_some());
-            return if group.keys.iter().any(has_baseline) { Origin::Unknown } else { Origin::New };
+            let is_rebased = |key: &Box<[u8]>| self.row(key).is_some_and(Row::is_rebased);
+            return if group.keys.iter().any(is_rebased) { Origin::Unknown } else { Origin::New };
         }
         let unknown = match (record, self.expiry.markers.get(name)) {
             (Record::Report { report, .. }, Some(marker)) if report.seq <= marker.seq => return Origin::Stale,

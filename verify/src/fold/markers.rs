@@ -26,7 +26,10 @@ impl Markers {
 
     /// Adds a marker, which is dropped at the age `age`.
     pub(super) fn insert(&mut self, key: &[u8], marker: StateMarker, age: Millis) {
-        self.insert_until(key, marker, marker.log_time.saturating_add(age));
+        let due = marker.log_time.saturating_add(age);
+        self.remove(key);
+        self.queue.insert((due, key.into()));
+        self.markers.insert(key.into(), (marker, due));
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) {
@@ -52,15 +55,9 @@ impl Markers {
             if !in_future(marker.began, timestamp) {
                 latest = latest.max(marker.began);
             } else if !is_over {
-                self.insert_until(&key, marker, now.saturating_add(age));
+                self.insert(&key, StateMarker { log_time: now, ..marker }, age);
             }
         }
         latest
-    }
-
-    fn insert_until(&mut self, key: &[u8], marker: StateMarker, due: Millis) {
-        self.remove(key);
-        self.queue.insert((due, key.into()));
-        self.markers.insert(key.into(), (marker, due));
     }
 }
