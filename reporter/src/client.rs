@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use quipu_kafka::{Bounded, client_config, set_default};
+use quipu_kafka::{Bounded, Scope, client_config, set_default};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -24,7 +24,7 @@ pub(crate) enum Event {
     /// The record of this part was acknowledged, or it failed.
     Delivered { part: usize, result: Result<(), String> },
     /// The client as a whole has a problem; it keeps retrying.
-    Trouble(String),
+    Trouble { error: String, scope: Scope },
 }
 
 /// Why the client did not accept a record.
@@ -144,6 +144,8 @@ impl ClientContext for Context {
     /// Logs one level lower than librdkafka does, because the reporter retries and logs the errors that matter.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
+            // `error` gets the same text.
+            _ if ["FAIL", "REQTMOUT"].contains(&facility) => tracing::debug!(facility, message, "librdkafka"),
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::warn!(facility, message, "librdkafka");
             }
@@ -155,7 +157,11 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client reports an error");
-        self.push(Event::Trouble(reason.to_owned()));
+        let scope = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => Scope::Total,
+            _ => Scope::Partial,
+        };
+        self.push(Event::Trouble { error: reason.to_owned(), scope });
     }
 
     /// Statistics come only if the application sets `statistics.interval.ms`; this client has no use for them.
