@@ -62,16 +62,17 @@ pub(crate) fn run(options: ForgetOptions) -> Result<ExitCode> {
         bail!("{} has no rows: `quipu top` shows the instances; use --key for a plain key", name(&target));
     }
     output::print(&plan(&target, &found))?;
-    refuse_if_reporting(&found)?;
+    let still_reporting = still_reporting(&found)?;
     if options.dry_run {
-        return Ok(ExitCode::SUCCESS);
+        return output::print(&still_reporting.map_or(String::new(), |why| note(&why)));
     }
+    refuse(still_reporting)?;
     if !options.yes && !confirmed()? {
         bail!("cancelled: nothing was subtracted");
     }
     // The instance may have reported again while the command waited for the confirmation.
     found.read_on(&mut progress)?;
-    refuse_if_reporting(&found)?;
+    refuse(self::still_reporting(&found)?)?;
     let totals = found.forget(Duration::from_secs(options.wait), &mut progress)?;
     let mut text = String::new();
     for total in totals {
@@ -96,17 +97,28 @@ fn plan(target: &Target, found: &Forgetting<'_>) -> String {
     text
 }
 
-fn refuse_if_reporting(found: &Forgetting<'_>) -> Result<()> {
+fn refuse(why: Option<String>) -> Result<()> {
+    why.map_or(Ok(()), |why| bail!(why))
+}
+
+/// The line of a dry run about what would be refused.
+fn note(why: &str) -> String {
+    let mut note = String::from("note: without --dry-run this would be refused: ");
+    push_visible(&mut note, why, |_| false);
+    note.push('\n');
+    note
+}
+
+/// Why nothing can be subtracted while an instance reports.
+fn still_reporting(found: &Forgetting<'_>) -> Result<Option<String>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
     let now = i64::try_from(now.as_millis()).context("the clock is too far ahead")?;
-    if let Liveness::Reporting { key, ago_ms, silent_after_ms } = found.liveness(now) {
-        bail!(
-            "{key} still reports (last {} s ago), so its counts would return: stop it, and retry after it has not reported for {} s",
-            ago_ms.max(0) / 1000,
-            silent_after_ms / 1000
-        );
-    }
-    Ok(())
+    let Liveness::Reporting { key, ago_ms, silent_after_ms } = found.liveness(now) else { return Ok(None) };
+    Ok(Some(format!(
+        "{key} still reports (last {} s ago), so its counts would return: stop it, and retry after it has not reported for {} s",
+        ago_ms.max(0) / 1000,
+        silent_after_ms / 1000
+    )))
 }
 
 fn confirmed() -> Result<bool> {
