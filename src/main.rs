@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config_options;
 mod help;
+mod log_filter;
 mod logging;
 mod output;
 mod progress;

@@ -7,6 +7,7 @@ mod contract;
 mod demo;
 mod ends;
 mod http;
+mod outages;
 mod reporter;
 mod servers;
 mod stalls;
