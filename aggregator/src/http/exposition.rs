@@ -44,9 +44,10 @@ impl Exposition {
         self.text.push_str(&self.sample);
         for (index, (name, value)) in entry.series.labels().iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
-            // Names that begin with two underscores are Prometheus' own.
-            let is_taken = name.starts_with("__");
-            let keep = |at: usize, byte: u8| is_of_name(at, byte) && byte != b':' && !(at == 0 && is_taken);
+            // Names that begin with two underscores are Prometheus' own. A byte that is cleaned becomes an underscore, too.
+            let is_kept = |at: usize, byte: u8| is_of_name(at, byte) && byte != b':';
+            let is_taken = matches!(name.as_bytes(), [b'_', second, ..] if *second == b'_' || !is_kept(1, *second));
+            let keep = |at: usize, byte: u8| is_kept(at, byte) && !(at == 0 && is_taken);
             self.text.push_str(&cleaned(name, keep));
             self.text.push_str("=\"");
             push_escaped(&mut self.text, value, true);
@@ -185,6 +186,12 @@ sent_total 1152921504606846976
             samples,
             ["_x31a_total 5", "a_total 1", "a_x2Eb_total 4", "a_x5Ftotal_total 2", "a_total_x5Ftotal_total 3"]
         );
+    }
+
+    #[test]
+    fn no_label_begins_with_two_underscores() {
+        let text = text(true, &[total(r#"{"a",__name__="1","_:b"="2","_é"="3",_c="4"}"#, 1)]);
+        assert!(text.contains(r#"a_total{_x5F_x3Ab="2",_x5F_name__="1",_c="4",_x5F_xC3_xA9="3"} 1"#), "{text}");
     }
 
     proptest! {
