@@ -71,7 +71,11 @@ impl Exposition {
         let name = entry.series.name();
         let (family, kind, help) = match entry.total.kind {
             AggregateType::Counter => (family(name, entry.is_clash), "counter", "Total over all instances of"),
-            AggregateType::Gauge => (cleaned(name, is_of_name), "gauge", "Derived from the totals, and may go down:"),
+            AggregateType::Gauge => {
+                // The samples of the counter of the name before `_total` have this name.
+                let family = if entry.is_clash { family(name, true) } else { cleaned(name, is_of_name) };
+                (family, "gauge", "Derived from the totals, and may go down:")
+            }
         };
         self.sample.clear();
         self.sample.push_str(&family);
@@ -186,6 +190,13 @@ sent_total 1152921504606846976
             samples,
             ["_x31a_total 5", "a_total 1", "a_x2Eb_total 4", "a_x5Ftotal_total 2", "a_total_x5Ftotal_total 3"]
         );
+    }
+
+    #[test]
+    fn a_gauge_does_not_have_the_name_of_a_counters_samples() {
+        let text = text(false, &[total("a", 1), Aggregate { kind: AggregateType::Gauge, ..total("a_total", 2) }]);
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, ["a_total 1", "a_x5Ftotal 2"]);
     }
 
     #[test]
