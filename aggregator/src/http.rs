@@ -1,6 +1,7 @@
 //! What is served over HTTP: the process's own metrics and health, the totals for Prometheus, and the query API.
 
 mod exposition;
+pub(crate) mod fuzzing;
 mod instances;
 mod landing;
 mod parameters;
