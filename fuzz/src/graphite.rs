@@ -37,7 +37,7 @@ fn check_line(total: &Aggregate, template: &Template, tags: bool) -> String {
     let mut out = b"before\n".to_vec();
     let cleaned = graphite_line(&mut out, total, template, tags);
     let line = String::from_utf8(out.split_off("before\n".len())).expect("ASCII");
-    let end = format!(" {} {}\n", total.count, total.timestamp.0.div_euclid(1000));
+    let end = format!(" {} {}\n", totals::count(&total.total), total.timestamp.0.div_euclid(1000));
     let name = line.strip_suffix(&end).expect("value and seconds");
     assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{line:?}");
     let (path, labels) = if tags { read_tagged(name, template) } else { read_path(name, template) };

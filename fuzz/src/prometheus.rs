@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quipu_aggregator::fuzzing::exposition;
-use quipu_record::{Aggregate, AggregateType};
+use quipu_record::{Aggregate, Total};
 
 use crate::clean::restore;
 use crate::{Outcome, text, totals};
@@ -14,9 +14,12 @@ pub(crate) fn check(input: &[u8]) -> Outcome {
     let Some(text) = text(input) else { return Outcome::Refused };
     let mut totals = totals::read(text.split('\n'));
     // The series of one name have one type.
-    let mut kinds: BTreeMap<String, AggregateType> = BTreeMap::new();
+    let mut counters: BTreeMap<String, bool> = BTreeMap::new();
     for total in &mut totals {
-        total.kind = *kinds.entry(total.series.name().to_owned()).or_insert(total.kind);
+        let count = totals::count(&total.total);
+        let is_counter = matches!(total.total, Total::Counter(_));
+        let is_counter = *counters.entry(total.series.name().to_owned()).or_insert(is_counter);
+        total.total = if is_counter { Total::Counter(count) } else { Total::Delta(count) };
     }
     for openmetrics in [false, true] {
         check_text(&exposition(&totals, openmetrics), &totals, openmetrics);
@@ -27,8 +30,9 @@ pub(crate) fn check(input: &[u8]) -> Outcome {
 fn check_text(text: &str, totals: &[Aggregate], openmetrics: bool) {
     let text = if openmetrics { text.strip_suffix("# EOF\n").expect("the end") } else { text };
     let mut counts: BTreeMap<(&str, Labels), i128> =
-        totals.iter().map(|total| ((total.series.name(), labels_of(total)), total.count)).collect();
-    let kinds: BTreeMap<&str, AggregateType> = totals.iter().map(|total| (total.series.name(), total.kind)).collect();
+        totals.iter().map(|total| ((total.series.name(), labels_of(total)), totals::count(&total.total))).collect();
+    let is_counter = |total: &Aggregate| matches!(total.total, Total::Counter(_));
+    let counters: BTreeMap<&str, bool> = totals.iter().map(|total| (total.series.name(), is_counter(total))).collect();
     let (mut families, mut samples) = (BTreeSet::new(), BTreeSet::new());
     let mut lines = text.split_terminator('\n').peekable();
     while let Some(line) = lines.next() {
@@ -42,8 +46,8 @@ fn check_text(text: &str, totals: &[Aggregate], openmetrics: bool) {
             " Derived from the totals, and may go down: "
         };
         let name = unescape(help.strip_prefix(what).expect("what it is"), openmetrics);
-        let (name, expected) = kinds.get_key_value(name.as_str()).expect("the name of a total");
-        assert_eq!(kind, if *expected == AggregateType::Counter { "counter" } else { "gauge" });
+        let (name, expected) = counters.get_key_value(name.as_str()).expect("the name of a total");
+        assert_eq!(kind, if *expected { "counter" } else { "gauge" });
         let sample_name = if kind == "counter" && openmetrics { format!("{family}_total") } else { family.to_owned() };
         check_name(&sample_name, name, kind);
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {

@@ -27,6 +27,12 @@ pub(crate) fn check(input: &[u8]) -> Outcome {
             match record {
                 Record::Report { key, report } => check_report(key, &report),
                 Record::Plain { key, plain } => check_plain(key, &plain),
+                Record::Forget(request) => {
+                    check_series(request.series.as_ref());
+                    let json = request.to_json();
+                    let again = decode(Some(key), Some(&json));
+                    assert!(matches!(again, Ok(Record::Forget(again)) if again == request));
+                }
                 Record::Tombstone { key } => assert!(value.is_none(), "{key:?}"),
             }
             if let Ok(Key::Run(run)) = Key::decode(Some(key)) {
@@ -49,6 +55,7 @@ fn check_report(key: RunKey<'_>, report: &Report<'_>) {
         at: report.at.0,
         seq: report.seq,
         interval_ms: report.interval_ms,
+        parts: report.parts,
         is_final: report.is_final,
     };
     let mut writer = ReportWriter::new(&header);
@@ -66,7 +73,7 @@ fn check_report(key: RunKey<'_>, report: &Report<'_>) {
     let Ok(Record::Report { key: key_again, report: again }) = decode(Some(text.as_bytes()), Some(&json)) else {
         panic!("not a report: {text} {}", String::from_utf8_lossy(&json));
     };
-    let fields = |report: &Report<'_>| (report.at, report.seq, report.interval_ms, report.is_final);
+    let fields = |report: &Report<'_>| (report.at, report.seq, report.interval_ms, report.parts, report.is_final);
     assert_eq!((key_again, fields(&again), values(&again)), (key, fields(report), values(report)));
 }
 
@@ -76,6 +83,9 @@ fn check_plain(key: &str, plain: &PlainRecord<'_>) {
     let labels = plain.series().labels().iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
     let mut fields = json!({ "name": plain.series().name(), "count": count, "type": "COUNTER" });
     fields["labels"] = serde_json::Value::Object(labels);
+    fields["start"] = timestamps(plain.start).swap_remove(0);
+    fields["baseline"] = json!(plain.is_baseline);
+    fields["expires"] = json!(plain.expires);
     for timestamp in timestamps(plain.timestamp) {
         fields["timestamp"] = timestamp;
         let json = fields.to_string();
@@ -84,7 +94,8 @@ fn check_plain(key: &str, plain: &PlainRecord<'_>) {
             panic!("not a plain record: {json}");
         };
         assert_eq!((key_again, again.value, again.timestamp), (key, plain.value, plain.timestamp), "{json}");
-        assert_eq!(again.series(), plain.series(), "{json}");
+        let declared = |plain: &PlainRecord<'_>| (plain.start, plain.is_baseline, plain.expires);
+        assert_eq!((again.series(), declared(&again)), (plain.series(), declared(plain)), "{json}");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use quipu_record::{Aggregate, AggregateType, Millis, Offset};
+use quipu_record::{Aggregate, Millis, Offset, Total};
 
 /// The totals of an input, each series once.
 pub(crate) fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Aggregate> {
@@ -18,6 +18,13 @@ fn total(line: &str) -> Option<Aggregate> {
     let count = number().unwrap_or(1);
     let timestamp = number().and_then(|time| time.try_into().ok()).unwrap_or(1_718_900_012_345);
     let instances = number().and_then(|instances| instances.try_into().ok()).unwrap_or(1);
-    let kind = if fields.next() == Some("gauge") { AggregateType::Gauge } else { AggregateType::Counter };
-    Some(Aggregate { series, kind, count, timestamp: Millis(timestamp), offset: Offset(1), instances })
+    let total = if fields.next() == Some("gauge") { Total::Delta(count) } else { Total::Counter(count) };
+    Some(Aggregate { series, total, timestamp: Millis(timestamp), offset: Offset(1), instances })
+}
+
+/// The number in a total.
+pub(crate) fn count(total: &Total) -> i128 {
+    match total {
+        Total::Counter(count) | Total::Delta(count) => *count,
+    }
 }

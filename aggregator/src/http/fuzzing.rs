@@ -37,7 +37,7 @@ impl Api {
     /// The runtime can't start.
     #[must_use]
     pub fn new(all: &[Aggregate]) -> Self {
-        let (state, _) = HttpState::new(&Config::default());
+        let (state, _) = HttpState::new(&Config::default(), "0.0.0");
         state.view.update(Offset(1), all, &[]);
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self { state, runtime }
