@@ -215,7 +215,7 @@ sent_total 1152921504606846976
 
     #[test]
     fn a_gauge_does_not_have_the_name_of_a_counters_samples() {
-        let text = text(false, &[total("a", 1), Aggregate { kind: AggregateType::Gauge, ..total("a_total", 2) }]);
+        let text = text(false, &[total("a", 1), Aggregate { total: Total::Delta(2), ..total("a_total", 2) }]);
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(samples, ["a_total 1", "a_x5Ftotal 2"]);
     }
