@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use quipu_record::Total;
+use quipu_record::{Total, limits};
 
 use super::view::Entry;
 use crate::sink::push_cleaned;
@@ -17,12 +17,10 @@ use crate::sink::push_cleaned;
 const TOTAL: &str = "_total";
 /// How the names of Quipu's own series begin.
 const OWN: &str = "quipu_";
-/// How the names of the series that are derived from totals begin.
-const AUDIT: &str = "quipu_audit_";
 
 /// Whether a series is of the fleet's programs, or derived from their totals.
 pub(crate) fn is_of_fleet(name: &str) -> bool {
-    !name.starts_with(OWN) || name.starts_with(AUDIT)
+    !name.starts_with(OWN) || name.starts_with(limits::RESERVED_PREFIX)
 }
 
 /// Text that entries are appended to, sorted by name.
