@@ -59,8 +59,8 @@ pub(crate) enum Command {
     /// Run an experiment in which records are processed twice, by default on an embedded broker
     #[command(after_help = fit(crate::commands::demo::EXAMPLES))]
     Demo(DemoOptions),
-    /// Subtract all counts of an instance from the totals
-    #[command(after_help = fit(crate::commands::forget::EXAMPLES))]
+    /// Subtract the counts of an instance, a run, a key or a series from the totals
+    #[command(after_help = fit(crate::commands::forget::EXAMPLES), override_usage = crate::commands::forget::USAGE)]
     Forget(ForgetOptions),
     /// Check the health of a running aggregator or sink
     #[command(after_help = fit(crate::commands::health::EXAMPLES))]
