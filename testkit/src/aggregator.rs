@@ -56,11 +56,18 @@ impl Pipeline {
     /// Runs `quipu verify` and expects that it finds the same totals as the aggregator.
     #[track_caller]
     pub fn verify(&self) {
+        self.verify_with(&[]);
+    }
+
+    /// The same with additional arguments.
+    #[track_caller]
+    pub fn verify_with(&self, arguments: &[&str]) {
         let settings = self.topics();
         let mut all = vec!["verify", "--brokers", self.cluster.bootstrap()];
         for setting in &settings {
             all.extend(["--set", setting]);
         }
+        all.extend(arguments);
         let verified = self.quipu.start(&all).finish();
         assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     }

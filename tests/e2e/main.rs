@@ -9,6 +9,7 @@ mod ends;
 mod http;
 mod outages;
 mod reporter;
+mod retirement;
 mod servers;
 mod stalls;
 #[cfg(feature = "rocksdb")]
