@@ -42,6 +42,11 @@
 //! labels share one counter. Of two labels with the same name the last one is used, and a metric's own label overrides
 //! a [global one](KafkaReporterBuilder::global_label).
 //!
+//! # Processed records
+//!
+//! [`KafkaReporter::processed`] reports which records of a topic were processed, as ranges of offsets. Global labels are
+//! not added to them.
+//!
 //! # Limits
 //!
 //! - Only counters are published. Gauges and histograms are accepted and do nothing: each name is logged once, and
@@ -64,6 +69,7 @@ mod forwarder;
 mod instance;
 mod part;
 mod parts;
+mod processed;
 mod recorder;
 mod registry;
 mod reporter;
@@ -73,6 +79,7 @@ mod warned;
 
 pub use builder::KafkaReporterBuilder;
 pub use error::Error;
+pub use processed::{PartitionHandle, Processed, Transaction};
 pub use recorder::KafkaRecorder;
 pub use reporter::KafkaReporter;
 pub use stats::{LastError, Stats};

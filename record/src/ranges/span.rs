@@ -75,6 +75,11 @@ impl Spans {
         self.0.clear();
     }
 
+    /// Keeps the spans for which `keeps` is true.
+    pub fn retain(&mut self, keeps: impl Fn(Span) -> bool) {
+        self.0.retain(|span| keeps(*span));
+    }
+
     /// Whether the set has every offset of the span.
     #[must_use]
     pub fn covers(&self, span: Span) -> bool {
