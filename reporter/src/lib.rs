@@ -63,6 +63,8 @@
 
 mod builder;
 mod client;
+#[cfg(feature = "consumer")]
+pub mod consumer;
 mod control;
 mod error;
 mod forwarder;
@@ -88,3 +90,8 @@ pub use stats::{LastError, Stats};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reporter.md")]
 struct Guide;
+
+/// Makes the examples of the page on processed records doc tests.
+#[cfg(all(doctest, feature = "consumer"))]
+#[doc = include_str!("../../docs/ledger-reporting.md")]
+struct ProcessedRecords;
