@@ -32,8 +32,11 @@ pub(crate) struct Instruments {
     joined: Counter,
     left: Counter,
     silent: Counter,
+    retired_runs: Counter,
     position: Gauge,
     rows: Gauge,
+    markers: Gauge,
+    table_bytes: Gauge,
     live_runs: Gauge,
     series: Gauge,
     commit_seconds: Histogram,
@@ -48,6 +51,9 @@ impl Instruments {
         let gauge = |name, help| described.gauge(name, help);
         let position = gauge("quipu_source_position", "The next offset to read from the source topic");
         let rows = gauge("quipu_rows", "Rows of the table: runs, their parts, and keys of plain counters");
+        let markers =
+            gauge("quipu_markers", "Expired runs that are remembered, so that no late record is counted again");
+        let table_bytes = gauge("quipu_table_bytes", "The memory that the rows take, as an estimate");
         let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor are silent");
         let series = gauge("quipu_series", "Series that have a total");
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
@@ -58,6 +64,10 @@ impl Instruments {
             ("quipu_dead_letters_total", "Bad records that were copied to the dead-letter topic"),
             ("quipu_dead_letters_lost_total", "Bad records whose copy Kafka rejected"),
             ("quipu_commits_total", "Commits of totals and position"),
+            (
+                "quipu_retired_runs_total",
+                "Runs that expired: their rows were removed, and what they counted stays in the totals",
+            ),
             ("quipu_run_events_total", "Changes of the state of runs, by event: joined, left or silent"),
         ] {
             described.counter(name, help);
@@ -76,10 +86,13 @@ impl Instruments {
             joined: event("joined"),
             left: event("left"),
             silent: event("silent"),
+            retired_runs: counter("quipu_retired_runs_total"),
             prometheus,
             reporter,
             position,
             rows,
+            markers,
+            table_bytes,
             live_runs,
             series,
             commit_seconds,
@@ -116,15 +129,18 @@ impl Instruments {
     #[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
     pub(crate) fn table(&self, topology: &Topology) {
         self.rows.set(topology.rows() as f64);
+        self.markers.set(topology.markers() as f64);
+        self.table_bytes.set(topology.table_bytes() as f64);
         self.live_runs.set(topology.live_runs() as f64);
         self.series.set(topology.series() as f64);
         self.position.set(topology.position().0 as f64);
     }
 
-    pub(crate) fn run_events(&self, Events { joined, left, silent }: Events) {
+    pub(crate) fn run_events(&self, Events { joined, left, silent, expired }: Events) {
         self.joined.increment(joined as u64);
         self.left.increment(left as u64);
         self.silent.increment(silent as u64);
+        self.retired_runs.increment(expired as u64);
     }
 
     pub(crate) fn committed(&self, took: Duration, longest_step: Duration) {
@@ -191,6 +207,7 @@ fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Applied => "applied",
         Outcome::Restarted => "restarted",
+        Outcome::Rebased => "rebased",
         Outcome::Removed => "removed",
         Outcome::Absent => "absent",
         Outcome::Stale => "stale",

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use quipu_config::Config;
+use quipu_config::{Config, ProcessingGuarantee};
 use quipu_record::{BadRecord, Millis, Offset, Partition};
-use quipu_topology::{Audit, Settings, SourceRecord};
-use rdkafka::Message;
+use quipu_topology::{Audit, Retention, Settings, SourceRecord};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Timestamp};
 use tracing::{debug, info, warn};
 
 use crate::engine::{Committed, Engine, EngineError, State};
@@ -69,6 +69,7 @@ impl Task {
         let settings = Settings {
             instance_timeout: millis(config.instance_timeout),
             refresh_interval: millis(config.refresh_interval),
+            retention: retention(&config),
             max_rows: config.limits.max_rows,
             max_series: config.limits.max_series,
             audits: audits.collect(),
@@ -183,6 +184,7 @@ impl Task {
             let record = SourceRecord {
                 offset: Offset(message.offset()),
                 timestamp: message.timestamp().to_millis().map(Millis),
+                is_append_time: matches!(message.timestamp(), Timestamp::LogAppendTime(_)),
                 key: message.key(),
                 value: message.payload(),
             };
@@ -320,4 +322,14 @@ fn now() -> Millis {
 
 fn millis(duration: Duration) -> Millis {
     i64::try_from(duration.as_millis()).map_or(Millis::MAX, Millis)
+}
+
+/// With at-least-once nothing expires: after a crash, a part of what a retirement wrote may be missing.
+fn retention(config: &Config) -> Retention {
+    match config.processing_guarantee {
+        ProcessingGuarantee::ExactlyOnce => {
+            Retention { runs: config.retention.runs.map(millis), finished: config.retention.finished.map(millis) }
+        }
+        ProcessingGuarantee::AtLeastOnce => Retention::default(),
+    }
 }

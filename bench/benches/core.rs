@@ -114,7 +114,7 @@ impl<'a> Table<'a> {
     fn apply(&mut self, (key, value): &Record) {
         let offset = Offset(i64::try_from(self.offset).expect("few records"));
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        let record = SourceRecord { offset, timestamp: Some(NOW), key, value };
+        let record = SourceRecord { offset, timestamp: Some(NOW), is_append_time: true, key, value };
         self.topology.process(&record, NOW).expect("a good record");
         self.offset += 1;
     }

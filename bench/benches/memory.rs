@@ -46,7 +46,9 @@ fn table(what: &str, rows: u64, record: impl Fn(u64) -> Record) {
             let (key, value) = record(row);
             let offset = Offset(i64::try_from(row).expect("few rows"));
             let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-            topology.process(&SourceRecord { offset, timestamp: Some(NOW), key, value }, NOW).expect("a good record");
+            topology
+                .process(&SourceRecord { offset, timestamp: Some(NOW), is_append_time: true, key, value }, NOW)
+                .expect("a good record");
         }
         topology.take_aggregates(NOW);
         topology.take_rows(|_, _| {});

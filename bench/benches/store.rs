@@ -55,6 +55,7 @@ impl Setting {
             let record = SourceRecord {
                 offset: Offset(i64::try_from(row).expect("few rows")),
                 timestamp: Some(NOW),
+                is_append_time: true,
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
             };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use quipu_record::Millis;
-use quipu_topology::{Settings, Topology};
+use quipu_topology::{Retention, Settings, Topology};
 
 /// Whether this is a full benchmark, for which cargo sets `--bench`. Otherwise it is a test, which only checks that the
 /// benchmark works.
@@ -48,6 +48,7 @@ pub fn topology() -> Topology {
     Topology::new(Settings {
         instance_timeout: Millis(30_000),
         refresh_interval: Millis(60_000),
+        retention: Retention { runs: Some(Millis(7 * 24 * 3_600_000)), finished: Some(Millis(3_600_000)) },
         max_rows: 5_000_000,
         max_series: 1_000_000,
         audits: Vec::new(),

@@ -40,6 +40,8 @@ pub struct Config {
     /// text): never. Default 1 min.
     #[serde(with = "duration::or_off")]
     pub watchdog: Option<Duration>,
+    /// When runs and plain keys expire.
+    pub retention: Retention,
     /// The local store of the rows.
     pub state: State,
     /// How to connect to Kafka.
@@ -68,6 +70,21 @@ pub enum ProcessingGuarantee {
     /// There are no transactions. After a crash a total may be published twice, which is harmless because totals are
     /// absolute. A process that the group has replaced may still publish older totals.
     AtLeastOnce,
+}
+
+/// When runs and plain keys expire. Their rows are removed, and what they counted stays in the totals. The time is log time:
+/// it stands still while nothing is written to the topic. It needs `exactly_once`; with `at_least_once` nothing expires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// A run, or a plain key whose records allow it, expires after this long without a record. None (`off` in text): never.
+    /// Default 7 d.
+    #[serde(with = "duration::or_off")]
+    pub runs: Option<Duration>,
+    /// A run expires this long after the final report of its last part. None (`off` in text): not before `runs`.
+    /// Default 1 h.
+    #[serde(with = "duration::or_off")]
+    pub finished: Option<Duration>,
 }
 
 /// The local store of the rows. The changelog has the rows, too: the store saves the time to read it at a start.
@@ -205,6 +222,7 @@ impl Default for Config {
             processing_guarantee: ProcessingGuarantee::default(),
             group_instance_id: String::new(),
             watchdog: Some(Duration::from_secs(60)),
+            retention: Retention::default(),
             state: State::default(),
             kafka: Kafka::default(),
             topics: Topics::default(),
@@ -213,6 +231,13 @@ impl Default for Config {
             audits: Vec::new(),
             sinks: Vec::new(),
         }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        Self { runs: Some(7 * 24 * HOUR), finished: Some(HOUR) }
     }
 }
 

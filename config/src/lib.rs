@@ -25,7 +25,7 @@ mod tests;
 mod text;
 mod validate;
 
-pub use config::{Audit, Config, Http, Kafka, Limits, ProcessingGuarantee, State, StoreKind, Topics};
+pub use config::{Audit, Config, Http, Kafka, Limits, ProcessingGuarantee, Retention, State, StoreKind, Topics};
 pub use error::{ConfigError, Problem};
 pub use load::Flag;
 pub use properties::Properties;

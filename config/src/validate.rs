@@ -129,6 +129,11 @@ impl Config {
         if self.watchdog.is_some_and(|watchdog| watchdog < SHORTEST_WATCHDOG) {
             findings.add(&["watchdog"], format!("must be at least {}, or off", duration::format(SHORTEST_WATCHDOG)));
         }
+        for (key, retention) in [("runs", self.retention.runs), ("finished", self.retention.finished)] {
+            if retention.is_some_and(|retention| retention < SHORTEST_INTERVAL) {
+                findings.add(&["retention", key], format!("must be at least {shortest}, or off"));
+            }
+        }
         findings.add_if(
             self.refresh_interval >= SHORTEST_INTERVAL && self.refresh_interval < self.commit_interval,
             &["refresh_interval"],

@@ -246,7 +246,7 @@ fn what_a_plain_record_declares_is_read() {
 fn a_row_of_the_former_format_has_no_log_time_and_is_not_final() {
     let run = br#"{"v":1,"row":{"offset":5,"last_seen":7,"live":false,"kind":"run","seq":3},"counters":[]}"#;
     let header = StateRow::decode(run).expect("a row of the former format").header;
-    let kind = StateRowKind::Run { seq: 3, parts: 0, is_final: false };
+    let kind = StateRowKind::Run { seq: 3, parts: 0, is_final: false, is_rebased: false };
     assert_eq!(
         header,
         StateRowHeader { offset: Offset(5), last_seen: Millis(7), log_time: Millis(0), live: false, kind }
@@ -314,7 +314,12 @@ fn any_kind() -> impl Strategy<Value = StateRowKind> {
         timestamp,
     });
     prop_oneof![
-        any::<(u64, u32, bool)>().prop_map(|(seq, parts, is_final)| StateRowKind::Run { seq, parts, is_final }),
+        any::<(u64, u32, bool, bool)>().prop_map(|(seq, parts, is_final, is_rebased)| StateRowKind::Run {
+            seq,
+            parts,
+            is_final,
+            is_rebased
+        }),
         (any::<i128>(), time(), time(), prop::option::of(life), any::<bool>()).prop_map(
             |(base, timestamp, start, previous, expires)| StateRowKind::Plain {
                 base,
@@ -382,24 +387,24 @@ proptest! {
     fn a_row_round_trips(
         times in any::<(i64, i64, i64)>(), live in any::<bool>(), kind in any_kind(),
         counters in prop::collection::vec((any_series(), any::<u64>()), 0..4),
-        baseline in prop::option::of(prop::collection::vec((any_series(), any::<u64>()), 0..4)),
+        baseline in prop::collection::vec((any_series(), any::<u64>()), 0..4),
     ) {
         let (offset, last_seen, log_time) = (Offset(times.0), Millis(times.1), Millis(times.2));
         let header = StateRowHeader { offset, last_seen, log_time, live, kind };
         let values = |counters: &[(Series, u64)]| -> Vec<(Series, Value)> {
             counters.iter().map(|(series, value)| (series.clone(), Value::Counter(*value))).collect()
         };
-        let (values, baseline) = (values(&counters), baseline.as_deref().map(values));
+        let (values, baseline) = (values(&counters), values(&baseline));
         let json = StateRow::encode(
             &header,
             values.iter().map(|(series, value)| (series.as_ref(), *value)),
-            baseline.as_ref().map(|values| values.iter().map(|(series, value)| (series.as_ref(), *value))),
+            baseline.iter().map(|(series, value)| (series.as_ref(), *value)),
         );
         let row = StateRow::decode(&json).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(row.header, header);
         let read = |(series, value): (SeriesRef<'_>, Value)| (series.to_series(), value);
         prop_assert_eq!(row.values().map(read).collect::<Vec<_>>(), values);
-        prop_assert_eq!(row.baseline().map(|values| values.map(read).collect::<Vec<_>>()), baseline);
+        prop_assert_eq!(row.baseline().map(read).collect::<Vec<_>>(), baseline);
     }
 
     #[test]

@@ -1,14 +1,24 @@
-//! A log as data, before it is encoded, and the oracle: a plain fold over such a log.
+//! A log as data, before it is encoded.
 
-use std::collections::BTreeMap;
+use quipu_record::{ForgetSeries, Millis};
+use uuid::Uuid;
 
 /// A record of the log before it is encoded.
 #[derive(Debug, Clone)]
 pub enum LogRecord {
-    Report { run: usize, part: usize, seq: u64, is_final: bool, counters: Vec<(usize, u64)> },
-    Plain { key: usize, series: usize, count: u64, timestamp: Option<i64> },
+    Report { run: usize, part: usize, parts: u32, seq: u64, is_final: bool, counters: Vec<(usize, u64)> },
+    Plain { key: usize, series: usize, count: u64, timestamp: Option<i64>, declared: Declared },
     Tombstone { key: String },
+    Forget { id: u128, series: usize },
     Bad { key: String, value: &'static str },
+}
+
+/// What a plain record declares.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Declared {
+    pub start: Option<i64>,
+    pub is_baseline: bool,
+    pub expires: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -19,10 +29,25 @@ pub struct Logged {
 
 pub const SERIES: [&str; 5] = ["sent", "done", "done{topic=\"auth\"}", "{\"odd name\"}", "e"];
 
+/// The time in the id of run 0.
+pub const FIRST_RUN: Millis = Millis(0x0192_0000_0000);
+
+/// When a run began, by the time in its id. The clock of run 5 is ahead.
+pub fn began(run: usize) -> Millis {
+    const MINUTES: [i64; 6] = [0, 1, 2, 5, 30, 300];
+    let later = i64::try_from(run / MINUTES.len()).expect("few runs");
+    FIRST_RUN.saturating_add(Millis((MINUTES[run % MINUTES.len()] + later) * 60_000))
+}
+
+fn run_id(run: usize) -> String {
+    let time = format!("{:012x}", began(run).0);
+    format!("{}-{}-7000-8000-{run:012}", &time[..8], &time[8..])
+}
+
 pub fn run_key(run: usize, part: usize) -> String {
     // Three instances of two runs each.
     let suffix = if part == 0 { String::new() } else { format!("/{part}") };
-    format!("app-{}/01920000-0000-7000-8000-{run:012}{suffix}", run / 2)
+    format!("app-{}/{}{suffix}", run / 2, run_id(run))
 }
 
 pub fn plain_key(key: usize) -> String {
@@ -44,118 +69,45 @@ impl LogRecord {
             Self::Report { run, part, .. } => run_key(*run, *part),
             Self::Plain { key, .. } => plain_key(*key),
             Self::Tombstone { key } | Self::Bad { key, .. } => key.clone(),
+            Self::Forget { .. } => String::from_utf8_lossy(&self.key_bytes()).into_owned(),
+        }
+    }
+
+    /// The record's key as it is on the log.
+    pub fn key_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Forget { id, .. } => ForgetSeries::key(Uuid::from_u128(*id)),
+            _ => self.key().into_bytes(),
         }
     }
 
     pub fn value(&self) -> Option<String> {
         match self {
-            Self::Report { run, seq, is_final, counters, .. } => {
+            Self::Report { run, parts, seq, is_final, counters, .. } => {
                 let counters: Vec<_> = counters
                     .iter()
                     .map(|(series, value)| format!("{{{}}}", counter_json(*series, "value", *value)))
                     .collect();
                 Some(format!(
-                    r#"{{"v":1,"instance":"app-{}","run":"01920000-0000-7000-8000-{run:012}","at":0,"seq":{seq},"interval_ms":1000,"final":{is_final},"counters":[{}]}}"#,
+                    r#"{{"v":1,"instance":"app-{}","run":"{}","at":0,"seq":{seq},"interval_ms":1000,"parts":{parts},"final":{is_final},"counters":[{}]}}"#,
                     run / 2,
+                    run_id(*run),
                     counters.join(",")
                 ))
             }
-            Self::Plain { series, count, timestamp, .. } => {
-                let timestamp = timestamp.map_or_else(String::new, |timestamp| format!(r#","timestamp":{timestamp}"#));
-                Some(format!("{{{}{timestamp}}}", counter_json(*series, "count", *count)))
+            Self::Plain { series, count, timestamp, declared: Declared { start, is_baseline, expires }, .. } => {
+                let time =
+                    |name, time: &Option<i64>| time.map_or_else(String::new, |time| format!(r#","{name}":{time}"#));
+                let (timestamp, start) = (time("timestamp", timestamp), time("start", start));
+                let declared = format!(r#"{start},"baseline":{is_baseline},"expires":{expires}"#);
+                Some(format!("{{{}{timestamp}{declared}}}", counter_json(*series, "count", *count)))
+            }
+            Self::Forget { series, .. } => {
+                let series = SERIES[*series].parse().expect("a series");
+                Some(String::from_utf8(ForgetSeries { series }.to_json()).expect("JSON"))
             }
             Self::Tombstone { .. } => None,
             Self::Bad { value, .. } => Some((*value).to_owned()),
-        }
-    }
-}
-
-/// A row of the oracle.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OracleRow {
-    pub counters: BTreeMap<usize, u64>,
-    pub base: u128,
-    seq: u64,
-    plain_timestamp: Option<i64>,
-    pub is_final: bool,
-    pub last_seen: i64,
-}
-
-/// The result of a log: the latest valid record of every key, and the bases of plain rows.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct Oracle {
-    pub rows: BTreeMap<String, OracleRow>,
-    pub bad: usize,
-}
-
-impl<'a> FromIterator<&'a Logged> for Oracle {
-    fn from_iter<I: IntoIterator<Item = &'a Logged>>(log: I) -> Self {
-        let mut oracle = Self::default();
-        for logged in log {
-            oracle.push(logged);
-        }
-        oracle
-    }
-}
-
-impl Oracle {
-    pub fn push(&mut self, Logged { timestamp, record }: &Logged) {
-        let Self { rows, bad } = self;
-        let key = record.key();
-        let before = rows.get(&key);
-        match record {
-            LogRecord::Report { seq, is_final, counters, .. } => {
-                let last_seen = before.map_or(*timestamp, |row| row.last_seen.max(*timestamp));
-                let new: BTreeMap<_, _> = counters.iter().copied().collect();
-                if before.is_some_and(|row| *seq < row.seq) {
-                    return;
-                }
-                let follows = before.is_none_or(|row| {
-                    row.counters.iter().all(|(series, count)| new.get(series).is_some_and(|after| after >= count))
-                });
-                if new.len() < counters.len() || !follows {
-                    *bad += 1;
-                    return;
-                }
-                let row = OracleRow {
-                    counters: new,
-                    base: 0,
-                    seq: *seq,
-                    plain_timestamp: None,
-                    is_final: *is_final,
-                    last_seen,
-                };
-                rows.insert(key, row);
-            }
-            LogRecord::Plain { series, count, timestamp: reported_at, .. } => {
-                let mut base = 0;
-                let mut last_seen = *timestamp;
-                if let Some(row) = before {
-                    let Some(counted) = row.counters.get(series) else {
-                        *bad += 1;
-                        return;
-                    };
-                    base = row.base;
-                    last_seen = last_seen.max(row.last_seen);
-                    if count < counted {
-                        if let (Some(before), Some(after)) = (row.plain_timestamp, reported_at)
-                            && after <= &before
-                        {
-                            return;
-                        }
-                        base += u128::from(*counted);
-                    }
-                }
-                let counters = [(*series, *count)].into();
-                rows.insert(
-                    key,
-                    OracleRow { counters, base, seq: 0, plain_timestamp: *reported_at, is_final: false, last_seen },
-                );
-            }
-            LogRecord::Tombstone { .. } => {
-                rows.remove(&key);
-            }
-            LogRecord::Bad { .. } => *bad += 1,
         }
     }
 }

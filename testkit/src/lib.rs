@@ -18,6 +18,7 @@ pub mod fold;
 mod freeze;
 pub mod http;
 mod missing;
+pub mod oracle;
 mod outsider;
 mod probe;
 mod process;

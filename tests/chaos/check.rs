@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quipu_record::Aggregate;
 use quipu_testkit::Pipeline;
-use quipu_testkit::fold::{Logged, Oracle, SERIES};
+use quipu_testkit::fold::{Logged, SERIES};
+use quipu_testkit::oracle::Oracle;
 use rdkafka::message::Message as _;
 
 use crate::program::COUNTED;
@@ -24,13 +25,7 @@ pub(crate) fn expected(pipeline: &Pipeline, written: &[Logged]) -> Vec<(i64, Tot
     let mut oracle = Oracle::default();
     let after = written.iter().zip(offsets).map(|(logged, offset)| {
         oracle.push(logged);
-        let mut totals = [0; SERIES.len()];
-        for row in oracle.rows.values() {
-            for (series, count) in &row.counters {
-                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
-            }
-        }
-        (offset, totals)
+        (offset, oracle.all_totals())
     });
     after.collect()
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quipu_testkit::Cluster;
-use quipu_testkit::fold::{LogRecord, Logged, SERIES};
+use quipu_testkit::fold::{Declared, LogRecord, Logged, SERIES};
 
 use crate::chance::pause;
 
@@ -52,10 +52,18 @@ fn report(round: u64, reporter: usize) -> LogRecord {
         0..4 => {
             let life = usize::try_from(round / 400).expect("small") * 8;
             let counters = (0..SERIES.len()).map(|series| (series, round % 400 * (series as u64 + 1))).collect();
-            LogRecord::Report { run: life + reporter * 2, part: reporter % 2, seq: round, is_final: false, counters }
+            let part = reporter % 2;
+            let parts = u32::try_from(part).expect("small") + 1;
+            LogRecord::Report { run: life + reporter * 2, part, parts, seq: round, is_final: false, counters }
         }
         // A plain counter that restarts every 50 rounds.
-        4 => LogRecord::Plain { key: 0, series: 1, count: round % 50 + 1, timestamp: None },
+        4 => LogRecord::Plain {
+            key: 0,
+            series: 1,
+            count: round % 50 + 1,
+            timestamp: None,
+            declared: Declared::default(),
+        },
         // A bad record on a live key.
         _ => LogRecord::Bad { key: quipu_testkit::fold::plain_key(0), value: "{" },
     }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use quipu_record::{Millis, Offset, Series, StateRow, StateRowHeader, StateRowKind, Value};
 use quipu_testkit::{DEADLINE, Kafka, Pipeline, plain, require};
 use rdkafka::producer::Producer as _;
 
@@ -141,14 +140,7 @@ fn a_state_without_a_position_is_taken_over_with_the_groups_offset() {
     }
     // As an earlier version left it after two records: a row, and the position as the group's offset only.
     pipeline.send([("app-1:done", plain("done", 5)), ("app-1:done", "no counter".to_owned())]);
-    let header = StateRowHeader {
-        offset: Offset(0),
-        last_seen: Millis(0),
-        live: true,
-        kind: StateRowKind::Plain { base: 0, timestamp: None },
-    };
-    let done: Series = "done".parse().unwrap();
-    let row = StateRow::encode(&header, [(done.as_ref(), Value::Counter(5))]);
+    let row = r#"{"v":1,"row":{"offset":0,"last_seen":0,"live":true,"kind":"plain","base":"0","timestamp":null},"counters":[{"name":"done","value":5}]}"#;
     pipeline.cluster.produce(&pipeline.state, [(Some("app-1:done"), Some(row))]);
     pipeline.cluster.commit(&pipeline.application_id, &pipeline.metrics, 2);
     pipeline.send([("app-1:done", plain("done", 7))]);

@@ -3,6 +3,9 @@
 pub struct RowId(usize);
 
 impl RowId {
+    /// All rows that expired.
+    pub const RETIRED: Self = Self(usize::MAX);
+
     /// The row with this number.
     #[must_use]
     pub fn new(index: usize) -> Self {
@@ -18,7 +21,7 @@ pub trait Accumulator: Clone {
     /// What one row contributes.
     type Value;
     /// What all rows together amount to.
-    type Total;
+    type Total: PartialEq;
 
     /// An accumulator without rows, for values of the same type as this one.
     fn new(value: &Self::Value) -> Self;

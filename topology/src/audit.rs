@@ -99,6 +99,30 @@ impl Audits {
         change: &Change<Contribution>,
         timestamp: Millis,
     ) {
+        self.each_part(id, series, |reduce, audit, side| {
+            reduce.update(audit, row, &on_side(change, side), timestamp);
+        });
+    }
+
+    /// Forwards that what a row contributed to a series was moved to another row, see [`Reduce::transfer`].
+    pub(crate) fn transfer(
+        &mut self,
+        id: GroupId,
+        series: SeriesRef<'_>,
+        from: (RowId, &Contribution),
+        to: (RowId, &Change<Contribution>),
+    ) {
+        self.each_part(id, series, |reduce, audit, side| {
+            reduce.transfer(audit, (from.0, &(side, *from.1)), (to.0, &on_side(to.1, side)));
+        });
+    }
+
+    fn each_part(
+        &mut self,
+        id: GroupId,
+        series: SeriesRef<'_>,
+        mut each: impl FnMut(&mut Reduce<Balance>, GroupId, Side),
+    ) {
         if self.configured.is_empty() {
             return;
         }
@@ -107,9 +131,7 @@ impl Audits {
         }
         let parts = self.parts[id.index()].get_or_insert_with(|| parts(&self.configured, series));
         for (audit, side) in &*parts {
-            let on_side = |part: Contribution| (*side, part);
-            let change = Change { old: change.old.map(on_side), new: change.new.map(on_side) };
-            self.reduce.update(*audit, row, &change, timestamp);
+            each(&mut self.reduce, *audit, *side);
         }
     }
 
@@ -141,6 +163,11 @@ impl Audits {
         })
         .collect()
     }
+}
+
+fn on_side(change: &Change<Contribution>, side: Side) -> Change<(Side, Contribution)> {
+    let on_side = |part: Contribution| (side, part);
+    Change { old: change.old.map(on_side), new: change.new.map(on_side) }
 }
 
 fn parts(audits: &[Audit], series: SeriesRef<'_>) -> Parts {

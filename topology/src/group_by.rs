@@ -14,15 +14,21 @@ pub(crate) fn group_by(
     scratch: &mut ValuesBuf,
     mut forward: impl FnMut(GroupId, Change<Contribution>),
 ) {
+    // A row contributes nothing to a series of which it counted nothing since its baseline.
+    let mut forward = |id, old: Option<Contribution>, new: Option<Contribution>| {
+        if old.is_some() || new.is_some() {
+            forward(id, Change { old, new });
+        }
+    };
     let Change { old: Some(old), new: Some(new) } = change else {
         if let Some(old) = change.old {
             for (id, value) in old.values.iter() {
-                forward(id, Change { old: Some(old.contribution(value)), new: None });
+                forward(id, old.contribution(id, value), None);
             }
         }
         if let Some(new) = change.new {
             for (id, value) in new.values.iter() {
-                forward(id, Change { old: None, new: Some(new.contribution(value)) });
+                forward(id, None, new.contribution(id, value));
             }
         }
         return;
@@ -37,18 +43,18 @@ fn column<T: Copy + PartialEq>(
     (new, after): (&RowView<'_>, &[Entry<T>]),
     value: impl Fn(T) -> Value,
     scratch: &mut Vec<Entry<T>>,
-    forward: &mut impl FnMut(GroupId, Change<Contribution>),
+    forward: &mut impl FnMut(GroupId, Option<Contribution>, Option<Contribution>),
 ) {
-    let was = |before: T| Some(old.contribution(value(before)));
-    let is = |after: T| Some(new.contribution(value(after)));
-    let same_row = (old.base, old.live) == (new.base, new.live);
+    let was = |id: GroupId, before: T| old.contribution(id, value(before));
+    let is = |id: GroupId, after: T| new.contribution(id, value(after));
+    let same_row = (old.base, old.live, old.baseline) == (new.base, new.live, new.baseline);
     let differs = |before: T, after: T| !same_row || before != after;
     let same_series =
         before.len() == after.len() && before.iter().zip(after).all(|(before, after)| before.0 == after.0);
     if same_series {
         for ((id, before), (_, after)) in before.iter().zip(after) {
             if differs(*before, *after) {
-                forward(*id, Change { old: was(*before), new: is(*after) });
+                forward(*id, was(*id, *before), is(*id, *after));
             }
         }
         return;
@@ -58,11 +64,9 @@ fn column<T: Copy + PartialEq>(
     scratch.sort_unstable_by_key(|(id, _)| *id);
     for (id, after) in after {
         match scratch.binary_search_by_key(id, |(id, _)| *id) {
-            Ok(at) if differs(scratch[at].1, *after) => {
-                forward(*id, Change { old: was(scratch[at].1), new: is(*after) });
-            }
+            Ok(at) if differs(scratch[at].1, *after) => forward(*id, was(*id, scratch[at].1), is(*id, *after)),
             Ok(_) => {}
-            Err(_) => forward(*id, Change { old: None, new: is(*after) }),
+            Err(_) => forward(*id, None, is(*id, *after)),
         }
     }
     // Series that the new row lacks. The row rules refuse such a report today; the operator does not depend on that.
@@ -71,7 +75,7 @@ fn column<T: Copy + PartialEq>(
     scratch.sort_unstable_by_key(|(id, _)| *id);
     for (id, before) in before {
         if scratch.binary_search_by_key(id, |(id, _)| *id).is_err() {
-            forward(*id, Change { old: was(*before), new: None });
+            forward(*id, was(*id, *before), None);
         }
     }
 }

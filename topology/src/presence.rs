@@ -18,6 +18,8 @@ pub struct Events {
     pub left: usize,
     /// The runs without a report for the instance timeout.
     pub silent: usize,
+    /// The runs that expired: their rows were retired.
+    pub expired: usize,
 }
 
 /// Why a row is no longer live.
@@ -53,6 +55,13 @@ impl Presence {
                 Departure::Silent => self.events.silent += 1,
                 Departure::BeforeStart => {}
             }
+        }
+    }
+
+    /// The row of `key` was retired.
+    pub(crate) fn expired(&mut self, key: &[u8]) {
+        if is_run(key) {
+            self.events.expired += 1;
         }
     }
 

@@ -86,6 +86,26 @@ impl<A: Accumulator> Reduce<A> {
         }
     }
 
+    /// Moves what one row contributes to another, whose contribution changes by as much. The group counts as changed only
+    /// if its total changes nevertheless.
+    pub fn transfer(&mut self, id: GroupId, from: (RowId, &A::Value), to: (RowId, &Change<A::Value>)) {
+        let Some(Some(group)) = self.groups.get_mut(id.index()) else { return };
+        let before = group.accumulator.read();
+        group.accumulator.sub(from.0, from.1);
+        group.members -= 1;
+        if let Some(old) = &to.1.old {
+            group.accumulator.sub(to.0, old);
+            group.members -= 1;
+        }
+        if let Some(new) = &to.1.new {
+            group.accumulator.add(to.0, new);
+            group.members += 1;
+        }
+        if group.accumulator.read() != before && !std::mem::replace(&mut group.changed, true) {
+            self.changed.push(id);
+        }
+    }
+
     /// What the group amounts to, if a row contributed since it was new.
     #[must_use]
     pub fn get(&self, id: GroupId) -> Option<Reduced<A::Total>> {

@@ -2,37 +2,11 @@
 //!
 //! `Id` is the caller's number of a series.
 
-use quipu_record::{BadRecord, Millis, Offset};
+mod plain;
 
-/// What a plain record that is not bad does to its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// It replaces the row, which keeps this base.
-    Apply {
-        /// What was counted before its restarts.
-        base: u128,
-    },
-    /// A lower count is taken for a restart: the record replaces the row, whose count was added to this base.
-    Restart {
-        /// What was counted before this restart and all earlier ones.
-        base: u128,
-    },
-    /// It is older than the row and is ignored.
-    Stale,
-}
+use quipu_record::{BadRecord, Offset};
 
-/// A row of a plain counter, as far as the next record depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlainRow<Id> {
-    /// Its series.
-    pub series: Id,
-    /// Its count.
-    pub count: u64,
-    /// What was counted before its restarts.
-    pub base: u128,
-    /// The timestamp in its newest record, if there was one.
-    pub timestamp: Option<Millis>,
-}
+pub use plain::{Counted, Decision, PlainRow, first, plain};
 
 /// Whether a row includes a record already: records are read again after a restart.
 #[must_use]
@@ -80,28 +54,4 @@ pub fn counters_follow<Id: Copy + Ord>(
         }
     }
     Ok(())
-}
-
-/// Decides what a plain record does to its row.
-///
-/// A lower count is taken for a restart, unless both records have a timestamp and that of the new one is not later.
-///
-/// # Errors
-/// The key counted another series before; `is_series` is whether a number is that of the record's series.
-pub fn plain<Id: Copy>(
-    row: Option<&PlainRow<Id>>,
-    is_series: impl Fn(Id) -> bool,
-    count: u64,
-    timestamp: Option<Millis>,
-    text: impl Fn(Id) -> String,
-) -> Result<Decision, BadRecord> {
-    let Some(row) = row else { return Ok(Decision::Apply { base: 0 }) };
-    if !is_series(row.series) {
-        return Err(BadRecord::SeriesChanged { before: text(row.series) });
-    }
-    if count >= row.count {
-        return Ok(Decision::Apply { base: row.base });
-    }
-    let is_later = row.timestamp.zip(timestamp).is_none_or(|(before, after)| after > before);
-    Ok(if is_later { Decision::Restart { base: row.base + u128::from(row.count) } } else { Decision::Stale })
 }

@@ -6,11 +6,12 @@ use quipu_record::Millis;
 
 use crate::accumulator::RowId;
 use crate::change::Change;
+use crate::retirement::Deadlines;
 use crate::row::{Row, RowChange, RowMeta, RowView};
 use crate::values::ValuesRef;
 
 /// The latest valid report of every key, and which rows changed since they were last taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     ids: HashTable<usize>,
     slots: Vec<Option<Slot>>,
@@ -18,6 +19,12 @@ pub(crate) struct Table {
     hasher: DefaultHashBuilder,
     changed: Vec<usize>,
     removed: Vec<Box<[u8]>>,
+    /// When each live row falls silent unless it is seen again.
+    silence: Deadlines<usize>,
+    /// How long a live row may be without a record.
+    timeout: Millis,
+    /// The memory that the rows take outside of `slots`.
+    heap_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -26,9 +33,35 @@ struct Slot {
     row: Row,
     /// Whether it is in `changed`.
     changed: bool,
+    /// Its deadline in `silence`; [`Millis::MAX`] if it has none.
+    silent_at: Millis,
 }
 
 impl Table {
+    /// Without rows; a live row without a record for longer than `timeout` is silent.
+    pub(crate) fn new(timeout: Millis) -> Self {
+        Self {
+            ids: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            hasher: DefaultHashBuilder::default(),
+            changed: Vec::new(),
+            removed: Vec::new(),
+            silence: Deadlines::default(),
+            timeout,
+            heap_bytes: 0,
+        }
+    }
+
+    /// The memory that the rows take, as an estimate, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.heap_bytes + self.slots.len() * (size_of::<Option<Slot>>() + size_of::<usize>())
+    }
+
+    pub(crate) fn get(&self, id: usize) -> Option<&Row> {
+        self.slots.get(id)?.as_ref().map(|slot| &slot.row)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }
@@ -62,46 +95,57 @@ impl Table {
         values: ValuesRef<'_>,
         forward: impl FnOnce(RowId, &RowChange<'_>),
     ) {
-        if let Some(Slot { row, changed, .. }) = &mut self.slots[id] {
-            let meta = RowMeta { last_seen: meta.last_seen.max(row.meta.last_seen), ..meta };
-            forward(RowId::new(id), &Change { old: Some(row.view()), new: Some(RowView::new(&meta, values)) });
-            row.set(meta, values);
-            if !std::mem::replace(changed, true) {
-                self.changed.push(id);
-            }
-        }
+        let Some(slot) = &mut self.slots[id] else { return };
+        let row = &mut slot.row;
+        let meta = RowMeta { last_seen: meta.last_seen.max(row.meta.last_seen), ..meta };
+        forward(RowId::new(id), &Change { old: Some(row.view()), new: Some(row.view_of(&meta, values)) });
+        self.heap_bytes -= row.heap_bytes();
+        row.set(meta, values);
+        self.heap_bytes += row.heap_bytes();
+        self.watch(id);
+        self.mark(id);
     }
 
-    /// Adds a row for a key that has none, and forwards the change.
-    pub(crate) fn insert(&mut self, key: &[u8], row: Row, forward: impl FnOnce(RowId, &RowChange<'_>)) {
+    /// Gives the row `id` another baseline or base, and forwards the change.
+    pub(crate) fn rebase(
+        &mut self,
+        id: usize,
+        rebase: impl FnOnce(&mut Row),
+        forward: impl FnOnce(RowId, &RowChange<'_>),
+    ) {
+        let Some(slot) = &mut self.slots[id] else { return };
+        let old = slot.row.clone();
+        rebase(&mut slot.row);
+        forward(RowId::new(id), &Change { old: Some(old.view()), new: Some(slot.row.view()) });
+        self.heap_bytes = self.heap_bytes - old.heap_bytes() + slot.row.heap_bytes();
+        self.mark(id);
+    }
+
+    /// Adds a row for a key that has none, forwards the change, and returns the row's number.
+    pub(crate) fn insert(&mut self, key: &[u8], row: Row, forward: impl FnOnce(RowId, &RowChange<'_>)) -> usize {
         let id = self.add(key, row, forward);
-        if let Some(slot) = &mut self.slots[id] {
-            slot.changed = true;
-            self.changed.push(id);
-        }
+        self.mark(id);
+        id
     }
 
-    /// Takes over a row as the store or the changelog has it, or its removal, and forwards the change. It does not count
-    /// as changed.
-    pub(crate) fn load(&mut self, key: &[u8], row: Option<Row>, forward: impl FnOnce(RowId, &RowChange<'_>)) {
-        let id = self.find(key).map(|(id, _)| id);
-        match (id, row) {
-            (None, None) => {}
-            (None, Some(row)) => _ = self.add(key, row, forward),
-            (Some(_), None) => _ = self.take(key, forward),
-            (Some(id), Some(new)) => {
-                if let Some(Slot { row, .. }) = &mut self.slots[id] {
-                    forward(RowId::new(id), &Change { old: Some(row.view()), new: Some(new.view()) });
-                    *row = new;
-                }
-            }
+    /// Takes over a row as the store or the changelog has it, forwards the change, and returns the row's number. It does
+    /// not count as changed.
+    pub(crate) fn load(&mut self, key: &[u8], new: Row, forward: impl FnOnce(RowId, &RowChange<'_>)) -> usize {
+        let Some((id, _)) = self.find(key) else { return self.add(key, new, forward) };
+        if let Some(Slot { row, .. }) = &mut self.slots[id] {
+            forward(RowId::new(id), &Change { old: Some(row.view()), new: Some(new.view()) });
+            self.heap_bytes = self.heap_bytes - row.heap_bytes() + new.heap_bytes();
+            *row = new;
+            self.watch(id);
         }
+        id
     }
 
     fn add(&mut self, key: &[u8], row: Row, forward: impl FnOnce(RowId, &RowChange<'_>)) -> usize {
         let id = self.free.pop().unwrap_or(self.slots.len());
         forward(RowId::new(id), &Change { old: None, new: Some(row.view()) });
-        let slot = Some(Slot { key: key.into(), row, changed: false });
+        self.heap_bytes += key.len() + row.heap_bytes();
+        let slot = Some(Slot { key: key.into(), row, changed: false, silent_at: Millis::MAX });
         if id < self.slots.len() {
             self.slots[id] = slot;
         } else {
@@ -110,49 +154,69 @@ impl Table {
         let Self { ids, slots, hasher, .. } = self;
         let hash = |id: &usize| hasher.hash_one(slots[*id].as_ref().map_or(key, |slot| &slot.key));
         ids.insert_unique(hasher.hash_one(key), id, hash);
+        self.watch(id);
         id
     }
 
-    /// Removes a row and forwards the change; `false` if the key has none.
-    pub(crate) fn remove(&mut self, key: &[u8], forward: impl FnOnce(RowId, &RowChange<'_>)) -> bool {
-        let removed = self.take(key, forward);
-        let found = removed.is_some();
-        self.removed.extend(removed);
-        found
+    /// Marks a row as changed.
+    fn mark(&mut self, id: usize) {
+        if let Some(slot) = &mut self.slots[id]
+            && !std::mem::replace(&mut slot.changed, true)
+        {
+            self.changed.push(id);
+        }
     }
 
-    /// Takes a row out of the table, and returns its key.
-    fn take(&mut self, key: &[u8], forward: impl FnOnce(RowId, &RowChange<'_>)) -> Option<Box<[u8]>> {
+    /// Gives a live row a deadline, if it has none. A deadline that is too early is corrected when it is due.
+    fn watch(&mut self, id: usize) {
+        if let Some(slot) = &mut self.slots[id]
+            && slot.row.meta.live
+            && slot.silent_at == Millis::MAX
+        {
+            // The row is silent when the timeout has passed, not at that moment.
+            slot.silent_at = slot.row.meta.last_seen.saturating_add(self.timeout).saturating_add(Millis(1));
+            self.silence.add(slot.silent_at, id);
+        }
+    }
+
+    /// Removes a row, forwards the change, and returns the row's number and the row.
+    pub(crate) fn remove(&mut self, key: &[u8], forward: impl FnOnce(RowId, &RowChange<'_>)) -> Option<(usize, Row)> {
+        let (id, key, row) = self.take(key, forward)?;
+        self.removed.push(key);
+        Some((id, row))
+    }
+
+    /// Removes a row as the changelog did, and forwards the change. It does not count as changed.
+    pub(crate) fn unload(&mut self, key: &[u8], forward: impl FnOnce(RowId, &RowChange<'_>)) -> Option<usize> {
+        self.take(key, forward).map(|(id, ..)| id)
+    }
+
+    fn take(&mut self, key: &[u8], forward: impl FnOnce(RowId, &RowChange<'_>)) -> Option<(usize, Box<[u8]>, Row)> {
         let found = self
             .ids
             .find_entry(self.hasher.hash_one(key), |id| self.slots[*id].as_ref().is_some_and(|slot| &*slot.key == key));
         let (id, _) = found.ok()?.remove();
-        let Slot { key, row, .. } = self.slots[id].take()?;
+        let Slot { key, row, silent_at, .. } = self.slots[id].take()?;
+        self.silence.remove(silent_at, id);
+        self.heap_bytes -= key.len() + row.heap_bytes();
         forward(RowId::new(id), &Change { old: Some(row.view()), new: None });
         self.free.push(id);
-        Some(key)
+        Some((id, key, row))
     }
 
-    /// Marks rows as no longer live that were last seen before `deadline`, and forwards each key and change. Returns when
-    /// the oldest live row was last seen.
-    pub(crate) fn expire(
-        &mut self,
-        deadline: Millis,
-        mut forward: impl FnMut(&[u8], RowId, &RowChange<'_>),
-    ) -> Option<Millis> {
-        let mut oldest = None;
-        for (id, slot) in self.slots.iter_mut().enumerate() {
-            let Some(Slot { key, row, .. }) = slot.as_mut().filter(|slot| slot.row.meta.live) else { continue };
-            if row.meta.last_seen < deadline {
+    /// Marks the rows as no longer live that are silent at this time, and forwards each key and change.
+    pub(crate) fn expire(&mut self, now: Millis, mut forward: impl FnMut(&[u8], RowId, &RowChange<'_>)) {
+        while let Some(id) = self.silence.pop_due(now) {
+            let Some(Slot { key, row, silent_at, .. }) = &mut self.slots[id] else { continue };
+            *silent_at = Millis::MAX;
+            if row.meta.live && row.meta.last_seen < now.saturating_sub(self.timeout) {
                 let old = row.view();
-                let change = Change { old: Some(old), new: Some(RowView { live: false, ..old }) };
-                forward(key, RowId::new(id), &change);
+                forward(key, RowId::new(id), &Change { old: Some(old), new: Some(RowView { live: false, ..old }) });
                 row.meta.live = false;
             } else {
-                oldest = Some(oldest.map_or(row.meta.last_seen, |oldest: Millis| oldest.min(row.meta.last_seen)));
+                self.watch(id);
             }
         }
-        oldest
     }
 
     /// The keys of all rows.
@@ -176,16 +240,13 @@ impl Table {
 
     /// Marks all rows as changed.
     pub(crate) fn touch_all(&mut self) {
-        for (id, slot) in self.slots.iter_mut().enumerate() {
-            if let Some(slot) = slot
-                && !std::mem::replace(&mut slot.changed, true)
-            {
-                self.changed.push(id);
-            }
+        for id in 0..self.slots.len() {
+            self.mark(id);
         }
     }
 
-    fn key(&self, id: usize) -> &[u8] {
+    /// The key of a row.
+    pub(crate) fn key(&self, id: usize) -> &[u8] {
         self.slots[id].as_ref().map_or(&[], |slot| &slot.key)
     }
 }

@@ -42,6 +42,12 @@ impl Values {
         ValuesRef { counters }
     }
 
+    /// The memory that the values take beyond their own size, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let Self { counters } = self;
+        counters.heap_bytes()
+    }
+
     /// Takes over newer values, in place where their number is the same.
     pub(crate) fn set(&mut self, values: ValuesRef<'_>) {
         let ValuesRef { counters } = values;
@@ -81,6 +87,13 @@ impl ValuesBuf {
 }
 
 impl<T: Copy> Column<T> {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            Self::Many(entries) => size_of_val(&**entries),
+        }
+    }
+
     fn set(&mut self, entries: &[Entry<T>]) {
         if self.len() == entries.len() {
             self.copy_from_slice(entries);

@@ -6,24 +6,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quipu_record::{AggregateType, Millis, Offset};
-use quipu_testkit::fold::{LogRecord, Logged, Oracle, OracleRow, SERIES, plain_key, run_key};
-use quipu_topology::{Audit, Settings, SourceRecord, Topology};
+use quipu_testkit::fold::{Declared, FIRST_RUN, LogRecord, Logged, SERIES, plain_key, run_key};
+use quipu_testkit::oracle::Oracle;
+use quipu_topology::{Audit, Retention, Settings, SourceRecord, Topology};
 
 const TIMEOUT_MS: i64 = 30_000;
 const REFRESH_MS: i64 = 60_000;
+/// The clock when a log begins: a little after run 0 began, by the time in its id.
+const START_MS: i64 = FIRST_RUN.0 + 10_000;
+const OFF: Retention = Retention { runs: None, finished: None };
+const SHORT: Retention = Retention { runs: Some(Millis(120_000)), finished: Some(Millis(20_000)) };
 
-/// (count, live instances) of every series that has a row.
-fn totals(rows: &BTreeMap<String, OracleRow>, now: i64) -> BTreeMap<String, (i128, u64)> {
-    let mut totals = BTreeMap::new();
-    for row in rows.values() {
-        let live = u64::from(!row.is_final && row.last_seen >= now - TIMEOUT_MS);
-        for (series, count) in &row.counters {
-            let total: &mut (i128, u64) = totals.entry(SERIES[*series].to_owned()).or_default();
-            total.0 += i128::from(*count) + i128::try_from(row.base).expect("a small base");
-            total.1 += live;
+/// (count, live instances) of every series that has a total.
+fn totals(oracle: &Oracle, now: i64) -> BTreeMap<String, (i128, u64)> {
+    let counts = oracle.totals().into_iter();
+    let mut totals: BTreeMap<_, _> = counts.map(|(series, count)| (SERIES[series].to_owned(), (count, 0))).collect();
+    for row in oracle.rows.values().filter(|row| !row.is_final && row.last_seen >= now - TIMEOUT_MS) {
+        for series in row.counters.keys().filter(|series| row.contribution(**series).is_some()) {
+            totals.get_mut(SERIES[*series]).expect("a total").1 += 1;
         }
     }
     totals
+}
+
+fn folded<'a>(retention: Retention, log: impl IntoIterator<Item = &'a Logged>) -> Oracle {
+    Oracle::with_retention((retention.runs.map(|ms| ms.0), retention.finished.map(|ms| ms.0)), log)
 }
 
 /// What an outsider knows who reads everything that was published.
@@ -58,8 +65,8 @@ impl Outsider {
         }
     }
 
-    fn expect(&self, rows: &BTreeMap<String, OracleRow>, now: i64) {
-        let expected = totals(rows, now);
+    fn expect(&self, oracle: &Oracle, now: i64) {
+        let expected = totals(oracle, now);
         for (series, found) in &self.counters {
             assert_eq!(found, expected.get(series).unwrap_or(&(0, 0)), "{series}");
         }
@@ -84,12 +91,13 @@ impl Outsider {
     }
 }
 
-fn topology() -> Topology {
+fn topology(retention: Retention) -> Topology {
     Topology::new(Settings {
         instance_timeout: Millis(TIMEOUT_MS),
         refresh_interval: Millis(REFRESH_MS),
         max_rows: 1000,
         max_series: 1000,
+        retention,
         audits: vec![Audit {
             name: "all".to_owned(),
             sent: "sent".parse().expect("a selector"),
@@ -100,11 +108,12 @@ fn topology() -> Topology {
 
 /// Applies the record at `offset`, and returns whether it was bad.
 fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) -> bool {
-    let (key, value) = (logged.record.key(), logged.record.value());
+    let (key, value) = (logged.record.key_bytes(), logged.record.value());
     let record = SourceRecord {
         offset: Offset(i64::try_from(offset).expect("a small offset")),
         timestamp: Some(Millis(logged.timestamp)),
-        key: Some(key.as_bytes()),
+        is_append_time: true,
+        key: Some(&key),
         value: value.as_deref().map(str::as_bytes),
     };
     topology.process(&record, Millis(now)).is_err()
@@ -114,9 +123,10 @@ fn process(topology: &mut Topology, offset: usize, logged: &Logged, now: i64) ->
 /// that most records follow their predecessors and some do not.
 #[derive(Debug, Clone)]
 enum Step {
-    Report { run: usize, part: usize, seq_slack: u64, is_final: bool, series: Vec<usize>, slack: Vec<u64> },
-    Plain { key: usize, moves: bool, count: u64, timestamp: Option<i64> },
+    Report { run: usize, part: usize, parts: u32, seq_slack: u64, is_final: bool, series: Vec<usize>, slack: Vec<u64> },
+    Plain { key: usize, moves: bool, count: u64, timestamp: Option<i64>, declared: Declared },
     Tombstone { run: bool, key: usize },
+    Forget(usize),
     Bad { run: bool, key: usize, value: &'static str },
     Commit,
     Replay(prop::sample::Index),
@@ -129,24 +139,33 @@ impl Step {
     fn record(&self, step: u64) -> Option<LogRecord> {
         let any_key = |run: bool, key: usize| if run { run_key(key, 0) } else { plain_key(key) };
         Some(match self {
-            Self::Report { run, part, seq_slack, is_final, series, slack } => LogRecord::Report {
+            Self::Report { run, part, parts, seq_slack, is_final, series, slack } => LogRecord::Report {
                 run: *run,
                 part: *part,
+                parts: (*parts).max(u32::try_from(*part).expect("small") + 1),
                 seq: step + seq_slack,
                 is_final: *is_final,
                 counters: series.iter().zip(slack).map(|(series, slack)| (*series, step * 2 + slack)).collect(),
             },
-            Self::Plain { key, moves, count, timestamp } => LogRecord::Plain {
+            Self::Plain { key, moves, count, timestamp, declared } => LogRecord::Plain {
                 key: *key,
                 series: if *moves { key + 1 } else { *key },
                 count: *count,
                 timestamp: *timestamp,
+                declared: *declared,
             },
             Self::Tombstone { run, key } => LogRecord::Tombstone { key: any_key(*run, *key) },
+            Self::Forget(series) => LogRecord::Forget { id: step.into(), series: *series },
             Self::Bad { run, key, value } => LogRecord::Bad { key: any_key(*run, *key), value },
             _ => return None,
         })
     }
+}
+
+/// Starts are in seconds since 1970, as the timestamps are, so that they are often before those.
+fn declared() -> impl Strategy<Value = Declared> {
+    (prop::option::of(0..5i64), prop::bool::weighted(0.1), any::<bool>())
+        .prop_map(|(start, is_baseline, expires)| Declared { start, is_baseline, expires })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -158,6 +177,7 @@ fn step() -> impl Strategy<Value = Step> {
     let report = (
         0..6usize,
         0..2usize,
+        1..3u32,
         0..4u64,
         prop::bool::weighted(0.1),
         series,
@@ -165,16 +185,17 @@ fn step() -> impl Strategy<Value = Step> {
     );
     let bad = prop::sample::select(vec!["", "{", "[]", r#"{"name":"done","count":-1}"#, r#"{"v":7,"counters":[]}"#]);
     prop_oneof![
-        10 => report.prop_map(|(run, part, seq_slack, is_final, series, slack)| Step::Report { run, part, seq_slack, is_final, series, slack }),
-        4 => (0..3usize, prop::bool::weighted(0.1), 0..20u64, prop::option::of(0..4i64))
-            .prop_map(|(key, moves, count, timestamp)| Step::Plain { key, moves, count, timestamp }),
+        10 => report.prop_map(|(run, part, parts, seq_slack, is_final, series, slack)| Step::Report { run, part, parts, seq_slack, is_final, series, slack }),
+        6 => (0..3usize, prop::bool::weighted(0.1), 0..20u64, prop::option::of(0..4i64), declared())
+            .prop_map(|(key, moves, count, timestamp, declared)| Step::Plain { key, moves, count, timestamp, declared }),
+        1 => (0..SERIES.len()).prop_map(Step::Forget),
         1 => (any::<bool>(), 0..3usize).prop_map(|(run, key)| Step::Tombstone { run, key }),
         1 => (any::<bool>(), 0..3usize, bad).prop_map(|(run, key, value)| Step::Bad { run, key, value }),
         4 => Just(Step::Commit),
         1 => any::<prop::sample::Index>().prop_map(Step::Replay),
         1 => Just(Step::Rebuild),
         1 => Just(Step::Compact),
-        1 => (1..40_000i64).prop_map(Step::Wait),
+        3 => (1..40_000i64).prop_map(Step::Wait),
     ]
 }
 
@@ -192,12 +213,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn totals_are_those_of_the_oracle(steps in prop::collection::vec(step(), 1..120)) {
-        let mut now = 1_000_000;
+    fn totals_are_those_of_the_oracle(steps in prop::collection::vec(step(), 1..120), expires in any::<bool>()) {
+        let retention = if expires { SHORT } else { OFF };
+        let mut now = START_MS;
         // The log as it is, and all that was ever logged: what the oracle folds.
         let mut log: Vec<Option<Logged>> = Vec::new();
         let mut all: Vec<Logged> = Vec::new();
-        let mut topology = topology();
+        let mut topology = self::topology(retention);
         let mut outsider = Outsider::default();
         let mut bad = 0;
         let mut may_fall = false;
@@ -205,7 +227,7 @@ proptest! {
             if let Some(record) = step.record(number) {
                 // Records come a little out of the order of their time.
                 let timestamp = now - i64::try_from(number % 3).expect("small") * 700;
-                may_fall |= matches!(record, LogRecord::Tombstone { .. });
+                may_fall |= matches!(record, LogRecord::Tombstone { .. } | LogRecord::Forget { .. });
                 let logged = Logged { timestamp, record };
                 bad += usize::from(process(&mut topology, log.len(), &logged, now));
                 log.push(Some(logged.clone()));
@@ -214,15 +236,16 @@ proptest! {
             match step {
                 Step::Commit => {
                     outsider.read(&mut topology, now, may_fall);
-                    let Oracle { rows, bad: bad_in_log } = all.iter().collect();
-                    outsider.expect(&rows, now);
-                    prop_assert_eq!(topology.rows(), rows.len());
-                    prop_assert_eq!(topology.series(), totals(&rows, now).len());
-                    prop_assert_eq!(bad, bad_in_log);
+                    let oracle = folded(retention, &all);
+                    outsider.expect(&oracle, now);
+                    prop_assert_eq!(topology.rows(), oracle.rows.len());
+                    prop_assert_eq!(topology.markers(), oracle.markers());
+                    prop_assert_eq!(bad, oracle.bad);
                     may_fall = false;
                 }
                 // What stands between here and the last commit is read again, and changes nothing.
-                Step::Replay(index) if !log.is_empty() => {
+                // With retention, records are committed in the transaction of the position, and never read again.
+                Step::Replay(index) if !log.is_empty() && !expires => {
                     for (offset, logged) in log.iter().enumerate().skip(index.index(log.len())) {
                         if let Some(logged) = logged {
                             process(&mut topology, offset, logged, now);
@@ -231,7 +254,7 @@ proptest! {
                 }
                 // Another machine, with nothing but the log: the same totals, as a function of what the log has now.
                 Step::Rebuild => {
-                    let mut rebuilt = self::topology();
+                    let mut rebuilt = self::topology(retention);
                     for (offset, logged) in log.iter().enumerate() {
                         if let Some(logged) = logged {
                             process(&mut rebuilt, offset, logged, now);
@@ -239,13 +262,13 @@ proptest! {
                     }
                     let mut fresh = Outsider::default();
                     fresh.read(&mut rebuilt, now, true);
-                    let of_log: Oracle = log.iter().flatten().collect();
-                    fresh.expect(&of_log.rows, now);
+                    let of_log = folded(retention, log.iter().flatten());
+                    fresh.expect(&of_log, now);
                     // Where compaction took nothing that counts, that other machine may go on in place of the first.
-                    if of_log == all.iter().collect() {
+                    if of_log == folded(retention, &all) {
                         outsider.read(&mut topology, now, may_fall);
                         may_fall = false;
-                        topology = self::topology();
+                        topology = self::topology(retention);
                         for (offset, logged) in log.iter().enumerate() {
                             if let Some(logged) = logged {
                                 process(&mut topology, offset, logged, now);
@@ -267,13 +290,14 @@ proptest! {
         let mut log: Vec<Option<Logged>> = Vec::new();
         for (number, (run, part, slack)) in (0..).zip(reports) {
             let counters = [(part, number * 5 + slack)].into();
-            let record = LogRecord::Report { run, part, seq: number, is_final: false, counters };
+            let parts = u32::try_from(part).expect("small") + 1;
+            let record = LogRecord::Report { run, part, parts, seq: number, is_final: false, counters };
             log.push(Some(Logged { timestamp: 0, record }));
         }
-        let whole = totals(&log.iter().flatten().collect::<Oracle>().rows, 0);
+        let whole = totals(&log.iter().flatten().collect(), 0);
         let behind = at.index(log.len() + 1);
         compact(&mut log[..behind]);
-        let mut topology = topology();
+        let mut topology = topology(OFF);
         for (offset, logged) in log.iter().enumerate() {
             if let Some(logged) = logged {
                 process(&mut topology, offset, logged, 0);

@@ -69,9 +69,12 @@ impl Commit {
         let removed = topology.take_removed();
         let records = aggregates.iter().map(|aggregate| AggregateRecord {
             key: aggregate.series.to_string().into_bytes(),
-            value: aggregate.to_json(),
+            value: Some(aggregate.to_json()),
         });
-        let records = records.collect();
+        // The zero of a series that was removed precedes its tombstone, so that sinks write it.
+        let tombstones =
+            removed.iter().map(|series| AggregateRecord { key: series.to_string().into_bytes(), value: None });
+        let records = records.chain(tombstones).collect();
         let mut rows = Vec::new();
         topology.take_rows(|key, value| rows.push(RowUpdate { key: key.into(), value }));
         let position = Some(topology.position());

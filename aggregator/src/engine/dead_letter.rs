@@ -39,7 +39,7 @@ mod tests {
     fn letter(key: Option<&[u8]>, value: Option<&[u8]>) -> DeadLetter {
         dead_letter(
             "metrics",
-            &SourceRecord { offset: Offset(7), timestamp: Some(Millis(8)), key, value },
+            &SourceRecord { offset: Offset(7), timestamp: Some(Millis(8)), is_append_time: true, key, value },
             &BadRecord::NullKey,
         )
     }

@@ -10,8 +10,8 @@ use quipu_record::{Millis, Offset};
 pub struct AggregateRecord {
     /// The text form of the series.
     pub key: Vec<u8>,
-    /// The aggregate as JSON.
-    pub value: Vec<u8>,
+    /// The aggregate as JSON, or `None` for a series that was removed.
+    pub value: Option<Vec<u8>>,
 }
 
 /// A row that changed, as a record of the changelog and as an entry of the store.

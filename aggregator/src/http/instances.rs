@@ -117,17 +117,17 @@ fn instance(key: &[u8], meta: &RowMeta, counters: usize) -> RowAnswer {
         Ok(Key::Run(run)) => Some(run),
         _ => None,
     };
-    let RowMeta { kind, live, last_seen, offset } = *meta;
+    let RowMeta { kind, live, last_seen, offset, .. } = meta;
     RowAnswer {
         key: String::from_utf8_lossy(key).into_owned(),
         instance: run.map(|RunKey { instance, .. }| instance.to_owned()),
         run: run.map(|run| run.run.to_string()),
         part: run.map(|run| run.part),
-        live,
-        last_seen,
-        offset,
+        live: *live,
+        last_seen: *last_seen,
+        offset: *offset,
         seq: match kind {
-            RowKind::Run { seq } => Some(seq),
+            RowKind::Run { seq, .. } => Some(*seq),
             RowKind::Plain { .. } => None,
         },
         counters,
@@ -136,7 +136,7 @@ fn instance(key: &[u8], meta: &RowMeta, counters: usize) -> RowAnswer {
 
 #[cfg(test)]
 mod tests {
-    use quipu_topology::{Settings, SourceRecord};
+    use quipu_topology::{Retention, Settings, SourceRecord};
 
     use super::*;
 
@@ -145,6 +145,7 @@ mod tests {
         let settings = Settings {
             instance_timeout: Millis(1000),
             refresh_interval: Millis(1000),
+            retention: Retention::default(),
             max_rows: 9,
             max_series: 9,
             audits: Vec::new(),
@@ -152,8 +153,8 @@ mod tests {
         let mut topology = Topology::new(settings);
         for (offset, key) in (0..).zip(["a", "b", "c"]) {
             let value = Some(&br#"{"name":"n","count":1}"#[..]);
-            let record =
-                SourceRecord { offset: Offset(offset), timestamp: Some(Millis(5)), key: Some(key.as_bytes()), value };
+            let (timestamp, key) = (Some(Millis(5)), Some(key.as_bytes()));
+            let record = SourceRecord { offset: Offset(offset), timestamp, is_append_time: true, key, value };
             topology.process(&record, Millis(5)).expect("a counter");
         }
         let first = instances(&topology, 0, 2);
@@ -177,7 +178,9 @@ mod tests {
     #[test]
     fn a_run_has_its_instance_and_part() {
         let key = b"app/1/01920000-0000-7000-8000-000000000001/2";
-        let meta = RowMeta { kind: RowKind::Run { seq: 7 }, live: false, last_seen: Millis(1), offset: Offset(2) };
+        let kind = RowKind::Run { seq: 7, parts: 3, is_final: false, is_rebased: false };
+        let (last_seen, log_time, offset) = (Millis(1), Millis(0), Offset(2));
+        let meta = RowMeta { kind, live: false, last_seen, log_time, offset };
         let row = instance(key, &meta, 3);
         assert_eq!((row.instance.as_deref(), row.part, row.seq), (Some("app/1"), Some(2), Some(7)));
     }

@@ -154,7 +154,7 @@ impl Outgoing for AggregateRecord {
     }
 
     fn value(&self) -> Option<&[u8]> {
-        Some(&self.value)
+        self.value.as_deref()
     }
 }
 

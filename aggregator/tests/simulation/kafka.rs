@@ -10,7 +10,7 @@ use quipu_aggregator::engine::{
     RowUpdate, Step as Stepped, Transaction,
 };
 use quipu_record::{Aggregate, Millis, Offset, StatePosition};
-use quipu_testkit::fold::Logged;
+use quipu_testkit::fold::{FIRST_RUN, Logged};
 
 use crate::random::Random;
 
@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) faults: usize,
     /// How many steps pass until the next fault; none while the end of a schedule is checked.
     pub(crate) fault_in: Option<usize>,
+    /// How long silent and finished runs are kept, in ms of log time.
+    pub(crate) retention: (Option<i64>, Option<i64>),
     changelog: Vec<Row>,
     epoch: u64,
     transaction: Option<OpenTransaction>,
@@ -71,16 +73,20 @@ impl World {
         let exactly_once = !random.once_in(3);
         let is_former = random.once_in(4);
         let fault_in = Some(random.below(40));
+        // The former version keeps no position, so nothing expires; with at-least-once nothing does either.
+        let expires = exactly_once && !is_former && !random.once_in(3);
+        let retention = if expires { (Some(60_000), Some(20_000)) } else { (None, None) };
         Self {
             random,
             exactly_once,
-            now: Millis(1_000_000),
+            now: FIRST_RUN.saturating_add(Millis(10_000)),
             log: Vec::new(),
             group_offset: None,
             is_former,
             visible: Vec::new(),
             faults: 0,
             fault_in,
+            retention,
             changelog: Vec::new(),
             epoch: 0,
             transaction: None,
@@ -126,7 +132,9 @@ impl World {
 
     /// A total of a commit arrives.
     fn receive_aggregate(&mut self, record: &AggregateRecord) {
-        let aggregate = Aggregate::decode(&record.value).expect("an aggregate");
+        // The tombstone of a series follows its zero.
+        let Some(value) = &record.value else { return };
+        let aggregate = Aggregate::decode(value).expect("an aggregate");
         match &mut self.transaction {
             Some(transaction) if self.exactly_once => transaction.aggregates.push(aggregate),
             _ => self.visible.push(aggregate),

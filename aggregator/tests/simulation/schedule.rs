@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use quipu_aggregator::engine::{Engine, EngineError, State};
 use quipu_record::{Millis, Offset};
-use quipu_testkit::fold::{LogRecord, Logged, Oracle, SERIES, plain_key, run_key};
-use quipu_topology::{Settings, SourceRecord};
+use quipu_testkit::fold::{Declared, LogRecord, Logged, SERIES, plain_key, run_key};
+use quipu_testkit::oracle::Oracle;
+use quipu_topology::{Retention, Settings, SourceRecord};
 
 use crate::disk::{Disk, SimStore};
 use crate::kafka::{End, SimLog, World, index, offset};
@@ -30,6 +31,8 @@ pub(crate) struct Seen {
     takeovers: usize,
     fenced: usize,
     upgrades: usize,
+    expired: usize,
+    rebased: usize,
     totals: usize,
 }
 
@@ -41,20 +44,23 @@ impl Seen {
         self.takeovers += other.takeovers;
         self.fenced += other.fenced;
         self.upgrades += other.upgrades;
+        self.expired += other.expired;
+        self.rebased += other.rebased;
         self.totals += other.totals;
     }
 
     pub(crate) fn is_missing_something(&self) -> bool {
-        [self.faults, self.crashes, self.takeovers, self.fenced, self.upgrades, self.totals].contains(&0)
+        let Self { schedules: _, faults, crashes, takeovers, fenced, upgrades, expired, rebased, totals } = *self;
+        [faults, crashes, takeovers, fenced, upgrades, expired, rebased, totals].contains(&0)
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schedules, faults, crashes, takeovers, fenced, upgrades, totals } = self;
+        let Self { schedules, faults, crashes, takeovers, fenced, upgrades, expired, rebased, totals } = self;
         write!(
             f,
-            "{schedules} schedules, {faults} faults, {crashes} crashes, {takeovers} takeovers, {fenced} fenced, {upgrades} upgrades, {totals} totals seen, 0 wrong"
+            "{schedules} schedules, {faults} faults, {crashes} crashes, {takeovers} takeovers, {fenced} fenced, {upgrades} upgrades, {expired} runs expired, {rebased} rows rebased, {totals} totals seen, 0 wrong"
         )
     }
 }
@@ -83,13 +89,14 @@ struct Schedule {
 /// If a total is wrong or went back.
 pub(crate) fn run(seed: u64) -> Seen {
     let world = World::new(seed);
+    let world_retention = world.retention;
     let mut schedule = Schedule {
         random: Random(seed ^ 0x5eed),
         world: Rc::new(RefCell::new(world)),
         disks: (0..MACHINES).map(|_| Rc::default()).collect(),
         active: None,
         zombie: None,
-        oracle: Oracle::default(),
+        oracle: Oracle::with_retention(world_retention, []),
         expected: Vec::new(),
         fell: Vec::new(),
         latest: BTreeMap::new(),
@@ -101,6 +108,7 @@ pub(crate) fn run(seed: u64) -> Seen {
         schedule.outsider();
     }
     schedule.finish();
+    (schedule.seen.expired, schedule.seen.rebased) = (schedule.oracle.expired, schedule.oracle.rebased);
     schedule.seen.faults = schedule.world.borrow().faults;
     schedule.seen
 }
@@ -136,9 +144,11 @@ impl Schedule {
                 let mut slack = || random.next() % 4;
                 let counters = (0..most).map(|series| (series, step * 3 + slack())).collect();
                 let seq = step + slack();
+                let part = random.below(2);
                 LogRecord::Report {
-                    run: random.below(4),
-                    part: random.below(2),
+                    run: random.below(5),
+                    part,
+                    parts: u32::try_from(part).expect("small") + 1 + u32::from(random.once_in(3)),
                     seq,
                     is_final: random.once_in(8),
                     counters,
@@ -146,26 +156,23 @@ impl Schedule {
             }
             7..=9 => {
                 let timestamp = (!random.once_in(3)).then(|| i64::try_from(step).expect("small"));
-                LogRecord::Plain { key: random.below(2), series: 1, count: random.next() % 40, timestamp }
+                let start = random.once_in(2).then(|| i64::try_from(random.below(5)).expect("small"));
+                let declared = Declared { start, is_baseline: random.once_in(8), expires: random.once_in(2) };
+                LogRecord::Plain { key: random.below(2), series: 1, count: random.next() % 40, timestamp, declared }
             }
             10 => LogRecord::Bad {
                 key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) },
                 value: "{",
             },
+            _ if random.once_in(3) => LogRecord::Forget { id: step.into(), series: random.below(SERIES.len()) },
             _ => {
                 LogRecord::Tombstone { key: if random.once_in(2) { run_key(random.below(4), 0) } else { plain_key(0) } }
             }
         };
         let logged = Logged { timestamp: self.world.borrow().now.0, record };
-        self.fell.push(matches!(logged.record, LogRecord::Tombstone { .. }));
+        self.fell.push(matches!(logged.record, LogRecord::Tombstone { .. } | LogRecord::Forget { .. }));
         self.oracle.push(&logged);
-        let mut totals = [0; SERIES.len()];
-        for row in self.oracle.rows.values() {
-            for (series, count) in &row.counters {
-                totals[*series] += i128::from(*count) + i128::try_from(row.base).expect("small");
-            }
-        }
-        self.expected.push(totals);
+        self.expected.push(self.oracle.all_totals());
         self.world.borrow_mut().log.push(Some(logged));
     }
 
@@ -189,9 +196,12 @@ impl Schedule {
 
     fn start_on(&mut self, machine: usize) {
         let store = SimStore { world: Rc::clone(&self.world), disk: Rc::clone(&self.disks[machine]) };
+        let (runs, finished) = self.world.borrow().retention;
+        let retention = Retention { runs: runs.map(Millis), finished: finished.map(Millis) };
         let settings = Settings {
             instance_timeout: Millis(30_000),
             refresh_interval: Millis(60_000),
+            retention,
             max_rows: 1000,
             max_series: 1000,
             audits: Vec::new(),
@@ -411,11 +421,12 @@ fn read(process: &mut Process, records: usize) {
         let offset = process.log.next;
         process.log.next = offset.next();
         if let Some(logged) = logged {
-            let (key, value) = (logged.record.key(), logged.record.value());
+            let (key, value) = (logged.record.key_bytes(), logged.record.value());
             let record = SourceRecord {
                 offset,
                 timestamp: Some(Millis(logged.timestamp)),
-                key: Some(key.as_bytes()),
+                is_append_time: true,
+                key: Some(&key),
                 value: value.as_deref().map(str::as_bytes),
             };
             process.apply(&record, now);

@@ -108,6 +108,8 @@ fn values_out_of_range_are_errors() {
         "instance_timeout = '999ms'",
         "watchdog = '29s'",
         "watchdog = 'never'",
+        "retention.runs = '0s'",
+        "retention.finished = 'never'",
         "kafka.brokers = ''",
         "kafka.brokers = 'a:9092,,b'",
         "kafka.brokers = 'a:99999'",

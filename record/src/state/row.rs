@@ -43,6 +43,9 @@ pub enum StateRowKind {
         /// Whether its report is the last one.
         #[serde(rename = "final")]
         is_final: bool,
+        /// Whether the row began with a baseline, because the history of the run was unknown.
+        #[serde(rename = "rebased")]
+        is_rebased: bool,
     },
     /// A plain record.
     Plain {
@@ -107,11 +110,11 @@ impl<'a> StateRow<'a> {
         self.values.iter()
     }
 
-    /// The values that do not count, because they are (or may be) in the retired sums; `None` unless the row began with a
-    /// baseline.
+    /// The values that do not count: those with which a row began whose history was unknown, and those of series that were
+    /// forgotten.
     #[must_use]
-    pub fn baseline(&self) -> Option<impl ExactSizeIterator<Item = (SeriesRef<'_>, Value)>> {
-        self.baseline.as_ref().map(Values::iter)
+    pub fn baseline(&self) -> impl Iterator<Item = (SeriesRef<'_>, Value)> {
+        self.baseline.iter().flat_map(Values::iter)
     }
 
     /// Reads a row of this version, or of the former one.
@@ -150,7 +153,7 @@ impl<'a> StateRow<'a> {
     pub fn encode<'s>(
         header: &StateRowHeader,
         values: impl IntoIterator<Item = (SeriesRef<'s>, Value)>,
-        baseline: Option<impl IntoIterator<Item = (SeriesRef<'s>, Value)>>,
+        baseline: impl IntoIterator<Item = (SeriesRef<'s>, Value)>,
     ) -> Vec<u8> {
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"v\":");
@@ -159,7 +162,8 @@ impl<'a> StateRow<'a> {
         write_json(&mut json, header);
         json.push(b',');
         push_values(&mut json, values);
-        if let Some(baseline) = baseline {
+        let mut baseline = baseline.into_iter().peekable();
+        if baseline.peek().is_some() {
             json.extend_from_slice(b",\"baseline\":{");
             push_values(&mut json, baseline);
             json.push(b'}');
@@ -181,6 +185,8 @@ struct RawHeader<'a> {
     parts: Option<u32>,
     #[serde(rename = "final")]
     is_final: Option<bool>,
+    #[serde(rename = "rebased")]
+    is_rebased: Option<bool>,
     #[serde(borrow)]
     base: Option<Cow<'a, str>>,
     timestamp: Option<Millis>,
@@ -204,6 +210,7 @@ impl RawHeader<'_> {
                 seq: present("seq", self.seq)?,
                 parts: present("parts", self.parts)?,
                 is_final: present("final", self.is_final)?,
+                is_rebased: present("rebased", self.is_rebased)?,
             },
             RawKind::Plain => StateRowKind::Plain {
                 base: parse_decimal(&present("base", self.base)?)?,
@@ -222,6 +229,7 @@ impl RawHeader<'_> {
             log_time: Some(Millis(0)),
             parts: of_run.then_some(0),
             is_final: of_run.then_some(false),
+            is_rebased: of_run.then_some(false),
             expires: Some(false),
             ..self
         }

@@ -1,7 +1,10 @@
 //! All calls into the crate under test, and the names that its results have in a scenario.
 
-use quipu_record::{Aggregate, AggregateType, BadRecord, Millis, Offset, StateRowError};
-use quipu_topology::{Audit, Events, Outcome, RowKind, RowMeta, Settings, SourceRecord, Topology};
+use quipu_record::{
+    Aggregate, AggregateType, BadRecord, Millis, Offset, RetiredSum, StateClock, StateKey, StateMarker, StateRetired,
+    StateRowError,
+};
+use quipu_topology::{Audit, Declared, Events, Outcome, Retention, RowKind, RowMeta, Settings, SourceRecord, Topology};
 
 use crate::text::{duration_text, key_text};
 
@@ -13,6 +16,8 @@ pub(crate) const START_MS: i64 = 1_704_067_200_000;
 pub(crate) struct Config {
     pub(crate) instance_timeout: i64,
     pub(crate) refresh_interval: i64,
+    pub(crate) retention_runs: Option<i64>,
+    pub(crate) retention_finished: Option<i64>,
     pub(crate) max_rows: usize,
     pub(crate) max_series: usize,
     pub(crate) audits: Vec<Audit>,
@@ -25,6 +30,8 @@ pub(crate) struct Logged {
     pub(crate) value: Option<Vec<u8>>,
     /// The record's timestamp on the clock of the scenario, if it has one.
     pub(crate) timestamp: Option<i64>,
+    /// Whether the timestamp is the broker's.
+    pub(crate) is_append_time: bool,
 }
 
 /// What one commit publishes and writes.
@@ -59,6 +66,7 @@ macro_rules! outcomes {
 outcomes! {
     Applied => "applied",
     Restarted => "restarted",
+    Rebased => "rebased",
     Removed => "removed",
     Absent => "absent",
     Stale => "stale",
@@ -84,6 +92,10 @@ impl Core {
         Self(Topology::new(Settings {
             instance_timeout: Millis(config.instance_timeout),
             refresh_interval: Millis(config.refresh_interval),
+            retention: Retention {
+                runs: config.retention_runs.map(Millis),
+                finished: config.retention_finished.map(Millis),
+            },
             max_rows: config.max_rows,
             max_series: config.max_series,
             audits: config.audits.clone(),
@@ -95,6 +107,7 @@ impl Core {
         let record = SourceRecord {
             offset: Offset(i64::try_from(offset).expect("a short log")),
             timestamp: record.timestamp.map(at),
+            is_append_time: record.is_append_time,
             key: record.key.as_deref(),
             value: record.value.as_deref(),
         };
@@ -109,8 +122,8 @@ impl Core {
         // The order within one commit is not a rule.
         lines.sort();
         lines.extend(self.0.take_removed().iter().map(|series| format!("removed series {series}")));
-        let Events { joined, left, silent } = self.0.take_events();
-        for (count, event) in [(joined, "joined"), (left, "left"), (silent, "silent")] {
+        let Events { joined, left, silent, expired } = self.0.take_events();
+        for (count, event) in [(joined, "joined"), (left, "left"), (silent, "silent"), (expired, "expired")] {
             if count > 0 {
                 lines.push(format!("{event} {count}"));
             }
@@ -169,11 +182,17 @@ fn aggregate_text(aggregate: &Aggregate) -> String {
 }
 
 fn row_text(key: &[u8], meta: &RowMeta, counters: usize) -> String {
-    let RowMeta { kind, live, last_seen, offset } = meta;
+    let RowMeta { kind, live, last_seen, offset, .. } = meta;
     let kind = match kind {
-        RowKind::Run { seq } => format!("seq {seq}"),
-        RowKind::Plain { base, timestamp: None } => format!("base {base}"),
-        RowKind::Plain { base, timestamp: Some(at) } => format!("base {base} at {}", since_start(*at)),
+        RowKind::Run { seq, .. } => format!("seq {seq}"),
+        RowKind::Plain { base, timestamp, declared } => {
+            let time = |word, time: Option<Millis>| time.map(|time| format!(" {word} {}", since_start(time)));
+            let Declared { start, previous, expires } = declared.as_deref().copied().unwrap_or_default();
+            let previous = previous.map(|life| format!(" previous {} since {}", life.count, since_start(life.start)));
+            let expires = expires.then(|| " expires".to_owned());
+            let details = [time("at", *timestamp), time("start", start), previous, expires];
+            format!("base {base}{}", details.into_iter().flatten().collect::<String>())
+        }
     };
     let live = if *live { "live" } else { "not live" };
     let (key, last_seen) = (key_text(key), since_start(*last_seen));
@@ -187,4 +206,29 @@ fn at(ms: i64) -> Millis {
 
 fn since_start(moment: Millis) -> String {
     duration_text(moment.0 - START_MS)
+}
+
+/// Describes a record of the changelog that is no row.
+pub(crate) fn state_text(key: &[u8], value: &[u8]) -> Option<String> {
+    let unreadable = |error: StateRowError| format!("unreadable: {error}");
+    let text = match StateKey::decode(key) {
+        StateKey::Row(_) | StateKey::Position => return None,
+        StateKey::Clock => StateClock::decode(value).map(|StateClock { log_time, horizon, .. }| {
+            let horizon = horizon.map_or_else(String::new, |horizon| format!(", horizon {}", since_start(horizon)));
+            format!("log time {}{horizon}", duration_text(log_time.0))
+        }),
+        StateKey::Retired(series) => StateRetired::decode(value).map(|StateRetired { sum, rows }| {
+            let RetiredSum::Counter(sum) = sum;
+            format!("retired {series} {sum} of {rows} rows")
+        }),
+        StateKey::Marker(key) => StateMarker::decode(value).map(|StateMarker { began, seq, log_time }| {
+            let began = began.map_or_else(|| "unknown".to_owned(), since_start);
+            format!(
+                "marker {}: began {began}, seq {seq}, expired at log time {}",
+                key_text(key),
+                duration_text(log_time.0)
+            )
+        }),
+    };
+    Some(text.unwrap_or_else(unreadable))
 }

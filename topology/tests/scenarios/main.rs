@@ -5,11 +5,11 @@
 mod core;
 mod text;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use crate::core::{Committed, Config, Core, Logged, OUTCOMES, StoredRow, audit, reasons};
+use crate::core::{Committed, Config, Core, Logged, OUTCOMES, StoredRow, audit, reasons, state_text};
 use crate::text::{duration, key_text, number};
 
 /// One line of a file, and what is expected of it.
@@ -45,6 +45,8 @@ impl Scenario {
         let config = Config {
             instance_timeout: 30_000,
             refresh_interval: 60_000,
+            retention_runs: None,
+            retention_finished: None,
             max_rows: 100,
             max_series: 100,
             audits: Vec::new(),
@@ -56,7 +58,11 @@ impl Scenario {
         let (verb, rest) = input.split_once(' ').unwrap_or((input, ""));
         let rest = rest.trim();
         match verb {
-            "max_rows" | "max_series" | "instance_timeout" | "refresh_interval" | "audit" => self.set(verb, rest)?,
+            "max_rows" | "max_series" | "instance_timeout" | "refresh_interval" | "retention_runs"
+            | "retention_finished" | "audit" => self.set(verb, rest)?,
+            "pass" => self.pass(duration(rest)?),
+            "forget" => return Ok(self.append(text::forget(rest, self.now)?)),
+            "state" => return Ok(self.state()),
             "time" => self.now = duration(rest)?,
             "report" => return Ok(self.append(text::report(rest, self.now)?)),
             "plain" => return Ok(self.append(text::plain(rest, self.now)?)),
@@ -90,6 +96,8 @@ impl Scenario {
             "max_rows" => self.config.max_rows = number(value)?,
             "max_series" => self.config.max_series = number(value)?,
             "instance_timeout" => self.config.instance_timeout = duration(value)?,
+            "retention_runs" => self.config.retention_runs = Some(duration(value)?),
+            "retention_finished" => self.config.retention_finished = Some(duration(value)?),
             _ => self.config.refresh_interval = duration(value)?,
         }
         Ok(())
@@ -103,6 +111,21 @@ impl Scenario {
     fn append(&mut self, record: Logged) -> Found {
         self.log.push(record);
         Found::outcome(self.read(self.log.len() - 1).expect("the record is on the log"))
+    }
+
+    /// Lets the log time pass: a record every minute that changes nothing.
+    fn pass(&mut self, time: i64) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now = end.min(self.now + 60_000);
+            self.append(text::tombstone("tick", self.now).expect("the key of a record"));
+        }
+    }
+
+    /// What the changelog has besides rows.
+    fn state(&self) -> Found {
+        let newest: BTreeMap<_, _> = self.changelog.iter().map(|(key, value)| (key, value)).collect();
+        Found::lines(newest.into_iter().filter_map(|(key, value)| state_text(key, value.as_deref()?)).collect())
     }
 
     fn read(&mut self, offset: usize) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! The small parts of a scenario's text: times, keys, counters, records.
 
-use quipu_record::Series;
+use quipu_record::{ForgetSeries, Key, RunKey, Series, StateKey};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::core::{Logged, START_MS};
 
@@ -23,19 +24,28 @@ pub(crate) fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("{text:?} is not a number"))
 }
 
-/// The first digits of the UUID of every run; the last twelve digits are the number of the run.
-const RUN: &str = "01920000-0000-7000-8000-";
-
-fn run_uuid(number: u64) -> String {
-    format!("{RUN}{number:012}")
+/// The id of a run: a UUID of version 7 with the time at which the run began, in ms after the start of the scenario, and
+/// the number of the run in its last twelve digits.
+fn run_uuid(number: u64, began: i64) -> String {
+    let time = format!("{:012x}", START_MS + began);
+    format!("{}-{}-7000-8000-{number:012}", &time[..8], &time[8..])
 }
 
 /// A key as a scenario writes it: `app-1 run 2 part 1` for that of a run.
 pub(crate) fn key_text(key: &[u8]) -> String {
-    let key = String::from_utf8_lossy(key);
-    let Some((instance, run)) = key.split_once(&format!("/{RUN}")) else { return key.into_owned() };
-    let (run, part) = run.split_once('/').map_or((run, String::new()), |(run, part)| (run, format!(" part {part}")));
-    format!("{instance} run {}{part}", run.trim_start_matches('0'))
+    match StateKey::decode(key) {
+        StateKey::Row(_) => {}
+        StateKey::Position => return "position".to_owned(),
+        StateKey::Clock => return "clock".to_owned(),
+        StateKey::Retired(series) => return format!("retired {series}"),
+        StateKey::Marker(key) => return format!("marker {}", key_text(key)),
+    }
+    let Ok(Key::Run(RunKey { instance, run, part })) = Key::decode(Some(key)) else {
+        return String::from_utf8_lossy(key).into_owned();
+    };
+    let part = if part == 0 { String::new() } else { format!(" part {part}") };
+    let id = run.to_string();
+    format!("{instance} run {}{part}", id[id.len() - 12..].trim_start_matches('0'))
 }
 
 /// `report app-1 run 1 seq 3: done 2`
@@ -43,13 +53,14 @@ pub(crate) fn report(text: &str, now: i64) -> Result<Logged, String> {
     let (head, counters) = head_and_counters(text, now)?;
     let seq = head.seq.ok_or("a report needs `seq N`")?;
     let run = head.run.ok_or("a report needs `run N`")?;
+    let run = run_uuid(run, head.began);
     let counters: Vec<Value> = counters
         .iter()
         .map(|(series, count)| json!({"name": series.name(), "labels": labels(series), "value": count}))
         .collect();
     let value = json!({
-        "v": 1, "instance": head.name, "run": run_uuid(run), "at": START_MS + now, "seq": seq, "interval_ms": 1000,
-        "final": head.is_final, "counters": counters,
+        "v": 1, "instance": head.name, "run": run, "at": START_MS + now, "seq": seq, "interval_ms": 1000,
+        "parts": head.parts, "final": head.is_final, "counters": counters,
     });
     Ok(head.logged(Some(value.to_string().into_bytes())))
 }
@@ -61,6 +72,7 @@ pub(crate) fn plain(text: &str, now: i64) -> Result<Logged, String> {
     let timestamp = head.at.map(|at| START_MS + at);
     let value = json!({
         "type": "COUNTER", "name": series.name(), "labels": labels(series), "count": count, "timestamp": timestamp,
+        "start": head.start.map(|start| START_MS + start), "baseline": head.is_baseline, "expires": head.expires,
     });
     Ok(head.logged(Some(value.to_string().into_bytes())))
 }
@@ -68,6 +80,14 @@ pub(crate) fn plain(text: &str, now: i64) -> Result<Logged, String> {
 /// `tombstone app-1.done`
 pub(crate) fn tombstone(text: &str, now: i64) -> Result<Logged, String> {
     Ok(Head::parse(text, now)?.logged(None))
+}
+
+/// `forget done{topic="auth"}`
+pub(crate) fn forget(text: &str, now: i64) -> Result<Logged, String> {
+    let series = text.parse().map_err(|error| format!("{text:?}: {error}"))?;
+    let id = Uuid::from_u128(u128::try_from(now).map_err(|error| error.to_string())?);
+    let value = Some(ForgetSeries { series }.to_json());
+    Ok(Logged { key: Some(ForgetSeries::key(id)), value, timestamp: Some(now), is_append_time: true })
 }
 
 /// `record KEY VALUE`
@@ -79,7 +99,7 @@ pub(crate) fn record(text: &str, now: i64) -> Result<Logged, String> {
         c == ' ' && depth == 0
     });
     let (key, value) = text.split_at(end.ok_or("a record needs a key and a value")?);
-    Ok(Logged { key: raw(key)?, value: raw(value.trim())?, timestamp: Some(now) })
+    Ok(Logged { key: raw(key)?, value: raw(value.trim())?, timestamp: Some(now), is_append_time: true })
 }
 
 /// Reads a text in which `<null>`, `<empty>`, `<byte ff>`, `<run 1>` and `<300 x a>` stand for what is hard to write.
@@ -95,7 +115,7 @@ fn raw(text: &str) -> Result<Option<Vec<u8>>, String> {
         match token.split_once(' ') {
             None if token == "empty" => {}
             Some(("byte", hex)) => bytes.push(u8::from_str_radix(hex, 16).map_err(|error| error.to_string())?),
-            Some(("run", run)) => bytes.extend_from_slice(run_uuid(number(run)?).as_bytes()),
+            Some(("run", run)) => bytes.extend_from_slice(run_uuid(number(run)?, 0).as_bytes()),
             Some((times, text)) if text.starts_with("x ") => bytes.extend(text[2..].repeat(number(times)?).bytes()),
             _ => return Err(format!("<{token}> is unknown")),
         }
@@ -106,12 +126,23 @@ fn raw(text: &str) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// What stands before the colon: whose record it is, and its options.
+#[derive(Default)]
 struct Head<'a> {
     name: &'a str,
     run: Option<u64>,
     part: u32,
     seq: Option<u64>,
+    /// How many parts the run has; 1 if that is not given.
+    parts: u32,
     is_final: bool,
+    /// When the run began.
+    began: i64,
+    /// When a plain count began at zero.
+    start: Option<i64>,
+    is_baseline: bool,
+    expires: bool,
+    /// Whether the timestamp of the record is that of its producer.
+    is_created: bool,
     /// The timestamp in a plain record's payload.
     at: Option<i64>,
     /// The timestamp of the record.
@@ -122,31 +153,43 @@ impl<'a> Head<'a> {
     fn parse(text: &'a str, now: i64) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let name = words.next().ok_or("the key is missing")?;
-        let mut head = Self { name, run: None, part: 0, seq: None, is_final: false, at: None, timestamp: Some(now) };
+        let mut head = Self { name, parts: 1, timestamp: Some(now), ..Self::default() };
         while let Some(option) = words.next() {
-            if option == "final" {
-                head.is_final = true;
-                continue;
-            }
-            let value = words.next().ok_or_else(|| format!("`{option}` has no value"))?;
             match option {
-                "run" => head.run = Some(number(value)?),
-                "part" => head.part = number(value)?,
-                "seq" => head.seq = Some(number(value)?),
-                "at" => head.at = Some(duration(value)?),
-                "logged" if value == "never" => head.timestamp = None,
-                "logged" => head.timestamp = Some(duration(value)?),
-                _ => return Err(format!("`{option}` is unknown")),
+                "final" => head.is_final = true,
+                "baseline" => head.is_baseline = true,
+                "expires" => head.expires = true,
+                _ => head.set(option, words.next().ok_or_else(|| format!("`{option}` has no value"))?)?,
             }
         }
         Ok(head)
     }
 
+    fn set(&mut self, option: &str, value: &str) -> Result<(), String> {
+        match option {
+            "run" => self.run = Some(number(value)?),
+            "part" => {
+                self.part = number(value)?;
+                self.parts = self.parts.max(self.part + 1);
+            }
+            "parts" => self.parts = number(value)?,
+            "began" => self.began = duration(value)?,
+            "start" => self.start = Some(duration(value)?),
+            "seq" => self.seq = Some(number(value)?),
+            "at" => self.at = Some(duration(value)?),
+            "logged" if value == "never" => self.timestamp = None,
+            "logged" => self.timestamp = Some(duration(value)?),
+            "created" => (self.timestamp, self.is_created) = (Some(duration(value)?), true),
+            _ => return Err(format!("`{option}` is unknown")),
+        }
+        Ok(())
+    }
+
     fn logged(&self, value: Option<Vec<u8>>) -> Logged {
-        let run = self.run.map(|run| format!("/{}", run_uuid(run))).unwrap_or_default();
+        let run = self.run.map(|run| format!("/{}", run_uuid(run, self.began))).unwrap_or_default();
         let part = if self.part == 0 { String::new() } else { format!("/{}", self.part) };
         let key = format!("{}{run}{part}", self.name);
-        Logged { key: Some(key.into_bytes()), value, timestamp: self.timestamp }
+        Logged { key: Some(key.into_bytes()), value, timestamp: self.timestamp, is_append_time: !self.is_created }
     }
 }
 

@@ -62,6 +62,8 @@ impl Fleet {
                 let changes = run.plain(&plain, at, &mut self.series);
                 self.note(key, changes, at)
             }
+            // The total of a series that was forgotten comes from the aggregator.
+            Record::Forget(_) | Record::Tombstone { key: Key::Forget(_) } => Ok(()),
             Record::Tombstone { key: Key::Run(key) } => {
                 self.remove(&format!("{}/{}", key.instance, key.run), key.part);
                 Ok(())

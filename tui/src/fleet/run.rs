@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
-use quipu_record::{BadRecord, Millis, PlainRecord, Report, Value};
-use quipu_topology::rules::{self, Decision, PlainRow};
+use quipu_record::{BadRecord, PlainRecord, Report, Value};
+use quipu_topology::rules::{self, Counted, Decision, PlainRow};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -51,11 +51,17 @@ pub enum RunState {
 #[derive(Debug, Clone, Default)]
 struct Part {
     seq: u64,
-    /// The base of a plain key: what it had counted before its restarts.
-    base: u128,
-    /// The timestamp in the last plain record.
-    timestamp: Option<Millis>,
+    /// What the rules need of a plain key.
+    plain: Option<PlainRow>,
     counters: Vec<(SeriesId, u64)>,
+}
+
+impl Part {
+    /// What a count of this part contributes. What a baseline takes away is at most what was counted.
+    fn counted(&self, count: u64) -> u128 {
+        let base = self.plain.map_or(0, |row| row.base);
+        u128::try_from(base + i128::from(count)).unwrap_or(0)
+    }
 }
 
 impl Run {
@@ -131,15 +137,13 @@ impl Run {
     pub fn count(&self, series: SeriesId) -> Option<u128> {
         self.parts.values().find_map(|part| {
             let (_, count) = part.counters.iter().find(|(id, _)| *id == series)?;
-            Some(part.base + u128::from(*count))
+            Some(part.counted(*count))
         })
     }
 
     /// Returns all counts of the run.
     pub fn counts(&self) -> impl Iterator<Item = (SeriesId, u128)> {
-        self.parts
-            .values()
-            .flat_map(|part| part.counters.iter().map(|(series, count)| (*series, part.base + u128::from(*count))))
+        self.parts.values().flat_map(|part| part.counters.iter().map(|(series, count)| (*series, part.counted(*count))))
     }
 
     /// Returns when the run becomes silent without another report: after three heartbeats.
@@ -211,20 +215,23 @@ impl Run {
             return Ok(Changes { cut_off: 1, ..Changes::default() });
         };
         let Value::Counter(counted) = plain.value;
-        let row = self.parts.get(&0).and_then(|part| {
-            let (series, count) = *part.counters.first()?;
-            Some(PlainRow { series, count, base: part.base, timestamp: part.timestamp })
-        });
+        let PlainRecord { timestamp, start, is_baseline, .. } = *plain;
+        let record = Counted { count: counted, timestamp, start, is_baseline };
         let text = |id: SeriesId| series.get(id).text().to_owned();
-        let base = match rules::plain(row.as_ref(), |other| other == id, counted, plain.timestamp, text)? {
-            Decision::Apply { base } | Decision::Restart { base } => base,
-            Decision::Stale => return Ok(Changes::default()),
+        let before = self.parts.get(&0).and_then(|part| Some((part.counters.first()?.0, part.plain?)));
+        let row = match before {
+            None => rules::first(record),
+            Some((other, _)) if other != id => return Err(BadRecord::SeriesChanged { before: text(other) }),
+            Some((_, row)) => match rules::plain(&row, record, || text(id))? {
+                Decision::Apply(row) | Decision::Restart(row) => row,
+                Decision::Stale => return Ok(Changes::default()),
+            },
         };
-        let timestamp = plain.timestamp;
-        self.parts.insert(0, Part { seq: 0, base, timestamp, counters: vec![(id, counted)] });
+        let part = Part { seq: 0, plain: Some(row), counters: vec![(id, row.count)] };
+        let after = part.counted(row.count);
+        self.parts.insert(0, part);
         self.last_report = self.last_report.max(at);
-        let after = base + u128::from(counted);
-        Ok(Changes { counts: vec![Change { series: id, after, is_new: row.is_none() }], cut_off: 0 })
+        Ok(Changes { counts: vec![Change { series: id, after, is_new: before.is_none() }], cut_off: 0 })
     }
 
     /// Removes a part and returns the series that it counted.
