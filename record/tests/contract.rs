@@ -293,7 +293,9 @@ fn any_ranges() -> impl Strategy<Value = Ranges> {
     (any_spans(), any_spans(), any_spans(), offset(), offset(), any::<[bool; 3]>()).prop_map(
         |(processed, skipped, in_hand, committed, end, [inexact, unpublished, joins])| {
             let mut layers = Layers::default();
-            processed.into_iter().for_each(|span| _ = layers.add(span, false, &|gap| joins && gap.size() < 5));
+            for span in processed {
+                layers.add(span, false, &|gap| joins && gap.size() < 5);
+            }
             let set = |spans: Vec<Span>| spans.into_iter().collect::<Spans>();
             Ranges { layers, skipped: set(skipped), in_hand: set(in_hand), committed, end, inexact, unpublished }
         },

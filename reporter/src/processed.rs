@@ -54,45 +54,32 @@ impl Processed {
     /// The handle of a partition. Keep it where speed matters: [`PartitionHandle::record`] is then one atomic operation.
     #[must_use]
     pub fn partition(&self, topic: &str, partition: i32) -> PartitionHandle {
-        let of_topic = |list: &Vec<(Box<str>, PartitionHandle)>| {
-            list.iter().find(|(name, _)| **name == *topic).map(|(_, handle)| handle.clone())
-        };
-        let known = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = known.get(&partition).and_then(of_topic) {
-            return handle;
-        }
-        drop(known);
-        let mut labels = vec![("topic", topic.to_owned()), ("partition", partition.to_string())];
-        labels.extend(self.group.as_deref().map(|group| ("group", group.to_owned())));
-        let handle = PartitionHandle(self.shared.registry().ranges(&self.name, labels));
-        let mut known = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(partition).or_default().push((topic.into(), handle.clone()));
-        handle
+        self.with(topic, partition, Clone::clone)
     }
 
     /// See [`PartitionHandle::assigned`].
     pub fn assigned(&self, topic: &str, partition: i32, offset: i64) {
-        self.partition(topic, partition).assigned(offset);
+        self.with(topic, partition, |handle| handle.assigned(offset));
     }
 
     /// See [`PartitionHandle::delivered`].
     pub fn delivered(&self, topic: &str, partition: i32, offset: i64) {
-        self.partition(topic, partition).delivered(offset);
+        self.with(topic, partition, |handle| handle.delivered(offset));
     }
 
     /// See [`PartitionHandle::record`].
     pub fn record(&self, topic: &str, partition: i32, offset: i64) {
-        self.partition(topic, partition).record(offset);
+        self.with(topic, partition, |handle| handle.record(offset));
     }
 
     /// See [`PartitionHandle::committed`].
     pub fn committed(&self, topic: &str, partition: i32, offset: i64) {
-        self.partition(topic, partition).committed(offset);
+        self.with(topic, partition, |handle| handle.committed(offset));
     }
 
     /// See [`PartitionHandle::revoked`].
     pub fn revoked(&self, topic: &str, partition: i32) {
-        self.partition(topic, partition).revoked();
+        self.with(topic, partition, PartitionHandle::revoked);
     }
 
     /// Begins a transaction, for a consumer whose offsets are part of one.
@@ -105,6 +92,28 @@ impl Processed {
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
         self.shared.flush(timeout)
     }
+
+    fn with<T>(&self, topic: &str, partition: i32, act: impl FnOnce(&PartitionHandle) -> T) -> T {
+        let known = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = find(&known, topic, partition) {
+            return act(handle);
+        }
+        drop(known);
+        let mut labels = vec![("topic", topic.to_owned()), ("partition", partition.to_string())];
+        labels.extend(self.group.as_deref().map(|group| ("group", group.to_owned())));
+        let handle = PartitionHandle(self.shared.registry().ranges(&self.name, labels));
+        let mut known = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
+        if find(&known, topic, partition).is_none() {
+            known.entry(partition).or_default().push((topic.into(), handle.clone()));
+        }
+        drop(known);
+        act(&handle)
+    }
+}
+
+fn find<'a>(partitions: &'a Partitions, topic: &str, partition: i32) -> Option<&'a PartitionHandle> {
+    let (_, handle) = partitions.get(&partition)?.iter().find(|(name, _)| **name == *topic)?;
+    Some(handle)
 }
 
 impl fmt::Debug for Processed {

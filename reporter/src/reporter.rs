@@ -262,7 +262,7 @@ mod tests {
             };
             if key.run == run {
                 let layers = report.ranges().flat_map(|(_, value)| value.layers.as_slice());
-                let starts = layers.flat_map(|layer| layer.ranges()).map(|range| range.start.0).collect();
+                let starts = layers.flat_map(quipu_record::Layer::ranges).map(|range| range.start.0).collect();
                 let count = report.values().next().map(|(_, quipu_record::Value::Counter(value))| value);
                 last = count.map(|count| (count, starts, report.is_final));
             }

@@ -49,7 +49,9 @@ impl Bench {
             .set("auto.offset.reset", "earliest")
             .set("heartbeat.interval.ms", "500")
             .set("fetch.wait.max.ms", "20");
-        more.iter().for_each(|(name, value)| _ = config.set(*name, *value));
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
         config
     }
 
@@ -166,9 +168,9 @@ fn markers_and_aborted_records_are_skipped_also_where_an_assignment_begins() {
         }
         producer.flush(DEADLINE).unwrap();
         if commits {
-            producer.commit_transaction(DEADLINE).unwrap()
+            producer.commit_transaction(DEADLINE).unwrap();
         } else {
-            producer.abort_transaction(DEADLINE).unwrap()
+            producer.abort_transaction(DEADLINE).unwrap();
         }
     }
     // Each transaction takes four offsets, the last one for its marker.

@@ -116,7 +116,9 @@ fn there_are_at_most_so_many_layers() {
 fn a_value_that_has_fewer_records_or_less_committed_does_not_continue_the_one_before() {
     let value = |spans: &[Span], committed: Option<i64>| {
         let mut layers = Layers::default();
-        spans.iter().for_each(|span| _ = layers.add(*span, false, &|gap| gap.is_empty()));
+        for span in spans {
+            layers.add(*span, false, &|gap| gap.is_empty());
+        }
         Ranges { layers, committed: committed.map(Offset), ..Ranges::default() }
     };
     let before = value(&[span(10, 20), span(15, 17)], Some(12));

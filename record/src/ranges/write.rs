@@ -44,7 +44,7 @@ pub(crate) fn push_ranges(json: &mut Vec<u8>, prefix: &RangesPrefix, value: &Ran
     json.extend_from_slice(b",\"layers\":");
     push_list(json, value.layers.as_slice(), |json, layer| {
         push_list(json, layer.ranges(), |json, range| {
-            push(json, format_args!("[{},{},{}]", range.start, range.end, range.records))
+            push(json, format_args!("[{},{},{}]", range.start, range.end, range.records));
         });
     });
     push_spans(json, "skipped", &value.skipped);

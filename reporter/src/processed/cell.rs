@@ -96,7 +96,9 @@ impl PartitionCell {
     /// Records all offsets of a transaction and commits its offset in one step.
     pub(crate) fn apply(&self, spans: &[Span], committed: Option<i64>) {
         let mut inner = self.change();
-        spans.iter().for_each(|span| inner.tracker.recorded(*span));
+        for span in spans {
+            inner.tracker.recorded(*span);
+        }
         if let Some(offset) = committed.filter(|offset| is_offset(*offset)) {
             inner.tracker.committed(Offset(offset));
         }

@@ -57,7 +57,6 @@ impl Tracker {
     /// Records were delivered, one at each offset of the span. Returns whether they are the latest ones.
     pub(crate) fn delivered(&mut self, span: Span) -> bool {
         match self.position {
-            None => self.begin(span.start),
             Some(position) if position <= span.start => {
                 self.value.skipped.insert(Span::new(position, span.start));
             }
@@ -67,8 +66,8 @@ impl Tracker {
                 self.value.in_hand.insert(span);
                 return false;
             }
-            // A seek that was not reported.
-            Some(_) => self.begin(span.start),
+            // The first delivery of an assignment whose begin is unknown, or a seek that was not reported.
+            _ => self.begin(span.start),
         }
         self.value.in_hand.insert(span);
         self.position = Some(span.end);

@@ -87,7 +87,9 @@ fn threads_that_process_out_of_order_lose_no_record() {
             }
             reads
         });
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        for worker in workers {
+            worker.join().unwrap();
+        }
         ended.store(true, Ordering::Release);
         reader.join().unwrap();
     });

@@ -218,17 +218,14 @@ proptest! {
         for step in steps {
             match step {
                 Step::Assign(offset) => {
-                    let begin = match &mut assignment {
-                        // A seek does not change what the group has committed.
-                        Some((position, _)) => {
-                            *position = offset.unwrap_or(group);
-                            *position
-                        }
-                        None => {
-                            truth.takeovers.insert(group);
-                            assignment = Some((group, group));
-                            group
-                        }
+                    // A seek does not change what the group has committed.
+                    let begin = if let Some((position, _)) = &mut assignment {
+                        *position = offset.unwrap_or(group);
+                        *position
+                    } else {
+                        truth.takeovers.insert(group);
+                        assignment = Some((group, group));
+                        group
                     };
                     tracker.assigned(Some(Offset(begin)));
                 }
