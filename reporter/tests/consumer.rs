@@ -1,4 +1,5 @@
 //! The consumer that reports by itself, on a real broker: what it reports is compared with what happened.
+#![cfg(feature = "consumer")]
 
 mod common;
 
