@@ -1,5 +1,6 @@
 //! Counting through the `metrics` facade: a counter that is held, and `counter!`, which looks it up each time. Compares
-//! Quipu's recorder with that of metrics-exporter-prometheus and, as far as possible, with an atomic integer.
+//! Quipu's recorder with that of metrics-exporter-prometheus and, as far as possible, with an atomic integer. Beside the
+//! held counter, it measures the record of the next offset of a partition.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -14,7 +15,7 @@ use quipu_reporter::KafkaReporter;
 
 fn main() {
     // Nobody listens at this address, so no report is sent.
-    let (quipu, _reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
+    let (quipu, reporter) = KafkaReporter::builder("127.0.0.1:9").build().expect("a reporter");
     let prometheus = PrometheusBuilder::new().build_recorder();
     let recorders: [(&str, &(dyn Recorder + Sync)); 2] = [("quipu", &quipu), ("prometheus", &prometheus)];
 
@@ -45,6 +46,22 @@ fn main() {
                 });
             });
         }
+        // Each thread has a partition of its own, as consumers do.
+        group.bench_function("processed record", |bencher| {
+            let processed = reporter.processed("orders");
+            bencher.iter_custom(|iterations| {
+                let next = AtomicU64::new(0);
+                run(threads, |barrier| {
+                    let number = i32::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("a partition");
+                    let partition = processed.partition("records", number);
+                    partition.assigned(0);
+                    barrier.wait();
+                    for offset in 0..i64::try_from(iterations).expect("an offset") {
+                        black_box(&partition).record(black_box(offset));
+                    }
+                })
+            });
+        });
         group.finish();
         macros(&mut criterion, threads, &recorders);
     }

@@ -1,4 +1,4 @@
-use crate::{Millis, limits};
+use crate::{Millis, Offset, limits};
 
 /// Why a record on `metrics` can't be counted.
 ///
@@ -158,6 +158,50 @@ pub enum BadRecord {
         /// The series.
         series: String,
     },
+    /// A value of ranges whose labels do not name a partition.
+    #[error("a value of ranges needs the labels `topic` and `partition`, which is a number")]
+    RangesWithoutPartition,
+    /// A value of ranges with more ranges than [`limits::RANGES`], in all its lists together.
+    #[error("a value has {ranges} ranges, more than {}: merge the oldest and set `inexact`", limits::RANGES)]
+    TooManyRanges {
+        /// Their number.
+        ranges: usize,
+    },
+    /// An offset that no partition can have.
+    #[error("an offset is negative or beyond 2^63 - 1")]
+    OffsetOutOfRange,
+    /// A range whose end is not after its start.
+    #[error("the range from {start} ends at {end}: the end is the offset after the last, so it is greater")]
+    RangeBackwards {
+        /// The first offset.
+        start: Offset,
+        /// The offset after the last.
+        end: Offset,
+    },
+    /// A range with more records than offsets, or with none.
+    #[error("the range from {start} to {end} can't have {records} records: it has 1 to {}", start.0.abs_diff(end.0))]
+    RangeCount {
+        /// The first offset.
+        start: Offset,
+        /// The offset after the last.
+        end: Offset,
+        /// The number of records.
+        records: u64,
+    },
+    /// Ranges of one list that overlap or are not in ascending order.
+    #[error("a range begins at {start}, but the one before it ends at {before}: ranges ascend and do not overlap")]
+    RangesOverlap {
+        /// The first offset of the later range.
+        start: Offset,
+        /// The end of the range before it.
+        before: Offset,
+    },
+    /// A newer report of a run has fewer processed records, or a lower committed offset.
+    #[error("ranges {series:?} shrank within one run")]
+    RangesShrank {
+        /// The series.
+        series: String,
+    },
     /// The record would need a row or a series more than the aggregator is configured to hold.
     #[error("{what} would exceed the limit of {limit}: raise {option}")]
     OverCapacity {
@@ -209,6 +253,13 @@ impl BadRecord {
             Self::SeriesChanged { .. } => "series_changed",
             Self::CounterWentBack { .. } => "counter_went_back",
             Self::SeriesVanished { .. } => "series_vanished",
+            Self::RangesWithoutPartition => "ranges_without_partition",
+            Self::TooManyRanges { .. } => "too_many_ranges",
+            Self::OffsetOutOfRange => "offset_out_of_range",
+            Self::RangeBackwards { .. } => "range_backwards",
+            Self::RangeCount { .. } => "range_count",
+            Self::RangesOverlap { .. } => "ranges_overlap",
+            Self::RangesShrank { .. } => "ranges_shrank",
             Self::OverCapacity { .. } => "over_capacity",
         }
     }

@@ -16,5 +16,7 @@ pub const LABEL_NAME_BYTES: usize = 255;
 pub const LABEL_VALUE_BYTES: usize = 1024;
 /// Most labels that a series may have (a number, not bytes).
 pub const LABELS: usize = 64;
+/// Most ranges that a value may have in all its lists together (a number, not bytes).
+pub const RANGES: usize = 1000;
 /// How the names of series begin that the aggregator derives (audits); a reporter may not use them.
 pub const RESERVED_PREFIX: &str = "quipu_audit_";

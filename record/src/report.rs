@@ -4,6 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::counters::RawCounters;
+use crate::ranges::{Ranges, RangesSeries, RawRanges};
 use crate::series::SeriesRef;
 use crate::value::{Value, Values};
 use crate::{BadRecord, Millis, RunKey, limits};
@@ -25,16 +26,17 @@ pub struct Report<'a> {
     /// Whether this is the run's last report.
     pub is_final: bool,
     values: Values<'a>,
+    ranges: Vec<RangesSeries<'a>>,
 }
 
 impl<'a> Report<'a> {
-    /// The number of values in the report.
+    /// The number of values in the report, without those of type ranges.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether the report has no value.
+    /// Whether the report has no value, apart from those of type ranges.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -44,6 +46,12 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, Value)> {
         self.values.iter()
+    }
+
+    /// The values of type ranges in the record's order. A series may occur twice.
+    #[must_use]
+    pub fn ranges(&self) -> impl ExactSizeIterator<Item = (SeriesRef<'_>, &Ranges)> {
+        self.ranges.iter().map(RangesSeries::get)
     }
 
     pub(crate) fn check(key: &RunKey<'_>, raw: RawReport<'a>) -> Result<Self, BadRecord> {
@@ -68,6 +76,7 @@ impl<'a> Report<'a> {
             parts: raw.parts,
             is_final: raw.is_final,
             values: Values::check(raw.counters)?,
+            ranges: raw.ranges.into_iter().map(RawRanges::check).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -86,6 +95,8 @@ pub(crate) struct RawReport<'a> {
     parts: u32,
     #[serde(default, rename = "final")]
     is_final: bool,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     counters: RawCounters<'a>,
+    #[serde(borrow, default)]
+    ranges: Vec<RawRanges<'a>>,
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::ranges::{Ranges, RangesPrefix, push_ranges};
 use crate::report::VERSION;
 use crate::series::SeriesRef;
 
@@ -53,7 +54,10 @@ impl CounterPrefix {
 #[derive(Debug)]
 pub struct ReportWriter {
     json: Vec<u8>,
+    /// Whether the open array has no value yet.
     empty: bool,
+    /// Whether the open array is that of the ranges.
+    in_ranges: bool,
 }
 
 impl ReportWriter {
@@ -70,7 +74,7 @@ impl ReportWriter {
         write_json(&mut json, &Versioned { v: VERSION, header });
         json.pop();
         json.extend_from_slice(b",\"counters\":[");
-        Self { json, empty: true }
+        Self { json, empty: true, in_ranges: false }
     }
 
     /// The most bytes that a report of this instance takes before its first counter and after its last.
@@ -88,13 +92,25 @@ impl ReportWriter {
         Self::new(&widest).finish().len()
     }
 
-    /// Adds a counter.
+    /// Adds a counter. All counters come before the ranges.
     pub fn push(&mut self, prefix: &CounterPrefix, value: u64) {
         if !std::mem::take(&mut self.empty) {
             self.json.push(b',');
         }
         self.json.extend_from_slice(&prefix.0);
         push_value(&mut self.json, value);
+    }
+
+    /// Adds a value of ranges.
+    pub fn push_ranges(&mut self, prefix: &RangesPrefix, value: &Ranges) {
+        if !std::mem::replace(&mut self.in_ranges, true) {
+            self.json.extend_from_slice(b"],\"ranges\":[");
+            self.empty = true;
+        }
+        if !std::mem::take(&mut self.empty) {
+            self.json.push(b',');
+        }
+        push_ranges(&mut self.json, prefix, value);
     }
 
     /// The record's value.

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use quipu_record::{
-    Aggregate, BadRecord, CounterPrefix, Life, Millis, Offset, Record, ReportHeader, ReportWriter, RunKey, Series,
-    SeriesRef, StateRow, StateRowHeader, StateRowKind, Total, Value, decode, limits,
+    Aggregate, BadRecord, CounterPrefix, Layers, Life, Millis, Offset, Ranges, RangesPrefix, Record, ReportHeader,
+    ReportWriter, RunKey, Series, SeriesRef, Span, Spans, StateRow, StateRowHeader, StateRowKind, Total, Value, decode,
+    limits,
 };
 use uuid::Uuid;
 
@@ -23,6 +24,10 @@ fn bad(key: &str, value: &str) -> BadRecord {
 
 fn bad_report(rest: &str) -> BadRecord {
     bad(&run_key(), &report_json(rest))
+}
+
+fn bad_ranges(rest: &str) -> BadRecord {
+    bad_report(&format!(r#""ranges":[{{"name":"orders","labels":{{"topic":"t","partition":"1"}},{rest}}}]"#))
 }
 
 fn bad_plain(value: &str) -> BadRecord {
@@ -70,6 +75,31 @@ fn a_report_is_read_as_it_was_meant() {
         counters,
         [(r#"a{b="\n",z="1"}"#.to_owned(), Value::Counter(u64::MAX)), ("b".to_owned(), Value::Counter(0))]
     );
+}
+
+#[test]
+fn ranges_are_read_as_they_were_meant() {
+    let json = report_json(
+        r#""ranges":[{"name":"orders","labels":{"group":"shop","topic":"records","partition":"2"},"layers":[[[10400,11932,1531],[11932,11940,8]],[[10500,10510,10]]],"skipped":[[11000,11001],[11001,11002]],"in_hand":[[11940,11942]],"committed":11900,"end":12400,"inexact":true}]"#,
+    );
+    let key = run_key();
+    let Ok(Record::Report { report, .. }) = decode(Some(key.as_bytes()), Some(json.as_bytes())) else {
+        panic!("not a report: {json}");
+    };
+    assert!(report.is_empty(), "the aggregator does not process ranges yet");
+    let (series, value) = report.ranges().next().expect("a value");
+    assert_eq!(series.to_string(), r#"orders{group="shop",partition="2",topic="records"}"#);
+    let layers: Vec<Vec<_>> = value
+        .layers
+        .as_slice()
+        .iter()
+        .map(|layer| layer.ranges().iter().map(|range| (range.start.0, range.end.0, range.records)).collect())
+        .collect();
+    assert_eq!(layers, [vec![(10400, 11932, 1531), (11932, 11940, 8)], vec![(10500, 10510, 10)]]);
+    assert_eq!(value.skipped.as_slice(), [Span::new(Offset(11000), Offset(11002))]);
+    assert_eq!(value.in_hand.as_slice(), [Span::new(Offset(11940), Offset(11942))]);
+    assert_eq!((value.committed, value.end), (Some(Offset(11900)), Some(Offset(12400))));
+    assert_eq!((value.inexact, value.unpublished, value.layers.records()), (true, false, 1549));
 }
 
 #[test]
@@ -177,6 +207,46 @@ fn every_way_to_be_bad_has_its_reason() {
 }
 
 #[test]
+fn every_way_in_which_ranges_are_bad_has_its_reason() {
+    let found = [
+        bad_ranges(r#""layers":[[[1,2]]]"#),
+        bad_ranges(r#""layers":[[[1,2,1.5]]]"#),
+        bad_ranges(r#""layers":[[[5,5,1]]]"#),
+        bad_ranges(r#""layers":[],"in_hand":[[6,5]]"#),
+        bad_ranges(r#""layers":[[[5,7,3]]]"#),
+        bad_ranges(r#""layers":[[[5,7,0]]]"#),
+        bad_ranges(r#""layers":[[[5,7,2],[6,8,2]]]"#),
+        bad_ranges(r#""layers":[],"skipped":[[6,8],[4,5]]"#),
+        bad_ranges(r#""layers":[[[-1,7,2]]]"#),
+        bad_ranges(r#""layers":[[[1,9223372036854775808,2]]]"#),
+        bad_ranges(r#""layers":[],"committed":18446744073709551616"#),
+        bad_ranges(&format!(r#""layers":[{}[]]"#, "[],".repeat(limits::RANGES))),
+        bad_report(r#""ranges":[{"name":"a","labels":{"topic":"t","partition":"-1"},"layers":[]}]"#),
+        bad_report(r#""ranges":[{"name":"a","labels":{"partition":"1"},"layers":[]}]"#),
+        bad_report(r#""ranges":[{"name":"","layers":[]}]"#),
+    ];
+    let reasons: Vec<_> = found.iter().map(BadRecord::reason).collect();
+    let expected = [
+        "unexpected_shape",
+        "fractional_count",
+        "range_backwards",
+        "range_backwards",
+        "range_count",
+        "range_count",
+        "ranges_overlap",
+        "ranges_overlap",
+        "offset_out_of_range",
+        "offset_out_of_range",
+        "offset_out_of_range",
+        "too_many_ranges",
+        "ranges_without_partition",
+        "ranges_without_partition",
+        "empty_name",
+    ];
+    assert_eq!(reasons, expected);
+}
+
+#[test]
 fn what_a_plain_record_declares_is_read() {
     let json = br#"{"type":"TIMER","name":"a","count":7,"start":1718800000,"baseline":true,"expires":true}"#;
     let Ok(Record::Plain { plain, .. }) = decode(Some(b"k"), Some(json)) else { panic!("the record is not read") };
@@ -238,6 +308,34 @@ fn any_series() -> impl Strategy<Value = Series> {
         .prop_map(|(name, labels)| Series::new(name, labels).expect("within the limits"))
 }
 
+fn any_spans() -> impl Strategy<Value = Vec<Span>> {
+    let span = prop_oneof![0..90_i64, i64::MAX - 90..i64::MAX - 9];
+    prop::collection::vec(
+        (span, 1..9_i64).prop_map(|(start, size)| Span::new(Offset(start), Offset(start + size))),
+        0..9,
+    )
+}
+
+fn any_ranges() -> impl Strategy<Value = Ranges> {
+    let offset = || prop::option::of((0..=i64::MAX).prop_map(Offset));
+    (any_spans(), any_spans(), any_spans(), offset(), offset(), any::<[bool; 3]>()).prop_map(
+        |(processed, skipped, in_hand, committed, end, [inexact, unpublished, joins])| {
+            let mut layers = Layers::default();
+            for span in processed {
+                layers.add(span, false, &|gap| joins && gap.size() < 5);
+            }
+            let set = |spans: Vec<Span>| spans.into_iter().collect::<Spans>();
+            Ranges { layers, skipped: set(skipped), in_hand: set(in_hand), committed, end, inexact, unpublished }
+        },
+    )
+}
+
+fn any_partition() -> impl Strategy<Value = Series> {
+    ("\\PC{1,12}", "\\PC{1,12}", 0..=i32::MAX).prop_map(|(name, topic, partition)| {
+        Series::new(name, [("topic", topic), ("partition", partition.to_string())]).expect("within the limits")
+    })
+}
+
 fn any_kind() -> impl Strategy<Value = StateRowKind> {
     let time = || prop::option::of(any::<i64>().prop_map(Millis));
     let life = (any::<i64>(), any::<u64>(), time()).prop_map(|(start, count, timestamp)| Life {
@@ -270,6 +368,7 @@ proptest! {
         instance in "\\PC{1,20}|[\u{0}-\u{1f}\"/]{1,6}", run in any::<u128>(), part in any::<u32>(), at in any::<i64>(),
         seq in any::<u64>(), interval_ms in any::<u64>(), more_parts in 0..3u32, is_final in any::<bool>(),
         counters in prop::collection::vec((any_series(), any::<u64>()), 0..6),
+        ranges in prop::collection::vec((any_partition(), any_ranges()), 0..3),
     ) {
         let key = RunKey { instance: &instance, run: Uuid::from_u128(run), part };
         let parts = part.saturating_add(more_parts);
@@ -282,6 +381,12 @@ proptest! {
             at_most += prefix.counter_bytes();
             writer.push(&prefix, *value);
         }
+        for (series, value) in &ranges {
+            let prefix = RangesPrefix::new(series.as_ref());
+            at_most += prefix.value_bytes(value.len());
+            prop_assert_eq!(prefix.ranges_in(prefix.value_bytes(7)), 7);
+            writer.push_ranges(&prefix, value);
+        }
         let json = writer.finish();
         prop_assert!(json.len() <= at_most, "{} > {at_most}", json.len());
         let text = key.to_string();
@@ -293,6 +398,8 @@ proptest! {
         prop_assert_eq!((report.parts, report.is_final), (parts, is_final));
         let read: Vec<_> = report.values().map(|(series, Value::Counter(value))| (series.to_series(), value)).collect();
         prop_assert_eq!(read, counters);
+        let read: Vec<_> = report.ranges().map(|(series, value)| (series.to_series(), value.clone())).collect();
+        prop_assert_eq!(read, ranges);
     }
 
     #[test]
@@ -341,7 +448,7 @@ proptest! {
     #[test]
     fn no_damaged_record_panics(report in any::<bool>(), edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
         let (key, mut value) = if report {
-            (run_key(), report_json(r#""final":false,"counters":[{"name":"a","labels":{"b":"c"},"value":5}]"#).into_bytes())
+            (run_key(), report_json(r#""final":false,"counters":[{"name":"a","labels":{"b":"c"},"value":5}],"ranges":[{"name":"a","labels":{"topic":"t","partition":"7"},"layers":[[[5,9,4]]],"committed":5}]"#).into_bytes())
         } else {
             ("k".to_owned(), br#"{"type":"COUNTER","name":"a","labels":{"b":"c"},"count":250000,"timestamp":"1718900012"}"#.to_vec())
         };

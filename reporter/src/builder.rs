@@ -175,7 +175,7 @@ impl KafkaReporterBuilder {
         }
         Series::new("any", self.global_labels.clone()).map_err(Error::GlobalLabels)?;
 
-        let bounds = Bounds { series: self.max_series, counter_bytes: self.max_record_bytes - overhead };
+        let bounds = Bounds { series: self.max_series, value_bytes: self.max_record_bytes - overhead };
         let settings = Settings {
             brokers: self.brokers,
             instance: instance.into(),

@@ -77,6 +77,15 @@ pub enum Error {
         /// The last error of the reporter, if there was one.
         reason: String,
     },
+    /// Kafka did not accept the offsets of a consumer.
+    #[error("the offsets were not committed")]
+    Commit(#[source] KafkaError),
+    /// Kafka did not answer to a commit in time, or an earlier commit of the same consumer is still waiting.
+    #[error("the commit was not answered within {waited:?}; Kafka may still get it")]
+    CommitTimeout {
+        /// How long the call waited; zero if an earlier commit was still waiting.
+        waited: Duration,
+    },
     /// The reporter was shut down before.
     #[error("the reporter is shut down, so this count is not reported: flush before the shutdown")]
     ShutDown,

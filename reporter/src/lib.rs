@@ -47,6 +47,11 @@
 //! labels share one counter. Of two labels with the same name the last one is used, and a metric's own label overrides
 //! a [global one](KafkaReporterBuilder::global_label).
 //!
+//! # Processed records
+//!
+//! [`KafkaReporter::processed`] reports which records of a topic were processed, as ranges of offsets. Global labels are
+//! not added to them.
+//!
 //! # Limits
 //!
 //! - Only counters are published. Gauges and histograms are accepted and do nothing: each name is logged once, and
@@ -63,12 +68,15 @@
 
 mod builder;
 mod client;
+#[cfg(feature = "consumer")]
+pub mod consumer;
 mod control;
 mod error;
 mod forwarder;
 mod instance;
 mod part;
 mod parts;
+mod processed;
 mod recorder;
 mod registry;
 mod reporter;
@@ -78,6 +86,7 @@ mod warned;
 
 pub use builder::KafkaReporterBuilder;
 pub use error::Error;
+pub use processed::{PartitionHandle, Processed, Transaction};
 pub use recorder::KafkaRecorder;
 pub use reporter::KafkaReporter;
 pub use stats::{LastError, Stats};
@@ -86,3 +95,8 @@ pub use stats::{LastError, Stats};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reporter.md")]
 struct Guide;
+
+/// Makes the examples of the page on processed records doc tests.
+#[cfg(all(doctest, feature = "consumer"))]
+#[doc = include_str!("../../docs/ledger-reporting.md")]
+struct ProcessedRecords;

@@ -1,10 +1,12 @@
 //! One row of the table: the series that are always sent in the same record, and what Kafka has acknowledged of them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use quipu_record::{CounterPrefix, ReportHeader, ReportWriter};
+use quipu_record::{CounterPrefix, RangesPrefix, ReportHeader, ReportWriter, limits};
 
+use crate::processed::{Mark, PartitionCell};
 use crate::registry::{Cell, NewSeries};
 
 /// The time of a report and the reasons to send one.
@@ -30,6 +32,7 @@ pub(crate) struct Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     counters: Vec<Counter>,
+    ranges: Vec<Ranges>,
     /// Whether Kafka acknowledged the values of the last report.
     confirmed: bool,
     in_flight: Option<InFlight>,
@@ -48,6 +51,14 @@ struct Counter {
 }
 
 #[derive(Debug)]
+struct Ranges {
+    prefix: RangesPrefix,
+    partition: Arc<PartitionCell>,
+    reported: Option<Mark>,
+    has_warned: bool,
+}
+
+#[derive(Debug)]
 struct InFlight {
     flush: u64,
     is_final: bool,
@@ -55,7 +66,12 @@ struct InFlight {
 
 impl Part {
     pub(crate) fn push(&mut self, series: NewSeries) {
-        self.counters.push(Counter { prefix: series.prefix, cell: series.cell, reported: None });
+        match series {
+            NewSeries::Counter { prefix, cell } => self.counters.push(Counter { prefix, cell, reported: None }),
+            NewSeries::Ranges { prefix, partition, .. } => {
+                self.ranges.push(Ranges { prefix, partition, reported: None, has_warned: false });
+            }
+        }
     }
 
     /// Returns the value of the record that is due, if one is. The record counts as in flight from now on.
@@ -68,6 +84,17 @@ impl Part {
             let value = counter.cell.load(Ordering::Acquire);
             writer.push(&counter.prefix, value);
             counter.reported = Some(value);
+        }
+        for ranges in &mut self.ranges {
+            let (mark, value) = ranges.partition.value(header.is_final);
+            writer.push_ranges(&ranges.prefix, &value);
+            ranges.reported = Some(mark);
+            if value.inexact && !std::mem::replace(&mut ranges.has_warned, true) {
+                tracing::warn!(
+                    limit = limits::RANGES,
+                    "a partition has more ranges than the limit; the oldest are merged, and its duplicates become a lower bound"
+                );
+            }
         }
         self.confirmed = false;
         self.sent_at = Some(moment.now);
@@ -137,6 +164,7 @@ impl Part {
 
     fn is_changed(&self) -> bool {
         let changed = |counter: &Counter| counter.reported != Some(counter.cell.load(Ordering::Acquire));
-        !self.confirmed || self.counters.iter().any(changed)
+        let moved = |ranges: &Ranges| ranges.reported != Some(ranges.partition.mark());
+        !self.confirmed || self.counters.iter().any(changed) || self.ranges.iter().any(moved)
     }
 }

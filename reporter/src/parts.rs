@@ -43,7 +43,7 @@ impl Parts {
 
     /// Adds a series to the open part, where it stays. A new part is opened when the report would become too large.
     pub(crate) fn add(&mut self, series: NewSeries) {
-        let bytes = series.prefix.counter_bytes();
+        let bytes = series.value_bytes();
         if self.open_bytes + bytes > self.info.max_record_bytes {
             self.list.push(Part::default());
             self.open_bytes = ReportWriter::overhead_bytes(&self.info.instance);

@@ -1,4 +1,4 @@
-//! The counters of a process, and which metrics key belongs to which counter.
+//! The series of a process, and which metrics key belongs to which counter.
 
 mod lookup;
 
@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64 as Total, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{Counter, CounterFn, Key};
-use quipu_record::{BadRecord, CounterPrefix, Series};
+use quipu_record::{BadRecord, CounterPrefix, RangesPrefix, Series, limits};
 
+use crate::processed::PartitionCell;
 use crate::stats::Stats;
 use crate::warned::Warned;
 pub(crate) use lookup::Cell;
@@ -16,9 +17,19 @@ use lookup::Lookup;
 
 /// A series that is not in a part yet.
 #[derive(Debug)]
-pub(crate) struct NewSeries {
-    pub(crate) prefix: CounterPrefix,
-    pub(crate) cell: Cell,
+pub(crate) enum NewSeries {
+    Counter { prefix: CounterPrefix, cell: Cell },
+    Ranges { prefix: RangesPrefix, partition: Arc<PartitionCell>, most: usize },
+}
+
+impl NewSeries {
+    /// The most bytes that the series takes in a report.
+    pub(crate) fn value_bytes(&self) -> usize {
+        match self {
+            Self::Counter { prefix, .. } => prefix.counter_bytes(),
+            Self::Ranges { prefix, most, .. } => prefix.value_bytes(*most),
+        }
+    }
 }
 
 /// The limits of a registry.
@@ -26,8 +37,8 @@ pub(crate) struct NewSeries {
 pub(crate) struct Bounds {
     /// The maximum number of series.
     pub(crate) series: usize,
-    /// The maximum size of one counter in a report, in bytes.
-    pub(crate) counter_bytes: usize,
+    /// The maximum size of one value in a report, in bytes.
+    pub(crate) value_bytes: usize,
 }
 
 /// All counters of a process.
@@ -49,6 +60,7 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Catalogue {
     series: HashMap<Series, Cell>,
+    ranges: HashMap<Series, (Arc<PartitionCell>, usize)>,
     new: Vec<NewSeries>,
 }
 
@@ -99,6 +111,19 @@ impl Registry {
         }
     }
 
+    /// The partition of ranges with these labels. Global labels are not added: the ledger compares the ranges of all runs,
+    /// so what differs between runs must not be in the series.
+    pub(crate) fn ranges(&self, name: &str, labels: Vec<(&str, String)>) -> Arc<PartitionCell> {
+        let series = Series::new(name, labels).map_err(Refusal::Bad);
+        series.and_then(|series| self.catalogue().ranges(series, self.bounds)).unwrap_or_else(|refusal| {
+            self.refused_registrations.fetch_add(1, Ordering::Relaxed);
+            if self.refused_names.first(name) {
+                tracing::warn!(name, reason = %refusal, "ranges are not reported");
+            }
+            Arc::new(PartitionCell::new(FEWEST_RANGES))
+        })
+    }
+
     /// Counts a registration of a metric whose kind is not published, and logs its name once.
     pub(crate) fn unsupported(&self, key: &Key, kind: &'static str) {
         self.unsupported_registrations.fetch_add(1, Ordering::Relaxed);
@@ -112,19 +137,24 @@ impl Registry {
         std::mem::take(&mut self.catalogue().new)
     }
 
-    /// Starts from zero in a forked child: every count is zero and every series is new.
+    /// Starts from zero in a forked child: every count is zero, no range is left, and every series is new.
     pub(crate) fn restart(&self) {
         let mut catalogue = self.catalogue();
-        let Catalogue { series, new } = &mut *catalogue;
+        let Catalogue { series, ranges, new } = &mut *catalogue;
         new.clear();
         for (series, cell) in series {
             cell.store(0, Ordering::Release);
-            new.push(NewSeries { prefix: CounterPrefix::new(series.as_ref()), cell: Arc::clone(cell) });
+            new.push(NewSeries::Counter { prefix: CounterPrefix::new(series.as_ref()), cell: Arc::clone(cell) });
+        }
+        for (series, (partition, most)) in ranges {
+            partition.restart(*most);
+            let prefix = RangesPrefix::new(series.as_ref());
+            new.push(NewSeries::Ranges { prefix, partition: Arc::clone(partition), most: *most });
         }
     }
 
     pub(crate) fn fill(&self, stats: &mut Stats) {
-        stats.series = self.catalogue().series.len();
+        stats.series = self.catalogue().len();
         stats.refused_registrations = self.refused_registrations.load(Ordering::Relaxed);
         stats.refused_counts = self.refused.0.load(Ordering::Relaxed);
         stats.unsupported_registrations = self.unsupported_registrations.load(Ordering::Relaxed);
@@ -154,21 +184,46 @@ impl Registry {
     }
 }
 
+/// The fewest ranges that a value may have. Where a report has no room for them, ranges are refused.
+const FEWEST_RANGES: usize = 20;
+
 impl Catalogue {
+    fn len(&self) -> usize {
+        self.series.len() + self.ranges.len()
+    }
+
+    fn ranges(&mut self, series: Series, bounds: Bounds) -> Result<Arc<PartitionCell>, Refusal> {
+        if let Some((partition, _)) = self.ranges.get(&series) {
+            return Ok(Arc::clone(partition));
+        }
+        if self.len() >= bounds.series {
+            return Err(Refusal::TooManySeries { limit: bounds.series });
+        }
+        let prefix = RangesPrefix::new(series.as_ref());
+        let most = prefix.ranges_in(bounds.value_bytes).min(limits::RANGES);
+        if most < FEWEST_RANGES {
+            return Err(Refusal::TooLarge { bytes: prefix.value_bytes(FEWEST_RANGES) });
+        }
+        let partition = Arc::new(PartitionCell::new(most));
+        self.new.push(NewSeries::Ranges { prefix, partition: Arc::clone(&partition), most });
+        self.ranges.insert(series, (Arc::clone(&partition), most));
+        Ok(partition)
+    }
+
     fn cell(&mut self, series: Series, bounds: Bounds) -> Result<Cell, Refusal> {
         if let Some(cell) = self.series.get(&series) {
             return Ok(Arc::clone(cell));
         }
-        if self.series.len() >= bounds.series {
+        if self.len() >= bounds.series {
             return Err(Refusal::TooManySeries { limit: bounds.series });
         }
         let prefix = CounterPrefix::new(series.as_ref());
         let bytes = prefix.counter_bytes();
-        if bytes > bounds.counter_bytes {
+        if bytes > bounds.value_bytes {
             return Err(Refusal::TooLarge { bytes });
         }
         let cell = Cell::default();
-        self.new.push(NewSeries { prefix, cell: Arc::clone(&cell) });
+        self.new.push(NewSeries::Counter { prefix, cell: Arc::clone(&cell) });
         self.series.insert(series, Arc::clone(&cell));
         Ok(cell)
     }
@@ -189,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { series: 100, counter_bytes: 10_000 };
+    const BOUNDS: Bounds = Bounds { series: 100, value_bytes: 10_000 };
 
     fn registry(global: &[(&str, &str)], bounds: Bounds) -> Registry {
         Registry::new(global.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(), bounds)
@@ -247,7 +302,7 @@ mod tests {
 
     #[test]
     fn series_over_a_limit_are_refused_and_counted() {
-        let registry = registry(&[], Bounds { series: 2, counter_bytes: 400 });
+        let registry = registry(&[], Bounds { series: 2, value_bytes: 400 });
         registry.counter(&key("", &[])).increment(1);
         registry.counter(&key(&"n".repeat(256), &[])).increment(10);
         registry.counter(&key("large", &[("x", &"y".repeat(500))])).increment(100);

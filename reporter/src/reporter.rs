@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::control::Control;
 use crate::forwarder::Forwarder;
+use crate::processed::Processed;
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::{Error, KafkaReporterBuilder, Stats};
@@ -17,6 +18,11 @@ use crate::{Error, KafkaReporterBuilder, Stats};
 /// async runtime (use its `spawn_blocking`).
 #[must_use = "dropping the reporter ends the reporting: keep it until the end of the program"]
 pub struct KafkaReporter {
+    shared: Arc<Shared>,
+}
+
+/// What a reporter shares with the values that are made by it.
+pub(crate) struct Shared {
     settings: Arc<Settings>,
     registry: Arc<Registry>,
     run_state: Mutex<RunState>,
@@ -38,7 +44,7 @@ impl KafkaReporter {
 
     pub(crate) fn start(settings: Arc<Settings>, registry: Arc<Registry>, prepared: Prepared) -> Result<Self, Error> {
         let state = prepared.start()?;
-        Ok(Self { settings, registry, run_state: Mutex::new(state) })
+        Ok(Self { shared: Arc::new(Shared { settings, registry, run_state: Mutex::new(state) }) })
     }
 
     /// Waits until Kafka has acknowledged every count that was made before this call.
@@ -50,7 +56,7 @@ impl KafkaReporter {
     /// [`Error::Timeout`]: Kafka did not acknowledge in time; a later report contains these counts. [`Error::ShutDown`]
     /// after [`shutdown`](Self::shutdown). [`Error::Forked`] in a forked child.
     pub fn flush(&self, timeout: Duration) -> Result<(), Error> {
-        self.own_run_state()?.control.flush(timeout)
+        self.shared.flush(timeout)
     }
 
     /// Sends the final report, waits until Kafka has acknowledged it, and ends the reporting.
@@ -62,16 +68,16 @@ impl KafkaReporter {
     /// [`Error::ShutDown`]: the thread ended before the final report was acknowledged. [`Error::Forked`] in a forked
     /// child.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), Error> {
-        self.own_run_state()?.control.stop(timeout)
+        self.shared.own_run_state()?.control.stop(timeout)
     }
 
     /// What the reporter has done so far, and what failed. Never waits for Kafka.
     #[must_use]
     pub fn stats(&self) -> Stats {
         // The thread may have held a lock when the process was forked; in the child that lock is never released.
-        let Ok(run) = self.own_run_state() else { return Stats { forked: true, ..Stats::default() } };
+        let Ok(run) = self.shared.own_run_state() else { return Stats { forked: true, ..Stats::default() } };
         let mut stats = Stats::default();
-        self.registry.fill(&mut stats);
+        self.shared.registry.fill(&mut stats);
         run.control.progress().fill(&mut stats);
         stats
     }
@@ -79,13 +85,13 @@ impl KafkaReporter {
     /// The name of this running copy.
     #[must_use]
     pub fn instance(&self) -> &str {
-        &self.settings.instance
+        &self.shared.settings.instance
     }
 
     /// The run: a UUIDv7 made at the start.
     #[must_use]
     pub fn run(&self) -> Uuid {
-        self.run_state().run
+        self.shared.run_state().run
     }
 
     /// Begins a new run in a child that was forked from the process which built the reporter. In any other process it
@@ -102,13 +108,31 @@ impl KafkaReporter {
     /// # Errors
     /// [`Error::Client`] and [`Error::Thread`]: the new run could not be started.
     pub fn restart_after_fork(&self) -> Result<(), Error> {
-        if self.own_run_state().is_ok() {
+        let Shared { settings, registry, run_state } = &*self.shared;
+        if self.shared.own_run_state().is_ok() {
             return Ok(());
         }
-        let prepared = Prepared::new(&self.settings, &self.registry)?;
-        self.registry.restart();
-        *self.run_state.lock().unwrap_or_else(PoisonError::into_inner) = prepared.start()?;
+        let prepared = Prepared::new(settings, registry)?;
+        registry.restart();
+        *run_state.lock().unwrap_or_else(PoisonError::into_inner) = prepared.start()?;
         Ok(())
+    }
+
+    /// Reports under this name which records this process has processed, for the ledger. The name is that of the work,
+    /// such as `orders`; all programs that do the same work use the same name.
+    #[must_use]
+    pub fn processed(&self, name: &str) -> Processed {
+        Processed::new(Arc::clone(&self.shared), name)
+    }
+}
+
+impl Shared {
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), Error> {
+        self.own_run_state()?.control.flush(timeout)
     }
 
     fn run_state(&self) -> RunState {
@@ -125,9 +149,9 @@ impl Drop for KafkaReporter {
     /// Unless [`shutdown`](Self::shutdown) was called before, sends the final report and waits for it, for at most
     /// [`drop_timeout`](KafkaReporterBuilder::drop_timeout).
     fn drop(&mut self) {
-        let Ok(state) = self.own_run_state() else { return };
+        let Ok(state) = self.shared.own_run_state() else { return };
         if !state.control.is_stopping()
-            && let Err(error) = state.control.stop(self.settings.drop_timeout)
+            && let Err(error) = state.control.stop(self.shared.settings.drop_timeout)
         {
             tracing::warn!(%error, "the final report was not acknowledged before the reporter was dropped");
         }
@@ -137,7 +161,7 @@ impl Drop for KafkaReporter {
 
 impl fmt::Debug for KafkaReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaReporter").field("instance", &self.settings.instance).finish_non_exhaustive()
+        f.debug_struct("KafkaReporter").field("instance", &self.shared.settings.instance).finish_non_exhaustive()
     }
 }
 
@@ -189,6 +213,8 @@ mod tests {
             .unwrap();
         let handle = with_local_recorder(&recorder, || counter!("c"));
         handle.increment(100);
+        let processed = reporter.processed("orders").partition("records", 0);
+        processed.record(5);
         let parent = reporter.run();
         reporter.restart_after_fork().unwrap();
         assert_eq!(reporter.run(), parent, "nothing was forked");
@@ -202,19 +228,21 @@ mod tests {
         reporter.restart_after_fork().unwrap();
         let child = reporter.run();
         handle.increment(3);
+        processed.record(6);
         reporter.flush(DEADLINE).unwrap();
         assert!(!reporter.stats().forked);
 
         assert_ne!(parent, child);
-        assert_eq!(last_count(&broker, parent), Some((100, true)));
-        assert_eq!(last_count(&broker, child), Some((3, false)));
+        assert_eq!(last_count(&broker, parent), Some((100, vec![5], true)));
+        assert_eq!(last_count(&broker, child), Some((3, vec![6], false)));
 
         PID.store(3, Ordering::Relaxed);
         drop(reporter);
     }
 
-    /// The value of the counter in the last report of a run, and whether that report is the final one.
-    fn last_count(broker: &EmbeddedBroker, run: Uuid) -> Option<(u64, bool)> {
+    /// The values in the last report of a run (the counter, and where ranges begin), and whether that report is the
+    /// final one.
+    fn last_count(broker: &EmbeddedBroker, run: Uuid) -> Option<(u64, Vec<i64>, bool)> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", broker.bootstrap_servers())
             .set("group.id", "reader")
@@ -233,7 +261,10 @@ mod tests {
                 panic!("not a report")
             };
             if key.run == run {
-                last = report.values().next().map(|(_, quipu_record::Value::Counter(value))| (value, report.is_final));
+                let layers = report.ranges().flat_map(|(_, value)| value.layers.as_slice());
+                let starts = layers.flat_map(quipu_record::Layer::ranges).map(|range| range.start.0).collect();
+                let count = report.values().next().map(|(_, quipu_record::Value::Counter(value))| value);
+                last = count.map(|count| (count, starts, report.is_final));
             }
             if message.offset() + 1 == end {
                 return last;

@@ -11,6 +11,24 @@ use metrics::{Key, Label, Level, Metadata, Recorder, counter, with_local_recorde
 static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
 
 #[test]
+fn recording_the_next_offset_allocates_nothing() {
+    let broker = broker();
+    let (_, reporter) = builder(&broker).build().unwrap();
+    let processed = reporter.processed("orders").with_group("shop");
+    let partition = processed.partition("records", 0);
+    let mut offset = 0;
+    let mut record = || {
+        partition.delivered(offset);
+        partition.record(offset);
+        processed.delivered("records", 1, offset);
+        processed.record("records", 1, offset);
+        offset += 1;
+    };
+    record();
+    assert_eq!(measure(|| (0..1000).for_each(|_| record())).count_total, 0);
+}
+
+#[test]
 fn counting_allocates_nothing() {
     let broker = broker();
     let (recorder, _reporter) = builder(&broker).build().unwrap();

@@ -59,6 +59,13 @@ impl Cluster {
         eventually("the topic to be gone", || (!self.topics().contains_key(topic)).then_some(()));
     }
 
+    /// Deletes the records of a topic's first partition that lie before an offset.
+    pub fn delete_records(&self, topic: &str, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, 0, Offset::Offset(before)).unwrap();
+        block_on(self.admin().delete_records(&offsets, &admin_options())).unwrap().elements()[0].error().unwrap();
+    }
+
     /// All topics with their numbers of partitions.
     pub fn topics(&self) -> BTreeMap<String, usize> {
         let metadata = self.admin().inner().fetch_metadata(None, DEADLINE).unwrap();

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::{env, path::Path};
 
+use quipu_record::{Layer, Offset, OffsetRange, Record, decode};
 use quipu_testkit::{Cluster, Kafka, Kcat, Outsider, Pipeline, Process, eventually, python, require};
+use rdkafka::message::Message as _;
 
 use crate::QUIPU;
 use crate::book::chapter;
@@ -39,6 +41,46 @@ fn kcat_and_python_report_as_printed() {
     pipeline.outsider().until(&[("records_processed", 250_000), (r#"records_processed{topic="auth"}"#, 250_003)]);
     let log = aggregator.stop();
     assert!(!log.contains("bad record"), "{log}");
+}
+
+#[test]
+fn python_reports_which_records_were_processed_as_printed() {
+    let (Some(kafka), Some(mut python)) = (require(Kafka::shared()), require(python("python"))) else { return };
+    let cluster = Cluster::new(kafka.bootstrap());
+    let topic = cluster.create_topic("orders", 1, &[]);
+    let reports = cluster.create_topic("metrics", 1, &[]);
+    cluster.produce(&topic, (0..10).map(|n| (None::<&str>, Some(n.to_string()))));
+    let page = chapter("ledger-reporting");
+    let here = |block: String| {
+        let block =
+            block.replace("localhost:9092", kafka.bootstrap()).replace("\"metrics\"", &format!("\"{reports}\""));
+        block.replace("\"orders\"", &format!("\"{topic}\""))
+    };
+    python.args(["-c", &here(page.blocks_of("python").remove(0))]);
+    succeed(python);
+
+    let mut values = Vec::new();
+    for message in cluster.read_to_end(&reports) {
+        let record = decode(message.key(), message.payload());
+        let Ok(Record::Report { report, .. }) = &record else { panic!("{record:?}") };
+        values.extend(report.ranges().map(|(series, value)| (series.to_series(), value.clone(), report.is_final)));
+    }
+    let [(_, first, false), (series, last, true)] = &values[..] else { panic!("{values:?}") };
+    assert_eq!(series.label("topic"), Some(&*topic));
+    assert!(last.continues(first));
+    assert_eq!((first.committed, last.committed), (Some(Offset(0)), Some(Offset(10))));
+    let ranges: Vec<_> = last.layers.as_slice().iter().flat_map(Layer::ranges).collect();
+    assert_eq!(ranges, [&OffsetRange { start: Offset(0), end: Offset(10), records: 10 }]);
+}
+
+#[test]
+fn the_contract_of_ranges_is_read_as_printed() {
+    let block = chapter("ledger-reporting").blocks_of("json").remove(0);
+    let key = "shop-1/01920000-0000-7000-8000-000000000003";
+    let record = decode(Some(key.as_bytes()), Some(block.as_bytes()));
+    let Ok(Record::Report { report, .. }) = &record else { panic!("{record:?}") };
+    let records: Vec<_> = report.ranges().map(|(_, value)| value.layers.records()).collect();
+    assert_eq!(records, [1549]);
 }
 
 #[test]

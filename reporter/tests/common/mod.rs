@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use quipu_broker::EmbeddedBroker;
-use quipu_record::{Record, decode};
+use quipu_record::{Ranges, Record, decode};
 use quipu_reporter::{KafkaReporter, KafkaReporterBuilder, Stats};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -53,6 +54,7 @@ pub(crate) struct Row {
     pub(crate) seq: u64,
     pub(crate) is_final: bool,
     pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) ranges: BTreeMap<String, Ranges>,
 }
 
 pub(crate) struct Table {
@@ -65,18 +67,37 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(broker: &EmbeddedBroker) -> Self {
+        Self::of(&broker.bootstrap_servers(), TOPIC)
+    }
+
+    pub(crate) fn of(brokers: &str, topic: &str) -> Self {
         let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("bootstrap.servers", brokers)
             .set("group.id", "table")
             .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "10")
             .set("reconnect.backoff.max.ms", "100")
             .create()
             .unwrap();
         let mut start = TopicPartitionList::new();
-        start.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
+        start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
         consumer.assign(&start).unwrap();
         Self { consumer, rows: BTreeMap::new(), history: Vec::new(), keeps_history: false }
+    }
+
+    /// Reads to the end that the topic has now.
+    pub(crate) fn read_to_end(&mut self) {
+        loop {
+            match self.consumer.poll(DEADLINE).expect("no end before the deadline") {
+                Ok(message) => {
+                    let message = message.detach();
+                    self.take(message.key(), message.payload());
+                }
+                Err(KafkaError::PartitionEOF(_)) => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     pub(crate) fn with_history(broker: &EmbeddedBroker) -> Self {
@@ -103,11 +124,17 @@ impl Table {
         let counts: BTreeMap<_, _> =
             report.values().map(|(series, quipu_record::Value::Counter(value))| (series.to_string(), value)).collect();
         assert_eq!(counts.len(), report.len(), "a series is in the report twice");
+        let ranges: BTreeMap<_, _> =
+            report.ranges().map(|(series, value)| (series.to_string(), value.clone())).collect();
+        assert_eq!(ranges.len(), report.ranges().len(), "ranges are in the report twice");
         if let Some(before) = self.rows.get(&key.to_string()) {
             assert!(report.seq > before.seq, "sequence {} after {}", report.seq, before.seq);
             assert!(!before.is_final, "a report after the final one");
             for (series, before) in &before.counts {
                 assert!(counts.get(series).is_some_and(|after| after >= before), "{series} went back or vanished");
+            }
+            for (series, before) in &before.ranges {
+                assert!(ranges.get(series).is_some_and(|after| after.continues(before)), "{series} shrank or vanished");
             }
         }
         let row = Row {
@@ -118,6 +145,7 @@ impl Table {
             seq: report.seq,
             is_final: report.is_final,
             counts,
+            ranges,
         };
         if self.keeps_history {
             self.history.push(row.clone());

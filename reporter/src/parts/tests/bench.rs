@@ -53,7 +53,7 @@ impl Bench {
     pub(super) fn register(&mut self) {
         let series = Series::new(format!("series_{:03}", self.cells.len()), [("k", "v")]).unwrap();
         let cell = Cell::default();
-        self.parts.add(NewSeries { prefix: CounterPrefix::new(series.as_ref()), cell: Cell::clone(&cell) });
+        self.parts.add(NewSeries::Counter { prefix: CounterPrefix::new(series.as_ref()), cell: Cell::clone(&cell) });
         self.cells.push(cell);
     }
 
