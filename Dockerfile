@@ -21,6 +21,9 @@ COPY --from=build /quipu /usr/local/bin/quipu
 USER 10001
 WORKDIR /var/lib/quipu
 VOLUME /var/lib/quipu
+# Probes and published ports reach a container from outside, so HTTP is served on all addresses. Set http.token_file, or
+# publish the port only where authorized clients can reach it.
+ENV QUIPU_HTTP_LISTEN=0.0.0.0:9464
 EXPOSE 9464
 HEALTHCHECK --interval=10s --timeout=5s CMD ["quipu", "health"]
 ENTRYPOINT ["quipu"]

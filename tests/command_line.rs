@@ -129,7 +129,7 @@ fn sigterm_ends_the_aggregator_with_0_although_no_broker_is_reachable() {
     let arguments = ["aggregate", "--brokers", "127.0.0.1:1", "--http", "127.0.0.1:0"];
     let mut child = quipu(&arguments).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    let started = log.find(|line| line.contains("serving /metrics"));
+    let started = log.find(|line| line.contains("serving HTTP"));
     assert!(started.is_some());
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());

@@ -1,5 +1,4 @@
-use std::net::SocketAddr;
-
+use quipu_config::ListenAddress;
 use quipu_kafka::CallError;
 use rdkafka::error::KafkaError;
 
@@ -76,11 +75,11 @@ pub enum Error {
         /// What happened, and what to do.
         why: String,
     },
-    /// The HTTP server can't listen on its address.
-    #[error("can't listen on {address}: {source}: give another address with --http ADDRESS:PORT, or --http off")]
+    /// The HTTP server can't listen on its address: the name does not resolve, the port is in use, or it is not allowed.
+    #[error("can't listen on {address}: {source}: set http.listen (--http) to another HOST:PORT, or to off")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// Why not.
         #[source]
         source: std::io::Error,

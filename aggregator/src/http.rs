@@ -2,6 +2,9 @@
 
 mod exposition;
 mod instances;
+mod landing;
+mod parameters;
+mod process;
 mod query;
 mod view;
 
@@ -11,9 +14,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -29,6 +31,8 @@ use crate::health::Freshness;
 use crate::sink::Status;
 use exposition::Exposition;
 use instances::{Client, InstancesQuery};
+use landing::Landing;
+use parameters::Parameters;
 use query::{QueryError, TotalsQuery};
 use view::PAGE;
 
@@ -45,6 +49,7 @@ pub(crate) struct HttpState {
     pub(crate) sinks: Arc<OnceLock<Vec<Arc<Status>>>>,
     client: Client,
     application_id: Arc<str>,
+    version: &'static str,
     audits: Arc<[Audit]>,
     token: Option<Arc<str>>,
     expositions: Arc<Semaphore>,
@@ -52,7 +57,7 @@ pub(crate) struct HttpState {
 
 impl HttpState {
     /// Returns the queries, too, that the task answers, because only the task has the rows.
-    pub(crate) fn new(config: &Config) -> (Self, Queries) {
+    pub(crate) fn new(config: &Config, version: &'static str) -> (Self, Queries) {
         let (client, queries) = instances::channel();
         let state = Self {
             view: View::default(),
@@ -60,6 +65,7 @@ impl HttpState {
             sinks: Arc::default(),
             client,
             application_id: config.application_id.as_str().into(),
+            version,
             audits: config.audits.as_slice().into(),
             token: config.http.token().map(Arc::from),
             expositions: Arc::new(Semaphore::new(EXPOSITIONS)),
@@ -74,19 +80,24 @@ pub(crate) fn own_router(prometheus: PrometheusHandle, refresh: impl Fn() + Clon
     let metrics = move || async move {
         refresh();
         prometheus.run_upkeep();
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], prometheus.render())
+        let text = prometheus.render() + &process::metrics();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
     };
-    Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" }))
+    let nowhere = || async { error(StatusCode::NOT_FOUND, "there is no such path; the page at / links all paths") };
+    Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" })).fallback(nowhere)
 }
 
-/// `/api/v1/status`, as a process that has sinks only serves it.
+/// `/api/v1/status` and the page at `/`, as a process that has sinks only serves them.
 pub(crate) fn status_router(state: HttpState) -> Router {
-    guarded(Router::new().route("/api/v1/status", get(status)), state)
+    let landing = Landing::of_sinks(&state.application_id, state.version, state.token.is_some());
+    let router = Router::new().route("/api/v1/status", get(status));
+    guarded(router, state).route("/", get(|| async { landing }))
 }
 
-/// `/readyz` (the totals were caught up once, and are not stale), `/metrics/totals` and `/api/v1`.
+/// `/readyz` (the totals were caught up once, and are not stale), `/metrics/totals`, `/api/v1` and the page at `/`.
 pub(crate) fn totals_router(state: HttpState) -> Router {
     let (view, freshness) = (state.view.clone(), state.freshness.clone());
+    let landing = Landing::of_aggregator(&state.application_id, state.version, state.token.is_some());
     let readyz = move || async move {
         if view.position().is_none() {
             return (StatusCode::SERVICE_UNAVAILABLE, "reading the log\n".to_owned());
@@ -105,7 +116,7 @@ pub(crate) fn totals_router(state: HttpState) -> Router {
         .route("/api/v1/instances", get(instances))
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/status", get(status));
-    guarded(router, state).route("/readyz", get(readyz))
+    guarded(router, state).route("/readyz", get(readyz)).route("/", get(|| async { landing }))
 }
 
 /// Lets requests with the token through, if there is a token.
@@ -133,36 +144,36 @@ fn is_same(given: &str, token: &str) -> bool {
     given.len() == token.len() && differences == 0
 }
 
-async fn totals(State(state): State<HttpState>, query: Result<Query<TotalsQuery>, QueryRejection>) -> Response {
-    match query {
-        Ok(Query(query)) => blocking(move || json(query::totals(&state.view, &query))).await,
-        Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+async fn totals(State(state): State<HttpState>, uri: Uri) -> Response {
+    match TotalsQuery::read(&uri) {
+        Ok(query) => blocking(move || json(query::totals(&state.view, query))).await,
+        Err(error) => refused(&error),
     }
 }
 
-async fn instances(State(state): State<HttpState>, query: Result<Query<InstancesQuery>, QueryRejection>) -> Response {
-    match query {
-        Ok(_) if state.view.position().is_none() => {
-            error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string())
-        }
-        Ok(Query(query)) => json(state.client.ask(query).await),
-        Err(rejection) => error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+async fn instances(State(state): State<HttpState>, uri: Uri) -> Response {
+    match InstancesQuery::read(&uri) {
+        Ok(_) if state.view.position().is_none() => refused(&QueryError::NotReady),
+        Ok(query) => json(state.client.ask(query).await),
+        Err(error) => refused(&error),
     }
 }
 
-async fn audit(State(state): State<HttpState>) -> Response {
-    json(query::audit(&state.view, &state.audits))
+async fn audit(State(state): State<HttpState>, uri: Uri) -> Response {
+    json(Parameters::read(&uri, &[]).and_then(|_| query::audit(&state.view, &state.audits)))
 }
 
-async fn status(State(state): State<HttpState>) -> Response {
-    json(Ok(query::status(&state.application_id, &state.view, state.sinks.get().map_or(&[], Vec::as_slice))))
+async fn status(State(state): State<HttpState>, uri: Uri) -> Response {
+    let sinks = state.sinks.get().map_or(&[][..], Vec::as_slice);
+    let status = |_| query::status(&state.application_id, state.version, &state.view, sinks);
+    json(Parameters::read(&uri, &[]).map(status))
 }
 
 async fn exposition(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let openmetrics = accept.contains("application/openmetrics-text");
     let Ok(permit) = Arc::clone(&state.expositions).try_acquire_owned() else {
-        return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::Busy.to_string());
+        return refused(&QueryError::Busy);
     };
     blocking(move || {
         let mut exposition = Exposition::new(openmetrics);
@@ -170,9 +181,9 @@ async fn exposition(State(state): State<HttpState>, headers: HeaderMap) -> Respo
         loop {
             // The partition may be lost half-way. Prometheus would take the missing half for a reset, so the answer is an error.
             let Some(page) = state.view.page(from.as_ref().map(AsRef::as_ref), PAGE) else {
-                return error(StatusCode::SERVICE_UNAVAILABLE, &QueryError::NotReady.to_string());
+                return refused(&QueryError::NotReady);
             };
-            for entry in &page.entries {
+            for entry in page.entries.iter().filter(|entry| exposition::is_of_fleet(entry.series.name())) {
                 exposition.push(entry);
             }
             match page.entries.into_iter().next_back() {
@@ -209,11 +220,16 @@ fn json<T: Serialize>(answer: Result<T, QueryError>) -> Response {
     match answer.map(|answer| serde_json::to_vec(&answer)) {
         Ok(Ok(body)) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Ok(Err(why)) => error(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
-        Err(why @ QueryError::BadRequest(_)) => error(StatusCode::BAD_REQUEST, &why.to_string()),
-        Err(why @ (QueryError::NotReady | QueryError::Busy)) => {
-            error(StatusCode::SERVICE_UNAVAILABLE, &why.to_string())
-        }
+        Err(why) => refused(&why),
     }
+}
+
+fn refused(why: &QueryError) -> Response {
+    let status = match why {
+        QueryError::BadRequest(_) => StatusCode::BAD_REQUEST,
+        QueryError::NotReady | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    error(status, &why.to_string())
 }
 
 fn error(status: StatusCode, why: &str) -> Response {
@@ -235,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_than_a_few_expositions_are_in_memory() {
-        let (state, _questions) = HttpState::new(&Config::default());
+        let (state, _questions) = HttpState::new(&Config::default(), "1.2.3");
         state.view.update(Offset(1), &[total("a", 1)], &[]);
         let ask = || exposition(State(state.clone()), HeaderMap::new());
         let mut answers = Vec::new();

@@ -150,6 +150,14 @@ impl Instruments {
     }
 }
 
+/// Names the version of the program in the labels of a gauge, as Prometheus' exporters do.
+pub(crate) fn build_info(prometheus: &PrometheusRecorder, version: &'static str) {
+    let (name, help) = ("quipu_build_info", "1; the label has the version of the program");
+    prometheus.describe_gauge(name.into(), None, help.into());
+    let label = Label::from_static_parts("version", version);
+    prometheus.register_gauge(&Key::from_parts(name, vec![label]), &METADATA).set(1.0);
+}
+
 /// Whether the totals can be used, for Prometheus. They are set at each scrape, so that they are right while the task
 /// makes no step.
 #[derive(Clone)]

@@ -1,11 +1,10 @@
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use quipu_config::Config;
+use quipu_config::{Config, ListenAddress};
 use quipu_reporter::{KafkaRecorder, KafkaReporter};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -14,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::error::Error;
 use crate::health::{self, Freshness, Stall};
 use crate::http::{HttpState, own_router, status_router, totals_router};
-use crate::instruments::{HealthGauges, Instruments};
+use crate::instruments::{HealthGauges, Instruments, build_info};
 use crate::kafka;
 use crate::kafka::Source;
 use crate::shared::Shared;
@@ -25,17 +24,19 @@ use crate::task::{PARTITION, Task};
 const OWN_INTERVAL: Duration = Duration::from_secs(10);
 const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Runs the aggregator until `stop` is ready, then commits, leaves the group and ends.
+/// Runs the aggregator until `stop` is ready, then commits, leaves the group and ends. `version` is that of the program, for
+/// its metrics and its status.
 ///
 /// # Errors
 /// [`Error`] lists what a retry can't solve. An unreachable broker is retried.
-pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(config: Config, version: &'static str, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    build_info(&prometheus, version);
     let shared = Shared::default();
-    let (state, queries) = HttpState::new(&config);
+    let (state, queries) = HttpState::new(&config, version);
     let (view, freshness, statuses) = (state.view.clone(), state.freshness.clone(), Arc::clone(&state.sinks));
     let gauges = HealthGauges::new(&prometheus);
-    if let Some(address) = config.http.listen {
+    if let Some(address) = &config.http.listen {
         let (view, freshness) = (view.clone(), freshness.clone());
         let refresh = move || gauges.set(&view, &freshness, Instant::now());
         serve(address, own_router(prometheus.handle(), refresh).merge(totals_router(state))).await?;
@@ -100,19 +101,20 @@ async fn give_up(stall: Stall, freshness: &Freshness, member: Weak<Source>) -> E
     Error::Stalled { step, seconds }
 }
 
-/// Runs the sinks alone until `stop` is ready or all of them have ended.
+/// Runs the sinks alone until `stop` is ready or all of them have ended. `version` is that of the program.
 ///
 /// # Errors
 /// [`Error`] lists what a retry can't solve. Unreachable brokers and targets are retried.
-pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run_sinks(config: Config, version: &'static str, stop: impl Future<Output = ()>) -> Result<(), Error> {
     if config.sinks.is_empty() {
         return Err(Error::NoSinks);
     }
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
+    build_info(&prometheus, version);
     let shared = Shared::default();
-    let (state, _) = HttpState::new(&config);
+    let (state, _) = HttpState::new(&config, version);
     let statuses = Arc::clone(&state.sinks);
-    if let Some(address) = config.http.listen {
+    if let Some(address) = &config.http.listen {
         serve(address, own_router(prometheus.handle(), || {}).merge(status_router(state))).await?;
     }
     let (recorder, reporter) = own_reporter(&config, &format!("{}-sinks", config.application_id))?;
@@ -127,9 +129,10 @@ pub async fn run_sinks(config: Config, stop: impl Future<Output = ()>) -> Result
     result
 }
 
-async fn serve(address: SocketAddr, router: Router) -> Result<(), Error> {
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    info!(address = %listener.local_addr().unwrap_or(address), "serving /metrics and /healthz");
+async fn serve(address: &ListenAddress, router: Router) -> Result<(), Error> {
+    let failed = |source| Error::Listen { address: address.clone(), source };
+    let listener = TcpListener::bind((address.host(), address.port())).await.map_err(failed)?;
+    info!(address = %listener.local_addr().map_err(failed)?, "serving HTTP; the page at / links all paths");
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             warn!(%error, "the HTTP server ended");

@@ -24,7 +24,7 @@ fn config(text: &str) -> Config {
 
 /// An aggregator on a thread of its own.
 fn start(config: Config) -> Running<Result<(), Error>> {
-    Running::start(|stop| run(config, stop))
+    Running::start(|stop| run(config, "1.2.3", stop))
 }
 
 fn reader(fleet: &Fleet, topic: &str) -> BaseConsumer {
@@ -186,7 +186,7 @@ fn more_than_one_partition_is_an_error_that_names_the_number() {
 fn a_busy_port_names_the_flag() {
     let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut config = Config::default();
-    config.http.listen = busy.local_addr().ok();
+    config.http.listen = busy.local_addr().ok().map(Into::into);
     let error = start(config).thread.join().expect("no panic").expect_err("a busy port");
     assert!(error.to_string().contains("--http"), "{error}");
 }

@@ -21,7 +21,7 @@ pub(crate) fn measure(site: &Site<'_>, seconds: u64, report: &mut Report) -> Res
     let mut load = Load::empty(site.cluster, &format!("{}-input", site.name));
     let mut totals = Totals::read(site.cluster, &site.output())?;
     let process = Quipu::start(site, &load.topic, &[])?;
-    let (_, serving) = process.line("serving /metrics")?;
+    let (_, serving) = process.line("serving HTTP")?;
     let address = serving.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
     let address = address.context("the log has no address of /metrics")?;
     process.until("caught up")?;

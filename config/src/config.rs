@@ -6,6 +6,7 @@ use std::time::Duration;
 use quipu_record::Selector;
 use serde::{Deserialize, Serialize};
 
+use crate::listen::ListenAddress;
 use crate::properties::{Properties, Secrets};
 use crate::secret::Secret;
 use crate::sink::{Sink, postpone};
@@ -157,10 +158,10 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Where `/metrics`, `/metrics/totals`, `/healthz`, `/readyz` and `/api/v1` are served. `off` in text: nowhere.
-    /// Default `127.0.0.1:9464`.
+    /// Where `/metrics`, `/metrics/totals`, `/healthz`, `/readyz`, `/api/v1` and the page that links them are served.
+    /// `off` in text: nowhere. Default `127.0.0.1:9464`.
     #[serde(with = "listen")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAddress>,
     /// The file with the token that `/api/v1` and `/metrics/totals` require (`Authorization: Bearer …`). `off` in text:
     /// none. Default none.
     #[serde(with = "off")]
@@ -279,7 +280,7 @@ impl Default for Limits {
 
 impl Default for Http {
     fn default() -> Self {
-        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)));
+        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)).into());
         Self { listen, token_file: None, token: Secret::default() }
     }
 }

@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod keys;
 mod layers;
+mod listen;
 mod load;
 mod properties;
 mod secret;
@@ -27,6 +28,7 @@ mod validate;
 
 pub use config::{Audit, Config, Http, Kafka, Limits, ProcessingGuarantee, Retention, State, StoreKind, Topics};
 pub use error::{ConfigError, Problem};
+pub use listen::{InvalidAddress, ListenAddress};
 pub use load::Flag;
 pub use properties::Properties;
 pub use sink::{

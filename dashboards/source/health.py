@@ -5,7 +5,7 @@ from .grafana import Panel, Row, dashboard
 from .prometheus import query, variable
 
 TITLE = "Quipu / Aggregator health"
-DESCRIPTION = "Whether the totals are current and reach the sinks: lag, rows, bad records, commits, sinks."
+DESCRIPTION = "Whether the totals are current and reach the sinks: lag, rows, bad records, commits, sinks, the process."
 
 
 def build():
@@ -165,11 +165,12 @@ PANELS = [
     ),
     panel(
         "Sink errors",
-        "Writes that failed and were retried, which loses nothing, and totals that the target rejected.",
+        "Writes that failed and were retried, which loses nothing, and records that were left out: totals that the target "
+        "can't store, and records that are not aggregates.",
         "cps",
         "timeseries",
         query(f"sum by (sink) (rate(quipu_sink_retries_total{SINK}{RANGE}))", "{{sink}}: retries"),
-        query(f"sum by (sink) (rate(quipu_sink_rejected_total{SINK}{RANGE}))", "{{sink}}: rejected"),
+        query(f"sum by (sink) (rate(quipu_sink_rejected_total{SINK}{RANGE}))", "{{sink}}: left out"),
         minimum=0,
     ),
     panel(
@@ -179,5 +180,46 @@ PANELS = [
         "timeseries",
         query(f"sum by (sink) (quipu_sink_cleaned_total{SINK})", "{{sink}}"),
         minimum=0,
+    ),
+    Row("Process"),
+    panel(
+        "CPU",
+        "How many cores the process uses.",
+        "short",
+        "timeseries",
+        query(f"rate(process_cpu_seconds_total{PROCESS}{RANGE})", "{{instance}}"),
+        minimum=0,
+        width=6,
+    ),
+    panel(
+        "Memory",
+        "Resident memory of the process. It grows with rows and series.",
+        "bytes",
+        "timeseries",
+        query(f"process_resident_memory_bytes{PROCESS}", "{{instance}}"),
+        minimum=0,
+        width=6,
+    ),
+    panel(
+        "Open files",
+        "Open file descriptors, and the most that the process may have open.",
+        "short",
+        "timeseries",
+        query(f"process_open_fds{PROCESS}", "{{instance}}"),
+        query(f"min(process_max_fds{PROCESS})", "limit"),
+        minimum=0,
+        width=6,
+    ),
+    panel(
+        "Uptime by version",
+        "How long the process has been running, and its version.",
+        "s",
+        "timeseries",
+        query(
+            f"time() - process_start_time_seconds{PROCESS} * on (job, instance) group_left (version) quipu_build_info",
+            "{{instance}} {{version}}",
+        ),
+        minimum=0,
+        width=6,
     ),
 ]

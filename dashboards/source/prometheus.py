@@ -19,20 +19,15 @@ def variable(name, label, description, definition, **options):
     return query_variable(SOURCE, name, label, description, {"query": definition, "refId": name}, **options)
 
 
-# The job of the totals, and the job of the aggregator's own metrics: only the latter has the gauge quipu_ready.
 OWN_JOB = ("Aggregator's job", "The job that scrapes /metrics of the aggregator", "label_values(quipu_ready, job)")
-TOTALS_JOB = variable(
-    "job",
-    "Totals' job",
-    "The job that scrapes /metrics/totals",
-    'query_result(count by (job) ({__name__=~".+_total"} unless on (job, instance) quipu_ready))',
-    regex='/job="([^"]+)"/',
-)
+TOTALS_JOB = ("Totals' job", "The job that scrapes /metrics/totals")
+# Every job with counters, except those of aggregators: a fleet without an audit has no metric of a known name.
+JOBS_WITH_COUNTERS = 'query_result(count by (job) ({__name__=~".+_total"} unless on (job, instance) quipu_ready))'
 
 
 def fleet_variables():
     return [
-        TOTALS_JOB,
+        variable("job", *TOTALS_JOB, JOBS_WITH_COUNTERS, regex='/job="([^"]+)"/'),
         variable(
             "metric",
             "Metric",
@@ -61,7 +56,7 @@ def fleet_variables():
 
 def audit_variables():
     return [
-        TOTALS_JOB,
+        variable("job", *TOTALS_JOB, "label_values(quipu_audit_delta, job)"),
         variable("aggregator", *OWN_JOB),
         variable("audit", "Audit", "The pair of counters", 'label_values(quipu_audit_delta{job="$job"}, audit)'),
     ]

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::runtime::Builder;
 
+use crate::cli::VERSION;
 use crate::config_options::{ConfigOptions, flag};
 use crate::signals;
 
@@ -30,7 +31,7 @@ pub(crate) struct AggregateOptions {
     commit_interval: Option<String>,
     /// The address on which /metrics, /metrics/totals, /healthz, /readyz and the query API (/api/v1) are served, or off
     /// [default: 127.0.0.1:9464]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "HOST:PORT")]
     http: Option<String>,
     /// Do not run the sinks of the configuration; run them with `quipu sink`
     #[arg(long)]
@@ -47,7 +48,7 @@ pub(crate) fn run(options: AggregateOptions) -> Result<ExitCode> {
     let runtime = Builder::new_multi_thread().enable_all().build().context("can't start threads")?;
     let outcome = runtime.block_on(async {
         let stop = signals::stop().context("can't wait for signals")?;
-        anyhow::Ok(quipu_aggregator::run(config, stop).await?)
+        anyhow::Ok(quipu_aggregator::run(config, VERSION, stop).await?)
     });
     // The aggregator has committed or failed. A thread that is still blocked would only delay the exit.
     runtime.shutdown_background();

@@ -1,7 +1,7 @@
 //! `quipu health`.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use quipu_config::ListenAddress;
 
 use crate::config_options::{ConfigOptions, flag};
 use crate::output;
@@ -30,7 +31,7 @@ pub(crate) struct HealthOptions {
     #[command(flatten)]
     config: ConfigOptions,
     /// The address on which the process serves HTTP [default: 127.0.0.1:9464]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "HOST:PORT")]
     http: Option<String>,
     /// Check readiness (/readyz: all totals are available) instead of liveness (/healthz: the process answers); a standby is
     /// never ready
@@ -43,38 +44,28 @@ pub(crate) fn run(options: HealthOptions) -> Result<ExitCode> {
     let config = options.config.load(http.into_iter().collect())?;
     let Some(listen) = config.http.listen else {
         bail!(
-            "http.listen is off, so the process serves no HTTP: set http.listen to an address, or use --http IP:PORT"
+            "http.listen is off, so the process serves no HTTP: set http.listen to an address, or use --http HOST:PORT"
         );
     };
-    let (address, path) = (reachable(listen), if options.ready { "/readyz" } else { "/healthz" });
-    match ask(address, path, TIMEOUT) {
+    let (address, path) = (listen.reachable(), if options.ready { "/readyz" } else { "/healthz" });
+    match ask(address.clone(), path, TIMEOUT) {
         Ok((200, answer)) => output::print(&format!("{answer}\n")),
         Ok((status, answer)) => Ok(output::unhealthy(&format!("http://{address}{path}: {status}: {answer}"))),
         Err(error) => Ok(output::unhealthy(&format!("http://{address}{path}: {error:#}"))),
     }
 }
 
-/// Returns the address at which a process that listens on `listen` can be reached.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 /// Returns the status code and the first line of the body.
-fn ask(address: SocketAddr, path: &'static str, timeout: Duration) -> Result<(u16, String)> {
+fn ask(address: ListenAddress, path: &'static str, timeout: Duration) -> Result<(u16, String)> {
     let (sender, answer) = mpsc::sync_channel(1);
     // A timeout of the socket restarts with each byte, so the request runs on a thread of its own. A thread that still
     // waits after the timeout ends with the process.
-    thread::spawn(move || sender.send(exchange(address, path)));
+    thread::spawn(move || sender.send(exchange(&address, path)));
     answer.recv_timeout(timeout).with_context(|| format!("no answer within {timeout:?}"))?
 }
 
-fn exchange(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address).context("can't connect")?;
+fn exchange(address: &ListenAddress, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect((address.host(), address.port())).context("can't connect")?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
         .context("can't send the request")?;
     let mut answer = Vec::new();
@@ -90,17 +81,9 @@ fn parse(answer: &str) -> Option<(u16, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, TcpListener};
 
     use super::*;
-
-    #[test]
-    fn a_process_that_listens_on_all_addresses_is_reached_on_localhost() {
-        let asked = |listen: &str| reachable(listen.parse().unwrap()).to_string();
-        assert_eq!(asked("0.0.0.0:9464"), "127.0.0.1:9464");
-        assert_eq!(asked("[::]:9464"), "[::1]:9464");
-        assert_eq!(asked("10.0.0.1:80"), "10.0.0.1:80");
-    }
 
     #[expect(clippy::disallowed_methods, reason = "the peer is slow on purpose")]
     #[test]
@@ -115,7 +98,7 @@ mod tests {
                 peer.write_all(b"x").is_ok()
             })
         });
-        let error = ask(address, "/healthz", Duration::from_millis(200)).unwrap_err();
+        let error = ask(address.into(), "/healthz", Duration::from_millis(200)).unwrap_err();
         assert!(error.to_string().contains("no answer within 200ms"), "{error:#}");
     }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use quipu_config::{Config, Sink};
 use tokio::runtime::Builder;
 
+use crate::cli::VERSION;
 use crate::config_options::{ConfigOptions, flag};
 use crate::signals;
 
@@ -30,7 +31,7 @@ pub(crate) struct SinkOptions {
     #[arg(long, conflicts_with = "names")]
     stdout: bool,
     /// The address on which /metrics, /healthz and /api/v1/status are served, or off [default: 127.0.0.1:9464]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "HOST:PORT")]
     http: Option<String>,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn run(options: SinkOptions) -> Result<ExitCode> {
     let runtime = Builder::new_multi_thread().enable_all().build().context("can't start threads")?;
     let outcome = runtime.block_on(async {
         let stop = signals::stop().context("can't wait for signals")?;
-        anyhow::Ok(quipu_aggregator::run_sinks(config, stop).await?)
+        anyhow::Ok(quipu_aggregator::run_sinks(config, VERSION, stop).await?)
     });
     // A target that does not answer may still block a thread. Waiting for this thread would only delay the exit.
     runtime.shutdown_background();

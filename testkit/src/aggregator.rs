@@ -102,7 +102,7 @@ impl Aggregator {
     /// Sends a `GET` and returns the status code and the body, or `None` if nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let log = self.process.stderr_so_far();
-        let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
+        let address = log.lines().find(|line| line.contains("serving HTTP"))?.split("address=").nth(1)?;
         get(address.split_whitespace().next()?, path)
     }
 

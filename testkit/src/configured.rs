@@ -54,7 +54,7 @@ impl Aggregator {
         let child = command.stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let address = eventually("the HTTP address", || {
             let logged = fs::read_to_string(&log).unwrap();
-            let line = logged.lines().find(|line| line.contains("serving /metrics"))?;
+            let line = logged.lines().find(|line| line.contains("serving HTTP"))?;
             Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
         });
         Self { brokers: brokers.to_owned(), child, address, _files: (config, log, folder) }

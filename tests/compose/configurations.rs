@@ -6,6 +6,7 @@ use std::process::Command;
 use quipu_testkit::{Missing, Process, require};
 
 use crate::file::{Compose, read, root, text};
+use crate::image;
 
 /// A program of a Debian package.
 fn program(name: &str, package: &str, probe: &str) -> Result<Command, Missing> {
@@ -27,10 +28,6 @@ fn the_aggregator_accepts_its_configuration_and_every_host_in_it_is_a_service() 
     let finished = Process::spawn(command, "").finish();
     assert!(finished.status.success(), "{}", finished.stderr);
 
-    let published = text(&compose.service("aggregator")["ports"][0]);
-    assert!(
-        read("docker/quipu.toml").contains(&format!("listen = \"0.0.0.0:{}\"", published.rsplit(':').next().unwrap()))
-    );
     for line in read("docker/quipu.toml").lines().filter(|line| !line.starts_with('#')) {
         let Some((key, value)) = line.split_once(" = ") else { continue };
         if ["brokers", "url", "address"].contains(&key) {
@@ -39,6 +36,20 @@ fn the_aggregator_accepts_its_configuration_and_every_host_in_it_is_a_service() 
             assert_eq!(compose.service("aggregator")["depends_on"][host]["condition"], "service_healthy", "{host}");
         }
     }
+}
+
+/// What holds in a container of the service: its file, and the variables of the service and of the image.
+#[test]
+fn the_aggregator_listens_on_all_addresses_of_its_container_at_the_published_port() {
+    let Some(compose) = require(Compose::read()) else { return };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    command.args(["config", "show"]).arg(root("docker/quipu.toml")).env_clear();
+    command.envs(image::environment()).envs(compose.environment("aggregator"));
+    let finished = Process::spawn(command, "").finish();
+    assert!(finished.status.success(), "{}", finished.stderr);
+    let published = text(&compose.service("aggregator")["ports"][0]);
+    let listen = format!("listen = \"0.0.0.0:{}\"", published.rsplit(':').next().unwrap());
+    assert!(finished.stdout.lines().any(|line| line == listen), "no {listen} in {}", finished.stdout);
 }
 
 #[test]

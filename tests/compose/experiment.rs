@@ -111,7 +111,7 @@ fn get(aggregator: &Process, path: &str) -> Option<String> {
 /// The HTTP address from the log.
 fn address(aggregator: &Process) -> Option<String> {
     let log = aggregator.stderr_so_far();
-    let address = log.lines().find(|line| line.contains("serving /metrics"))?.split("address=").nth(1)?;
+    let address = log.lines().find(|line| line.contains("serving HTTP"))?.split("address=").nth(1)?;
     Some(address.split_whitespace().next()?.to_owned())
 }
 

@@ -1,5 +1,9 @@
 //! Checks of the Dockerfile that need no build.
 
+use std::process::Command;
+
+use quipu_testkit::Process;
+
 use crate::file::{read, root};
 
 fn instructions() -> Vec<String> {
@@ -19,6 +23,25 @@ fn the_image_is_pinned_runs_without_privileges_and_has_a_health_check() {
     let is_in = |line: &str| stage.iter().any(|instruction| instruction == line);
     assert!(is_in("USER 10001") && is_in(r#"ENTRYPOINT ["quipu"]"#), "{stage:?}");
     assert!(stage.iter().any(|line| line.starts_with("HEALTHCHECK") && line.ends_with(r#"CMD ["quipu", "health"]"#)));
+}
+
+/// The variables that the image sets in its containers.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    let instructions = instructions();
+    let last_stage = instructions.iter().rposition(|line| line.starts_with("FROM ")).unwrap();
+    let set = instructions[last_stage..].iter().filter_map(|line| line.strip_prefix("ENV ")?.split_once('='));
+    set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn a_container_is_reached_from_outside_at_the_exposed_port() {
+    let exposed = instructions().into_iter().find_map(|line| Some(line.strip_prefix("EXPOSE ")?.to_owned())).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quipu"));
+    // No file is mounted.
+    command.args(["config", "show", "/dev/null"]).env_clear().envs(environment());
+    let shown = Process::spawn(command, "").finish();
+    let listen = format!("listen = \"0.0.0.0:{exposed}\"");
+    assert!(shown.stdout.lines().any(|line| line == listen), "no {listen} in {shown:?}");
 }
 
 #[test]

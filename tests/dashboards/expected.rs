@@ -94,13 +94,17 @@ fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
             .map(|name| (name, AtLeast(1e-6)))
             .into(),
         "Commits and totals" => vec![("commits", Grew(1.0, 6000.0)), ("totals", Grew(10.0, 60_000.0))],
+        "CPU" => vec![(ANY, Grew(0.01, 600.0))],
+        "Memory" => vec![(ANY, AtLeast(1e6))],
+        "Open files" => vec![("limit", AtLeast(100.0)), (ANY, AtLeast(10.0))],
+        "Uptime by version" => vec![(ANY, AtLeast(0.1))],
         "Sink lag" | "Names cleaned" => sinks(Is(0.0)),
         "Points written" => sinks(Grew(10.0, 60_000.0)),
         "Sink errors" => vec![
             ("influxdb: retries", Grew(0.0, 100.0)),
             ("graphite: retries", Grew(0.0, 100.0)),
-            ("influxdb: rejected", Is(0.0)),
-            ("graphite: rejected", Is(0.0)),
+            ("influxdb: left out", Is(0.0)),
+            ("graphite: left out", Is(0.0)),
         ],
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use quipu_testkit::{Kafka, Pipeline, plain, require};
+use quipu_testkit::{Kafka, Pipeline, eventually, plain, require};
 
 use crate::QUIPU;
 
@@ -45,4 +45,23 @@ fn a_busy_port_is_an_error_that_names_the_flag() {
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
     let error = finished.stderr.lines().next_back().unwrap();
     assert!(error.starts_with("error: ") && error.contains(&address) && error.contains("--http"), "{error}");
+}
+
+#[test]
+fn a_host_name_is_resolved_and_one_that_does_not_resolve_is_an_error_that_names_the_key() {
+    let arguments = |http| ["aggregate", "--brokers", "127.0.0.1:1", "--http", http];
+    let process = QUIPU.start(&arguments("localhost:0"));
+    eventually("the address of localhost", || {
+        let log = process.stderr_so_far();
+        let line = log.lines().find(|line| line.contains("serving HTTP"))?;
+        (line.contains("address=127.0.0.1:") || line.contains("address=[::1]:")).then_some(())
+    });
+    process.signal("TERM");
+    assert_eq!(process.finish().status.code(), Some(0));
+
+    // No name in .invalid resolves.
+    let finished = QUIPU.start(&arguments("quipu.invalid:9464")).finish();
+    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+    let error = finished.stderr.lines().next_back().unwrap();
+    assert!(error.contains("quipu.invalid:9464") && error.contains("http.listen"), "{error}");
 }

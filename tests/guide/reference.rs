@@ -89,6 +89,10 @@ fn every_route_is_in_the_chapter_on_the_query_api() {
     let in_guide: BTreeSet<_> =
         rows.iter().flat_map(|row| code(&row[0])).filter(|route| route.starts_with('/')).collect();
     assert_eq!(in_guide, in_code);
+    let page = read("aggregator/src/http/landing.rs");
+    for route in in_code.iter().filter(|route| *route != "/") {
+        assert!(page.contains(&format!("(\"{route}\", ")), "the page at / has no link to {route}");
+    }
 }
 
 #[test]

@@ -72,6 +72,11 @@ fn a_target_that_hangs_delays_neither_another_nor_the_aggregation() {
         }
     }
     assert!(metrics.contains("quipu_sink_points_total{sink=\"hung\"} 0\n"), "{metrics}");
-    // The aggregator also publishes its own counters as totals.
+    // The aggregator also publishes its own counters as totals, which Prometheus reads from each process instead.
     aggregator.expect_some(r#"quipu_sink_points_total{sink="fine"}"#);
+    let totals = get(&aggregator.address, "/metrics/totals");
+    let own = totals.lines().filter(|line| line.contains("quipu_") && !line.contains("quipu_audit_"));
+    assert_eq!(own.count(), 0, "{totals}");
+    assert!(totals.contains("\nrecords_processed_total 300\n"), "{totals}");
+    assert!(totals.contains("\nquipu_audit_processed_total{audit=\"auth\"} 300\n"), "{totals}");
 }

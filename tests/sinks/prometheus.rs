@@ -71,6 +71,7 @@ fn promtool_reports_no_problem_of_the_aggregators_own_metrics() {
     aggregator.count(&COUNTERS);
     aggregator.expect_total(r#"records_processed{topic="auth"}"#, (1 << 52) + 5);
     let text = get(&aggregator.address, "/metrics");
+    assert!(text.contains("quipu_build_info{version=\"") && text.contains("\nprocess_cpu_seconds_total "), "{text}");
     for name in ["quipu_sink_points_total", "quipu_sink_retries_total", "quipu_sink_lag"] {
         assert!(text.contains(&format!("{name}{{sink=\"nobody\"}}")), "no {name} in {text}");
     }

@@ -1,7 +1,7 @@
 //! The query API of a running aggregator.
 
 use quipu_testkit::configured::{Aggregator, EMBEDDED, TOKEN, broker};
-use quipu_testkit::http::{encode, get_json, request, request_with};
+use quipu_testkit::http::{encode, get, get_json, request, request_with};
 use serde_json::{Value, json};
 
 use crate::QUIPU;
@@ -52,11 +52,21 @@ fn requests_are_bounded_and_change_nothing() {
         ("/api/v1/instances?limit=10000", &[200]),
         ("/api/v1/instances?limit=10001", &[400]),
         ("/api/v1/instances?after=x", &[400]),
+        ("/api/v1/audit?audit=auth", &[400]),
+        ("/api/v1/status?verbose", &[400]),
         ("/api/v1/other", &[404]),
         (&long, &[400, 414, 431]),
     ] {
         let (status, body) = request("GET", &aggregator.address, path, "").unwrap();
         assert!(expected.contains(&status), "{}: {status} {body}", &path[..path.len().min(80)]);
+        // The error names the parameter and what is allowed.
+        let parameter = path.split_once('?').and_then(|(_, query)| query.split(['=', '&']).next());
+        if let (400, Some(parameter)) = (status, parameter) {
+            let error: Value = serde_json::from_str(&body).unwrap();
+            let error = error["error"].as_str().unwrap();
+            assert!(error.starts_with(&format!("{parameter}: ")), "{path}: {error}");
+            assert!(error.contains("allowed: ") || error.contains("this route has"), "{path}: {error}");
+        }
     }
     for path in ["totals", "instances", "audit", "status"] {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
@@ -65,6 +75,20 @@ fn requests_are_bounded_and_change_nothing() {
         }
     }
     aggregator.expect_total("records_sent", 3);
+}
+
+#[test]
+fn the_page_at_the_root_links_what_is_served() {
+    let broker = broker();
+    let aggregator = Aggregator::start(QUIPU, &broker.bootstrap_servers(), EMBEDDED, "");
+    aggregator.count(&COUNTERS);
+    aggregator.expect_total("records_sent", 3);
+    let page = get(&aggregator.address, "/");
+    let links: Vec<_> = page.split("href=\"/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(links.len() >= 8, "{page}");
+    for link in links {
+        get(&aggregator.address, &format!("/{link}"));
+    }
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Sink {
     pub(crate) fn expect_status(&self, what: &str, holds: impl Fn(&Value) -> bool) {
         let address = eventually("the HTTP address", || {
             let log = self.log();
-            let line = log.lines().find(|line| line.contains("serving /metrics"))?;
+            let line = log.lines().find(|line| line.contains("serving HTTP"))?;
             Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
         });
         let mut status = Value::Null;

@@ -16,5 +16,5 @@ fn config(text: &str) -> Config {
 
 /// Starts an aggregator on its own thread.
 fn start(config: Config) -> Running<Result<(), Error>> {
-    Running::start(|stop| run(config, stop))
+    Running::start(|stop| run(config, "1.2.3", stop))
 }

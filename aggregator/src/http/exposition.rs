@@ -2,6 +2,9 @@
 //!
 //! A counter ends in `_total` once. A name or a label that Prometheus can't have is cleaned by the rule of the sinks
 //! (`_xHH` for each byte). If there are both `records` and `records_total`, the latter is `records_x5Ftotal_total`.
+//!
+//! Quipu's own counters are left out, because each process serves its own on `/metrics`: the same name would otherwise mean
+//! one process in one place and the fleet in another.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,6 +15,15 @@ use super::view::Entry;
 use crate::sink::push_cleaned;
 
 const TOTAL: &str = "_total";
+/// How the names of Quipu's own series begin.
+const OWN: &str = "quipu_";
+/// How the names of the series that are derived from totals begin.
+const AUDIT: &str = "quipu_audit_";
+
+/// Whether a series is of the fleet's programs, or derived from their totals.
+pub(crate) fn is_of_fleet(name: &str) -> bool {
+    !name.starts_with(OWN) || name.starts_with(AUDIT)
+}
 
 /// Text that entries are appended to, sorted by name.
 #[derive(Debug, Default)]
@@ -168,6 +180,13 @@ sent_total 1152921504606846976
         );
         assert!(text(false, &totals).contains("# TYPE records_total counter\n"));
         assert!(!text(false, &totals).contains("EOF"));
+    }
+
+    #[test]
+    fn quipus_own_counters_are_not_of_the_fleet_but_audits_are() {
+        let of_fleet = ["quipu_audit_sent", "quipu_audit_delta", "records", "quipu", "my_quipu_total"];
+        assert!(of_fleet.into_iter().all(is_of_fleet));
+        assert!(!["quipu_records_total", "quipu_sink_points_total", "quipu_audits"].into_iter().any(is_of_fleet));
     }
 
     #[test]

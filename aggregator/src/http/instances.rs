@@ -3,12 +3,14 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use axum::http::Uri;
 use quipu_record::{Key, Millis, Offset, RunKey};
 use quipu_topology::{RowKind, RowMeta, Topology};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::query::{DEFAULT_LIMIT, MAX_LIMIT, QueryError};
+use super::parameters::Parameters;
+use super::query::QueryError;
 
 /// The most queries that wait.
 const WAITING: usize = 16;
@@ -16,13 +18,19 @@ const WAITING: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which rows are wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct InstancesQuery {
-    /// The most rows in the answer, 1 to 10,000. Default 1000.
-    limit: Option<usize>,
+    /// The most rows in the answer.
+    limit: usize,
     /// Where to begin: `next` of the page before.
     after: Option<usize>,
+}
+
+impl InstancesQuery {
+    pub(crate) fn read(uri: &Uri) -> Result<Self, QueryError> {
+        let parameters = Parameters::read(uri, &["limit", "after"])?;
+        Ok(Self { limit: parameters.limit()?, after: parameters.after_row()? })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -77,12 +85,9 @@ pub(crate) fn channel() -> (Client, Queries) {
 
 impl Client {
     pub(crate) async fn ask(&self, query: InstancesQuery) -> Result<InstancesAnswer, QueryError> {
-        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(QueryError::BadRequest(format!("limit: must be 1 to {MAX_LIMIT}")));
-        }
+        let InstancesQuery { limit, after } = query;
         let (answer, answered) = oneshot::channel();
-        let from = query.after.map_or(0, |after| after.saturating_add(1));
+        let from = after.map_or(0, |after| after.saturating_add(1));
         self.0.try_send(QueryForTask { from, limit, answer }).map_err(|_| QueryError::Busy)?;
         match tokio::time::timeout(TIMEOUT, answered).await {
             Ok(Ok(instances)) => Ok(instances),

@@ -3,18 +3,15 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use axum::http::Uri;
 use quipu_config::Audit;
 use quipu_record::{Aggregate, Offset, Selector, Series};
 use quipu_topology::audit::{DELTA, PROCESSED, SENT};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::parameters::Parameters;
 use super::view::{PAGE, View};
 use crate::sink::{Snapshot, Status};
-
-/// How many totals or rows an answer has at most, unless the query has a limit.
-pub(crate) const DEFAULT_LIMIT: usize = 1000;
-/// The highest limit that a query may have.
-pub(crate) const MAX_LIMIT: usize = 10_000;
 
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,16 +25,21 @@ pub(crate) enum QueryError {
 }
 
 /// Which totals are wanted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct TotalsQuery {
-    /// A selector: a name, or a name with labels.
-    #[serde(rename = "match")]
-    selector: Option<String>,
-    /// The most totals in the answer, 1 to 10,000. Default 1000.
-    limit: Option<usize>,
+    /// Only the totals that it selects.
+    selector: Option<Selector>,
+    /// The most totals in the answer.
+    limit: usize,
     /// The series after which to begin: `next` of the page before.
-    after: Option<String>,
+    after: Option<Series>,
+}
+
+impl TotalsQuery {
+    pub(crate) fn read(uri: &Uri) -> Result<Self, QueryError> {
+        let parameters = Parameters::read(uri, &["match", "limit", "after"])?;
+        Ok(Self { selector: parameters.selector()?, limit: parameters.limit()?, after: parameters.after_series()? })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -78,16 +80,8 @@ pub(crate) struct StatusAnswer {
     sinks: Vec<Snapshot>,
 }
 
-pub(crate) fn totals(view: &View, query: &TotalsQuery) -> Result<TotalsAnswer, QueryError> {
-    let bad = |key: &str, why: &dyn std::fmt::Display| QueryError::BadRequest(format!("{key}: {why}"));
-    let selector: Option<Selector> =
-        query.selector.as_deref().map(str::parse).transpose().map_err(|error| bad("match", &error))?;
-    let after: Option<Series> =
-        query.after.as_deref().map(str::parse).transpose().map_err(|error| bad("after", &error))?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(bad("limit", &format!("must be 1 to {MAX_LIMIT}")));
-    }
+pub(crate) fn totals(view: &View, query: TotalsQuery) -> Result<TotalsAnswer, QueryError> {
+    let TotalsQuery { selector, limit, after } = query;
     let first = selector.as_ref().and_then(|selector| Series::new(selector.name(), [("", ""); 0]).ok());
     let mut from = match (after, first) {
         (Some(after), Some(first)) if after < first => Bound::Included(first),
@@ -138,11 +132,11 @@ pub(crate) fn audit(view: &View, audits: &[Audit]) -> Result<AuditAnswer, QueryE
     Ok(AuditAnswer { position, audits: states.map(state).collect() })
 }
 
-pub(crate) fn status(application_id: &str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {
+pub(crate) fn status(application_id: &str, version: &'static str, view: &View, sinks: &[Arc<Status>]) -> StatusAnswer {
     let committed = view.position();
     StatusAnswer {
         application_id: application_id.to_owned(),
-        version: env!("CARGO_PKG_VERSION"),
+        version,
         ready: committed.is_some(),
         position: committed.map(|(position, _)| position),
         series: committed.map(|(_, series)| series),
@@ -161,9 +155,12 @@ mod tests {
         limit: Option<usize>,
         after: Option<&str>,
     ) -> (Vec<String>, Option<String>) {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let query = TotalsQuery { selector: owned(selector), limit, after: owned(after) };
-        let answer = totals(view, &query).expect("an answer");
+        let query = TotalsQuery {
+            selector: selector.map(|text| text.parse().expect("a selector")),
+            limit: limit.unwrap_or(usize::MAX),
+            after: after.map(|text| text.parse().expect("a series")),
+        };
+        let answer = totals(view, query).expect("an answer");
         (answer.totals.iter().map(|total| total.series.to_string()).collect(), answer.next)
     }
 
@@ -181,17 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_what_is_wrong_with_a_query() {
-        let view = View::default();
-        assert_eq!(totals(&view, &TotalsQuery::default()).expect_err("not ready"), QueryError::NotReady);
-        view.update(Offset(1), &[], &[]);
-        let wrong = |query: TotalsQuery| totals(&view, &query).expect_err("a bad request").to_string();
-        assert!(
-            wrong(TotalsQuery { selector: Some("a{".into()), ..TotalsQuery::default() })
-                .starts_with("match: at byte 2")
-        );
-        assert!(wrong(TotalsQuery { limit: Some(0), ..TotalsQuery::default() }).starts_with("limit: must be 1 to"));
-        assert!(wrong(TotalsQuery { after: Some(String::new()), ..TotalsQuery::default() }).starts_with("after: "));
+    fn there_is_no_answer_before_the_totals_are_there() {
+        let query = TotalsQuery::read(&Uri::from_static("/api/v1/totals")).expect("a query");
+        assert_eq!(totals(&View::default(), query).expect_err("not ready"), QueryError::NotReady);
     }
 
     fn named(names: &[&str]) -> Vec<Audit> {

@@ -12,8 +12,10 @@ use crate::instruments::fan_out;
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 const POINTS: (&str, &str) = ("quipu_sink_points_total", "Aggregates that the sink's target accepted");
-const REJECTED: (&str, &str) =
-    ("quipu_sink_rejected_total", "Aggregates that the target can't store, and records that are not aggregates");
+const REJECTED: (&str, &str) = (
+    "quipu_sink_rejected_total",
+    "Records left out: aggregates that the target can't store, and records on their topic that are not aggregates",
+);
 const RETRIES: (&str, &str) = ("quipu_sink_retries_total", "Writes that failed and were retried");
 const CLEANED: (&str, &str) = ("quipu_sink_cleaned_total", "Points of which a name or a value was cleaned");
 const LAG: (&str, &str) = ("quipu_sink_lag", "Offsets of the totals' topic after the sink's committed position");

@@ -82,7 +82,7 @@ fn wrong_variables_and_flags_are_named() {
     assert_eq!(
         error,
         "--set: unknown key `http.port`; did you mean `http.listen`?\n--http: http.listen: invalid value: string \
-         \"9464\", expected an IP address and port such as \"127.0.0.1:9464\", or \"off\""
+         \"9464\", expected a host and a port such as \"127.0.0.1:9464\" or \"localhost:9464\", or \"off\""
     );
 }
 
@@ -117,6 +117,8 @@ fn values_out_of_range_are_errors() {
         "topics.replication_factor = 0",
         "topics.replication_factor = 40000",
         "limits.max_rows = 0",
+        "http.listen = 'localhost'",
+        "http.listen = 'http://localhost:9464'",
         "limits.max_series = 0",
         "[[audit]]\nname = ''\nsent = 'a'\nprocessed = 'b'",
         "[[audit]]\nname = 'x'\nsent = 'a'\nprocessed = 'b'\n[[audit]]\nname = 'x'\nsent = 'a'\nprocessed = 'b'",
@@ -131,6 +133,7 @@ fn values_out_of_range_are_errors() {
         "kafka.brokers = '[::1]'",
         "kafka.brokers = 'SASL_SSL://a:9092'",
         "http.listen = '[::]:9464'",
+        "http.listen = 'quipu.example:9464'",
     ] {
         load(text).expect(text);
     }

@@ -22,7 +22,9 @@ impl Aggregator {
         let thread = thread::Builder::new().name("aggregator".to_owned()).spawn(move || {
             // A dropped sender means stop, too.
             let stopped = async { drop(stopped.await) };
-            let result = runtime.block_on(quipu_aggregator::run(config, stopped)).context("the aggregator failed");
+            let result = runtime
+                .block_on(quipu_aggregator::run(config, env!("CARGO_PKG_VERSION"), stopped))
+                .context("the aggregator failed");
             let _ = events.send(Event::AggregatorStopped);
             result
         });
