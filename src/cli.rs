@@ -12,6 +12,7 @@ use crate::commands::man::ManOptions;
 use crate::commands::sink::SinkOptions;
 use crate::commands::top::TopCommand;
 use crate::commands::verify::VerifyOptions;
+use crate::help::fit;
 use crate::logging::LogOptions;
 
 const EXIT_CODES: &str = "\
@@ -35,7 +36,7 @@ pub(crate) const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 /// Counts a fleet of programs exactly: reporters publish to Kafka, an aggregator reduces to totals.
 #[derive(Debug, Parser)]
-#[command(name = "quipu", version = VERSION, propagate_version = true, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(name = "quipu", version = VERSION, propagate_version = true, after_help = fit(&format!("{EXAMPLES}\n\n{EXIT_CODES}")))]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) logging: LogOptions,
@@ -46,34 +47,34 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Reduce the reports on `metrics` to totals on `metrics-agg`
-    #[command(after_help = crate::commands::aggregate::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::aggregate::EXAMPLES))]
     Aggregate(AggregateOptions),
     /// Print a script that completes command lines in a shell
-    #[command(after_help = crate::commands::completions::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::completions::EXAMPLES))]
     Completions(CompletionsOptions),
     /// Show or check a configuration
-    #[command(subcommand, after_help = crate::commands::config::EXAMPLES)]
+    #[command(subcommand, after_help = fit(crate::commands::config::EXAMPLES))]
     Config(ConfigCommand),
     /// Run an experiment in which records are processed twice, by default on an embedded broker
-    #[command(after_help = crate::commands::demo::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::demo::EXAMPLES))]
     Demo(DemoOptions),
     /// Subtract all counts of an instance from the totals
-    #[command(after_help = crate::commands::forget::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::forget::EXAMPLES))]
     Forget(ForgetOptions),
     /// Check the health of a running aggregator or sink
-    #[command(after_help = crate::commands::health::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::health::EXAMPLES))]
     Health(HealthOptions),
     /// Print the manual page, or write those of all commands into a folder
-    #[command(after_help = crate::commands::man::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::man::EXAMPLES))]
     Man(ManOptions),
     /// Write the totals on `metrics-agg` to InfluxDB, Graphite or standard output, without the aggregator
-    #[command(after_help = crate::commands::sink::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::sink::EXAMPLES))]
     Sink(SinkOptions),
     /// Watch the fleet: totals, instances, duplicates, and runs that start and stop
-    #[command(after_help = crate::commands::top::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::top::EXAMPLES))]
     Top(TopCommand),
     /// Compute the totals once more from the log, and compare them with the published totals
-    #[command(after_help = crate::commands::verify::EXAMPLES)]
+    #[command(after_help = fit(crate::commands::verify::EXAMPLES))]
     Verify(VerifyOptions),
     /// One of the programs that `demo` starts
     #[command(hide = true)]

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config_options;
+mod help;
 mod logging;
 mod output;
 mod progress;

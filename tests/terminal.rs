@@ -63,6 +63,8 @@ fn leaving_the_dashboard_ends_a_running_experiment() {
     let terminal = Terminal::open();
     terminal.enter("quipu demo --records 10000000; echo \"exit $?\"");
     terminal.wait_for("the dashboard", |screen| screen.contains("COUNTING"));
+    terminal.press(&["C-z"]);
+    terminal.wait_for("the notice", |screen| screen.contains("this program can't be suspended"));
     terminal.press(&["q"]);
     let after = terminal.wait_for("the end", |screen| screen.contains("exit 130"));
     assert!(after.contains("partial and were not checked"), "{after}");
@@ -170,6 +172,65 @@ fn the_log_of_the_dashboard_is_printed_after_it() {
     terminal.assert_restored();
 }
 
+#[test]
+fn ctrl_z_suspends_the_dashboard_and_fg_resumes_it() {
+    let terminal = Terminal::open();
+    terminal.enter("quipu top --brokers 127.0.0.1:9");
+    terminal.wait_for("the dashboard", |screen| screen.contains("1 Overview"));
+    for _ in 0..2 {
+        terminal.press(&["C-z"]);
+        terminal.wait_for("the shell", |screen| screen.contains("Stopped"));
+        terminal.assert_restored();
+        terminal.enter("clear; fg");
+        terminal.wait_for("the dashboard again", |screen| screen.contains("1 Overview") && screen.contains("q quit"));
+        assert!(eventually(|| terminal.state() == "alternate 1 cursor 0" && terminal.mouse() == "1"));
+    }
+    terminal.press(&["q"]);
+    terminal.wait_for("the shell", |screen| !screen.contains("1 Overview"));
+    terminal.assert_restored();
+}
+
+#[test]
+fn a_stop_signal_suspends_the_dashboard_and_fg_resumes_it() {
+    // The shell reports 128 plus the number of the signal. SIGSTOP leaves no time to restore the terminal.
+    for signal in ["TSTP", "STOP"] {
+        let terminal = Terminal::open();
+        terminal.start("top --brokers 127.0.0.1:9");
+        terminal.wait_for("the dashboard", |screen| screen.contains("1 Overview"));
+        terminal.signal(signal);
+        terminal.wait_for("the shell", |screen| screen.contains("exit 14"));
+        if signal == "TSTP" {
+            terminal.assert_restored();
+        }
+        terminal.enter("clear; fg");
+        terminal.wait_for("the dashboard again", |screen| screen.contains("1 Overview") && screen.contains("q quit"));
+        assert!(eventually(|| terminal.state() == "alternate 1 cursor 0" && terminal.mouse() == "1"));
+        terminal.press(&["q"]);
+        terminal.wait_for("the shell", |screen| !screen.contains("1 Overview"));
+        terminal.assert_restored();
+    }
+}
+
+#[test]
+fn the_mouse_can_be_left_to_the_terminal() {
+    let terminal = Terminal::open();
+    terminal.enter("quipu top --brokers 127.0.0.1:9 --no-mouse; echo \"exit $?\"");
+    terminal.wait_for("the dashboard", |screen| screen.contains("1 Overview"));
+    assert_eq!(terminal.mouse(), "0");
+    terminal.press(&["m"]);
+    assert!(eventually(|| terminal.mouse() == "1"));
+    // A click on the third tab, as a terminal reports it.
+    terminal.press(&["-l", "\u{1b}[<0;33;3M\u{1b}[<0;33;3m"]);
+    terminal.wait_for("the audit", |screen| screen.contains("[[audit]]"));
+    terminal.press(&["m"]);
+    assert!(eventually(|| terminal.mouse() == "0"));
+    terminal.press(&["m"]);
+    assert!(eventually(|| terminal.mouse() == "1"));
+    terminal.press(&["q"]);
+    terminal.wait_for("the end", |screen| screen.contains("exit 0"));
+    terminal.assert_restored();
+}
+
 /// A terminal of 100 columns and 30 rows with a shell, in its own folder.
 struct Terminal {
     folder: TempDir,
@@ -245,9 +306,15 @@ impl Terminal {
         String::from_utf8_lossy(&state.stdout).trim().to_owned()
     }
 
+    /// Whether the program asks for the mouse: 0 or 1.
+    fn mouse(&self) -> String {
+        let flag = self.tmux(&["display-message", "-p", "#{mouse_any_flag}"]);
+        String::from_utf8_lossy(&flag.stdout).trim().to_owned()
+    }
+
     /// Asserts that the normal screen and the cursor are back, and that the terminal echoes and reads lines.
     fn assert_restored(&self) {
-        assert_eq!(self.state(), "alternate 0 cursor 1");
+        assert_eq!((self.state().as_str(), self.mouse().as_str()), ("alternate 0 cursor 1", "0"));
         self.enter("stty -a");
         let modes = self.wait_for("the modes", |screen| screen.contains("icanon") && screen.contains("echo "));
         let words: Vec<&str> = modes.split_whitespace().collect();

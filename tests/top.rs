@@ -69,6 +69,31 @@ fn an_audit_that_can_not_be_checked_is_an_error() {
 }
 
 #[test]
+fn an_aggregator_that_does_not_read_is_behind_and_not_idle() {
+    let topics = Topics::new();
+    topics.report(100);
+    topics.audit("delta", 0, 0);
+    let idle = topics.top(&[]);
+    assert!(idle.stdout.starts_with("IDLE"), "{idle:?}");
+    topics.report(110);
+    let behind = topics.top(&[]);
+    assert!(behind.stdout.starts_with("BEHIND by 1 record; newest total "), "{behind:?}");
+    let json: Value = serde_json::from_str(&topics.top(&["--output", "json"]).stdout).expect("JSON");
+    assert_eq!((&json["verdict"]["state"], &json["verdict"]["by"]), (&"behind".into(), &1.into()), "{json}");
+}
+
+#[test]
+fn a_series_that_does_not_exist_is_an_error_with_the_nearest() {
+    let topics = Topics::new();
+    topics.report(100);
+    topics.audit("delta", 0, 0);
+    assert_eq!(topics.top(&["--series", "done"]).code, Some(0));
+    let unknown = topics.top(&["--series", "don"]);
+    assert_fails(&unknown, "--series: no series don; the nearest: done, ");
+    assert_eq!(unknown.stdout, "");
+}
+
+#[test]
 fn without_a_broker_nothing_is_shown() {
     let finished = top("127.0.0.1:9", &["--timeout", "0.5"]);
     assert_fails(&finished, "the topics were not read within 0.5 s (--timeout)");

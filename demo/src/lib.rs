@@ -64,7 +64,8 @@ pub fn run(options: DemoOptions) -> Result<ExitCode> {
     // Values are dropped in reverse order: if something below fails, the terminal is restored before the topics are
     // deleted and before the error is printed.
     let mut display = Display::new(options.quiet);
-    display.print_line(&venue.introduction(&options));
+    let program = std::env::args_os().next().unwrap_or_else(|| "quipu".into());
+    display.print_line(&venue.introduction(&options, &program.to_string_lossy()));
     if has_screen {
         display.open(Screen::open(venue.source())?);
     }

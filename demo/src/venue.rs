@@ -2,6 +2,7 @@
 
 mod own_topics;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -70,6 +71,8 @@ impl Venue {
         }
         let mut aggregator = Config::default();
         aggregator.kafka.brokers = broker.bootstrap_servers();
+        // With the default names, `quipu top` needs no option but the address.
+        let names = Names { application: aggregator.application_id.clone(), ..names };
         Ok(Self {
             brokers: broker.bootstrap_servers(),
             names,
@@ -91,23 +94,59 @@ impl Venue {
         Ok(Self { brokers, names, config, properties, aggregator, place: Place::Cluster(topics) })
     }
 
-    /// Returns the first lines of the output: what the experiment does, and how to read its totals.
-    pub(crate) fn introduction(&self, options: &DemoOptions) -> String {
+    /// Returns the first lines of the output: what the experiment does, and how to watch it from another terminal.
+    /// `program` is the path of this program.
+    pub(crate) fn introduction(&self, options: &DemoOptions, program: &str) -> String {
         let (records, rate, brokers) = (grouped(options.records), grouped(options.rate), &self.brokers);
         let place = if self.is_embedded() { "an embedded broker at " } else { "" };
         format!(
-            "{records} records at {rate}/s, two consumers, on {place}{brokers}; to read the totals:\n  kcat -b {brokers} -C -t {} \
-             -K '  '",
+            "{records} records at {rate}/s, two consumers, on {place}{brokers}\nto watch from another terminal until the end:\n  \
+             {} top{}\n  kcat -b {brokers} -C -t {} -K '  '",
+            word(program),
+            self.top_options(),
             self.names.aggregates
         )
+    }
+
+    /// Returns the options with which `quipu top` shows this experiment.
+    fn top_options(&self) -> String {
+        let default = Config::default();
+        let mut options = String::new();
+        let mut add = |option: &str, value: &str| {
+            let _ = write!(options, " {option}{}", word(value));
+        };
+        if let Some(config) = &self.config {
+            add("--config ", &config.display().to_string());
+        }
+        add("--brokers ", &self.brokers);
+        for (option, name, default) in [
+            ("--application-id ", &self.names.application, &default.application_id),
+            ("--set topics.metrics=", &self.names.metrics, &default.topics.metrics),
+            ("--set topics.aggregates=", &self.names.aggregates, &default.topics.aggregates),
+        ] {
+            // The user's configuration may have other names than the default.
+            if self.config.is_some() || name != default {
+                add(option, name);
+            }
+        }
+        options
     }
 
     /// Returns the consumer properties that suit the brokers. A rebalance on the embedded broker takes the session timeout
     /// less one second. The first rebalance of a group takes 3 s, so the session timeout must be longer than that. A fetch
     /// from the embedded broker always waits for `fetch.wait.max.ms`, so this time must be short.
+    ///
+    /// If the embedded broker can't run for a second during a rebalance, it removes the members that wait for its answer
+    /// and never answers them. librdkafka sends the request again 3 s after `max.poll.interval.ms`, which is 5 minutes by
+    /// default: the experiment would be stuck.
     pub(crate) fn consumer_properties(&self) -> Vec<String> {
         let properties: &[&str] = match self.place {
-            Place::Embedded(_) => &["session.timeout.ms=3600", "heartbeat.interval.ms=200", "fetch.wait.max.ms=20"],
+            Place::Embedded(_) => &[
+                "session.timeout.ms=3600",
+                "heartbeat.interval.ms=200",
+                "max.poll.interval.ms=6000",
+                "fetch.wait.max.ms=20",
+            ],
             Place::Cluster(_) => &["session.timeout.ms=10000", "heartbeat.interval.ms=1000"],
         };
         properties.iter().map(|property| (*property).to_owned()).collect()
@@ -205,5 +244,32 @@ impl Names {
             [&self.metrics, &self.aggregates, &self.state, &self.dead_letters].map(|topic| (topic.as_str(), 1));
         let [metrics, aggregates, state, dead_letters] = single;
         [(&self.records, PARTITIONS), metrics, aggregates, state, dead_letters]
+    }
+}
+
+/// Writes a text as one word of a POSIX shell.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_word_of_the_shell() {
+        for (text, expected) in [
+            ("127.0.0.1:9092,[::1]:9092", "'127.0.0.1:9092,[::1]:9092'"),
+            ("target/release/quipu", "target/release/quipu"),
+            ("my quipu's.toml", r"'my quipu'\''s.toml'"),
+            ("", "''"),
+        ] {
+            assert_eq!(word(text), expected);
+        }
     }
 }

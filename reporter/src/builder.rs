@@ -67,7 +67,8 @@ impl KafkaReporterBuilder {
     }
 
     /// How often a report is sent although nothing changed, which shows that the instance is live; not shorter than the
-    /// interval. An aggregator considers an instance silent after three missed heartbeats. Default: 10 s.
+    /// interval. An aggregator counts a run as silent after its `instance_timeout` (30 s by default) without a report.
+    /// Default: 10 s.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.heartbeat = heartbeat;
         self

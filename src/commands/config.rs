@@ -8,6 +8,7 @@ use clap::Subcommand;
 use quipu_config::Config;
 
 use crate::config_options::load;
+use crate::help::fit;
 use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -20,13 +21,13 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the defaults with comments, or the configuration that a file and the environment give
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = fit(EXAMPLES))]
     Show {
         /// The file, or - for standard input; secrets are shown as ***
         file: Option<PathBuf>,
     },
     /// Report all mistakes in a file, the environment and the secret files (exit code 2 if there are any)
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = fit(EXAMPLES))]
     Check {
         /// The file, or - for standard input
         file: PathBuf,

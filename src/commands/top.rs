@@ -30,7 +30,8 @@ pub(crate) struct TopCommand {
 
 pub(crate) fn run(options: TopCommand) -> Result<ExitCode> {
     let config = options.config.load(Vec::new())?;
-    quipu_tui::run(source(config), &options.top)
+    let instance_timeout = config.instance_timeout;
+    quipu_tui::run(source(config), &options.top, instance_timeout)
 }
 
 /// Returns the options to read the same topics as this configuration's aggregator.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use quipu_verify::{Difference, Problem, Report};
+use quipu_verify::{Difference, NotByLog, Problem, Report};
 
 use crate::config_options::ConfigOptions;
 use crate::output;
@@ -20,12 +20,16 @@ Examples:
 
 An aggregator may be running: each total has the offset on metrics up to which it is compared.
 
+The log alone proves a total as long as it has all records. What compaction or retention removed is taken from the changelog,
+and so are the counts of expired rows: the result names the totals that depend on it. Use the configuration of the
+aggregator, because `retention` decides when rows expire.
+
 Exit codes:
   0  no difference
   1  differences, one per line
   2  an error, or no total could be checked";
 
-/// How many of the totals that can't be checked are listed.
+/// How many of the totals that can't be checked, and of those that the log alone can't confirm, are listed.
 const NAMED: usize = 10;
 
 #[derive(Debug, Args)]
@@ -77,13 +81,26 @@ fn text(report: &Report) -> String {
         push_visible(&mut text, &line, |_| false);
         text.push('\n');
     }
-    let Report { aggregates, by_log, with_changelog, rows, log_start, records, .. } = report;
+    for NotByLog { series, rows, retired_rows } in report.not_by_log.iter().take(NAMED) {
+        let line = format!(
+            "not by the log alone: {series}: only the changelog has {rows} rows and {retired_rows} expired rows of it"
+        );
+        push_visible(&mut text, &line, |_| false);
+        text.push('\n');
+    }
+    let Report { aggregates, by_log, with_changelog, rows, retired, log_start, records, .. } = report;
+    if report.not_by_log.len() > NAMED {
+        let _ = writeln!(text, "not by the log alone: {} more", report.not_by_log.len() - NAMED);
+    }
     if report.unanswered.len() > NAMED {
         let more = report.unanswered.len() - NAMED;
         let _ = writeln!(text, "not answerable: {more} more; the log begins at offset {log_start}");
     }
     if report.over_limits {
         text.push_str("note: the log has more rows or series than [limits] allows; this check counts the records that the aggregator rejected for that reason\n");
+    }
+    if report.expired_otherwise {
+        text.push_str("note: rows expired at other times than the log gives with this `retention`: was it changed, or is this not the configuration of the aggregator?\n");
     }
     let found = match report.differences.len() {
         0 => "no difference".to_owned(),
@@ -95,7 +112,7 @@ fn text(report: &Report) -> String {
     // Writing to a string can't fail.
     let _ = writeln!(
         text,
-        "{found}: {aggregates} totals{asked} ({by_log} correct by the log alone, {with_changelog} with the help of the changelog, {unanswered} not answerable), {rows} rows of the changelog agree, {records} records read"
+        "{found}: {aggregates} totals{asked} ({by_log} correct by the log alone, {with_changelog} with the help of the changelog, {unanswered} not answerable), {rows} rows and {retired} retired sums of the changelog agree, {records} records read"
     );
     text
 }
@@ -109,6 +126,7 @@ fn line(difference: &Difference) -> String {
         Problem::BeyondLog => "has an offset that the log does not have: ",
         Problem::Unreadable => "is not an aggregate: ",
         Problem::Row => "a row of the changelog differs from the log: ",
+        Problem::Retired => "the expired rows of the changelog differ from the log: ",
         _ => "differs: ",
     };
     let mut parts = Vec::new();
@@ -158,5 +176,19 @@ mod tests {
         let text = text(&report);
         assert!(text.starts_with("not answerable: a as of offset 1: too old\n"));
         assert!(text.contains("not answerable: 2 more"));
+    }
+
+    #[test]
+    fn totals_that_depend_on_the_changelog_are_listed() {
+        let depends = NotByLog { series: "a".to_owned(), rows: 2, retired_rows: 7 };
+        let mut report =
+            Report { aggregates: 3, with_changelog: 3, not_by_log: vec![depends.clone()], ..Report::default() };
+        let one = text(&report);
+        let line = "not by the log alone: a: only the changelog has 2 rows and 7 expired rows of it\n";
+        assert!(one.starts_with(line) && one.lines().count() == 2, "{one}");
+        report.not_by_log = vec![depends; NAMED + 1];
+        report.expired_otherwise = true;
+        let many = text(&report);
+        assert!(many.contains("not by the log alone: 1 more\n") && many.contains("\nnote: rows expired"), "{many}");
     }
 }

@@ -53,16 +53,8 @@ fn key_bytes() -> u64 {
 
 fn report_bytes(count: u64) -> u64 {
     let run = Uuid::now_v7();
-    let header = ReportHeader {
-        instance: INSTANCE,
-        run,
-        at: AT,
-        seq: 100_000,
-        interval_ms: 1000,
-        parts: 1,
-        is_final: false,
-        is_rebased: false,
-    };
+    let header =
+        ReportHeader { instance: INSTANCE, run, at: AT, seq: 100_000, interval_ms: 1000, parts: 1, is_final: false };
     let mut report = ReportWriter::new(&header);
     for series in series(count) {
         report.push(&CounterPrefix::new(series.as_ref()), COUNT);
@@ -71,7 +63,7 @@ fn report_bytes(count: u64) -> u64 {
 }
 
 fn row_bytes(count: u64) -> u64 {
-    let kind = StateRowKind::Run { seq: 100_000, parts: 1, is_final: false };
+    let kind = StateRowKind::Run { seq: 100_000, parts: 1, is_final: false, is_rebased: false };
     let header = StateRowHeader {
         offset: Offset(100_000_000),
         last_seen: Millis(AT),
@@ -80,7 +72,7 @@ fn row_bytes(count: u64) -> u64 {
         kind,
     };
     let series = series(count);
-    let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), Value::Counter(COUNT))));
+    let row = StateRow::encode(&header, series.iter().map(|series| (series.as_ref(), Value::Counter(COUNT))), []);
     key_bytes() + row.len() as u64
 }
 

@@ -83,12 +83,27 @@ pub fn rounded(number: f64) -> String {
 pub fn span(ms: i64) -> String {
     let ms = ms.max(0);
     let seconds = ms / 1000;
+    let tenths = (ms.min(10_000) + 50) / 100;
     match seconds {
-        0..=9 => format!("{}.{} s", seconds, ms % 1000 / 100),
+        0..=9 if tenths < 100 => format!("{}.{} s", tenths / 10, tenths % 10),
+        0..=9 => "10 s".to_owned(),
         10..=59 => format!("{seconds} s"),
         60..=3_599 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         3_600..=86_399 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Writes a time span in ms exactly if it is below a minute: `0.25 s`, `10 s`; otherwise as [`span`] does.
+#[must_use]
+pub fn interval(ms: i64) -> String {
+    if !(0..60_000).contains(&ms) {
+        return span(ms);
+    }
+    let fraction = format!("{:03}", ms % 1000);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{} s", ms / 1000),
+        fraction => format!("{}.{fraction} s", ms / 1000),
     }
 }
 
@@ -168,6 +183,18 @@ mod tests {
     fn spans_have_two_units_at_most() {
         let texts: Vec<_> = [-5, 440, 12_000, 192_000, 7_500_000, 792_000_000].map(span).into();
         assert_eq!(texts, ["0.0 s", "0.4 s", "12 s", "3m12s", "2h05m", "9d04h"]);
+    }
+
+    #[test]
+    fn short_spans_are_rounded_to_the_nearest_tenth() {
+        let texts: Vec<_> = [249, 250, 949, 950, 9_949, 9_950, 9_999, 10_000].map(span).into();
+        assert_eq!(texts, ["0.2 s", "0.3 s", "0.9 s", "1.0 s", "9.9 s", "10 s", "10 s", "10 s"]);
+    }
+
+    #[test]
+    fn intervals_are_exact() {
+        let texts: Vec<_> = [0, 5, 250, 1_000, 1_500, 10_000, 60_000, 90_000].map(interval).into();
+        assert_eq!(texts, ["0 s", "0.005 s", "0.25 s", "1 s", "1.5 s", "10 s", "1m00s", "1m30s"]);
     }
 
     #[test]

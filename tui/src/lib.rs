@@ -12,6 +12,7 @@ mod batch;
 mod export;
 mod fleet;
 pub mod format;
+mod job;
 mod keyboard;
 mod layout;
 mod name;

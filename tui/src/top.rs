@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use crate::app::{App, Input};
 use crate::output::Form;
-use crate::screen::{ScreenOptions, now, watch};
+use crate::screen::{self, ScreenOptions, now, watch};
 use crate::source::{Source, SourceOptions};
 use crate::theme::Theme;
 use crate::view::Report;
@@ -25,12 +25,12 @@ const ONCE_LAG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs the dashboard until the user closes it, a signal comes, or, with `--once`, the view was printed.
 ///
-/// The exit code is 1 if `--fail-on-duplicates` is set and duplicates were found.
+/// `instance_timeout` is the aggregator's: after this time without a report a run is silent. The exit code is 1 if `--fail-on-duplicates` is set and duplicates were found.
 ///
 /// # Errors
 /// The Kafka client's properties are not valid, the terminal was closed, the topics could not be read in time, or
 /// duplicates could not be checked.
-pub fn run(mut source: SourceOptions, options: &TopOptions) -> Result<ExitCode> {
+pub fn run(mut source: SourceOptions, options: &TopOptions, instance_timeout: Duration) -> Result<ExitCode> {
     let brokers = source.brokers.clone();
     let is_screen = !options.once && options.output.is_none() && io::stdout().is_terminal();
     let stop = crate::signals::stop(is_screen).context("can't wait for signals")?;
@@ -39,25 +39,27 @@ pub fn run(mut source: SourceOptions, options: &TopOptions) -> Result<ExitCode> 
     }
     let source = Source::start(source)?;
     if options.once {
-        return once(&source, App::new(brokers, options.series.clone()), options, &stop);
+        return once(&source, screen::app(&brokers, options.series.clone(), instance_timeout), options, &stop);
     }
     if !is_screen {
-        return forever(&source, brokers, options, &stop);
+        return forever(&source, screen::app(&brokers, options.series.clone(), instance_timeout), options, &stop);
     }
     let screen = ScreenOptions {
         brokers,
         interval: options.interval,
         series: options.series.clone(),
         theme: options.theme.unwrap_or_else(|| Theme::from_env(std::env::var_os("NO_COLOR").as_deref())),
+        mouse: !options.no_mouse,
+        suspends: true,
+        instance_timeout,
     };
     watch(|time| source.recv_timeout(time).map(Input::Batch), &screen, &stop)
         .context("the dashboard failed; --output plain runs without a terminal")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn forever(source: &Source, brokers: String, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
+fn forever(source: &Source, mut app: App, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
     let form = options.output.unwrap_or(Form::Plain);
-    let mut app = App::new(brokers, options.series.clone());
     while !stop.load(Ordering::SeqCst) {
         let next = Instant::now() + options.interval;
         while Instant::now() < next && !stop.load(Ordering::SeqCst) {

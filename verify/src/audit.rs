@@ -40,23 +40,18 @@ impl Audits {
     pub(crate) fn sum(&self, series: &Series, fold: &Fold) -> Option<Sum> {
         let [(label, audit)] = series.labels() else { return None };
         let (_, sent, processed) = self.0.iter().find(|(name, ..)| label == "audit" && name == audit)?;
-        let total = |pattern: &Series| {
-            let matching = fold.sums().filter(|(series, _)| matches(pattern, series));
-            matching.fold(Sum::default(), |total, (_, sum)| Sum {
-                count: total.count + sum.count,
-                rows: total.rows + sum.rows,
-                from_changelog: total.from_changelog + sum.from_changelog,
-            })
+        let total = |pattern: &Series| -> Sum {
+            fold.sums().filter(|(series, _)| matches(pattern, series)).map(|(_, sum)| sum).sum()
         };
         let (sent, processed) = (total(sent), total(processed));
-        let (rows, from_changelog) = (sent.rows + processed.rows, sent.from_changelog + processed.from_changelog);
         let count = match series.name() {
             SENT => sent.count,
             PROCESSED => processed.count,
             DELTA => processed.count - sent.count,
             _ => return None,
         };
-        Some(Sum { count, rows, from_changelog })
+        let both: Sum = [sent, processed].into_iter().sum();
+        Some(Sum { count, ..both })
     }
 }
 

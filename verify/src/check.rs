@@ -1,16 +1,23 @@
 //! Compares every total with the table at the offset that the total carries, in one pass over the log.
 
+mod published;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use quipu_config::{Config, Limits};
 use quipu_record::{Aggregate, Series, Total};
 
 use crate::audit::{self, Audits, is_derived};
-use crate::fold::{Fold, Sum};
+use crate::fold::{Findings, Fold, LogRecord, Sum};
 use crate::names::Names;
-use crate::report::{Difference, Problem, Report, Unanswered};
+use crate::report::{Difference, NotByLog, Problem, Report, Unanswered};
+use crate::retention::Retention;
 use crate::row::Row;
 use crate::snapshot::Snapshot;
+
+pub(crate) use published::Published;
 
 const OLDER: &str = "can't be checked: older records expired or were compacted, and there is no changelog";
 const NOT_CONFIGURED: &str = "no such audit is configured";
@@ -21,12 +28,10 @@ pub(crate) struct Check {
     fold: Fold,
     audits: Audits,
     limits: Limits,
-    aggregates: BTreeMap<Series, Aggregate>,
+    published: Published,
     /// Every change up to this offset was published: it is the newest offset that was committed when the totals were
     /// read.
     published_to: Option<i64>,
-    /// Whether the changelog has rows, which replace what is missing from the log.
-    has_changelog: bool,
     /// The comparisons still to make, the newest first.
     comparisons: Vec<Comparison>,
     verdicts: BTreeMap<Series, Verdict>,
@@ -43,69 +48,34 @@ struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     ByLog,
-    WithChangelog,
+    WithChangelog(Sum),
     Differs,
 }
 
-/// The content of `metrics-agg`: the latest aggregate of each series, and the records that are not aggregates.
-#[derive(Debug, Default)]
-pub(crate) struct Published {
-    pub(crate) aggregates: BTreeMap<Series, Aggregate>,
-    pub(crate) unreadable: BTreeMap<Vec<u8>, String>,
-}
-
-impl Published {
-    /// Applies one record of `metrics-agg`.
-    pub(crate) fn see(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
-        let key = key.unwrap_or_default();
-        self.unreadable.remove(key);
-        let series = std::str::from_utf8(key).ok().and_then(|text| text.parse::<Series>().ok());
-        if let Some(series) = &series {
-            self.aggregates.remove(series);
-        }
-        let Some(value) = value else { return };
-        match Aggregate::decode(value) {
-            Ok(aggregate) if aggregate.series.to_string().as_bytes() == key => {
-                self.aggregates.insert(aggregate.series.clone(), aggregate);
-            }
-            Ok(aggregate) => {
-                self.unreadable.insert(key.into(), format!("its value is about {}", aggregate.series));
-            }
-            Err(error) => {
-                self.unreadable.insert(key.into(), error.to_string());
-            }
-        }
-    }
-}
-
 impl Check {
-    /// `committed` is the offset up to which everything was committed, if the changelog names it. It must be read after
-    /// the changelog and before the totals.
+    /// The totals must be read after the changelog.
     pub(crate) fn new(
         names: Names,
         snapshot: Snapshot,
-        committed: Option<i64>,
         published: Published,
-        Config { audits, limits, .. }: &Config,
+        config: &Config,
+        retention: Retention,
     ) -> Self {
-        // A row is committed together with its offset, but the row of a tombstone has no offset.
-        let newest = snapshot.newest().max(committed);
-        let has_changelog = snapshot.newest().is_some();
+        let newest = snapshot.newest();
         let mut check = Self {
-            fold: Fold::new(names, snapshot),
-            audits: Audits::new(audits),
-            limits: limits.clone(),
+            fold: Fold::new(names, snapshot, retention),
+            audits: Audits::new(&config.audits),
+            limits: config.limits.clone(),
             published_to: newest,
-            has_changelog,
             comparisons: Vec::new(),
             verdicts: BTreeMap::new(),
             report: Report { aggregates: published.aggregates.len(), ..Report::default() },
-            aggregates: published.aggregates,
+            published,
         };
-        for (key, why) in published.unreadable {
+        for (key, why) in std::mem::take(&mut check.published.unreadable) {
             check.differ(Problem::Unreadable, &String::from_utf8_lossy(&key), None, None, None, Some(why));
         }
-        for aggregate in check.aggregates.values() {
+        for aggregate in check.published.aggregates.values() {
             let series = Some(aggregate.series.clone());
             check.comparisons.push(Comparison { offset: aggregate.offset.0, series: series.clone() });
             if let Some(offset) = newest.filter(|newest| *newest > aggregate.offset.0) {
@@ -128,9 +98,9 @@ impl Check {
     }
 
     /// Applies the next record of `metrics`.
-    pub(crate) fn record(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
-        self.compare_before(offset);
-        self.fold.apply(offset, key, value);
+    pub(crate) fn record(&mut self, record: LogRecord<'_>) {
+        self.compare_before(record.offset);
+        self.fold.apply(record);
         self.report.records += 1;
     }
 
@@ -140,7 +110,8 @@ impl Check {
         self.compare_before(end);
         self.fold.advance(end - 1);
         for comparison in std::mem::take(&mut self.comparisons) {
-            let Some(aggregate) = comparison.series.and_then(|series| self.aggregates.get(&series).cloned()) else {
+            let Some(aggregate) = comparison.series.and_then(|series| self.published.aggregates.get(&series).cloned())
+            else {
                 continue;
             };
             if aggregate.offset.0 >= end {
@@ -151,11 +122,19 @@ impl Check {
                 self.differ(Problem::BeyondLog, &name, None, Some(found), Some(aggregate.offset.0), Some(detail));
             }
         }
+        self.report.rows = self.fold.findings.rows_agree;
+        self.report.retired = self.fold.findings.retired_agree;
+        self.report.expired_otherwise = self.fold.findings.expired_otherwise;
         self.report_rows(end);
-        for aggregate in std::mem::take(&mut self.aggregates).into_values() {
+        for aggregate in std::mem::take(&mut self.published.aggregates).into_values() {
             match self.verdicts.get(&aggregate.series) {
                 Some(Verdict::ByLog) => self.report.by_log += 1,
-                Some(Verdict::WithChangelog) => self.report.with_changelog += 1,
+                Some(Verdict::WithChangelog(sum)) => {
+                    self.report.with_changelog += 1;
+                    let (series, rows, retired_rows) =
+                        (aggregate.series.to_string(), sum.from_changelog, sum.retired_from_changelog);
+                    self.report.not_by_log.push(NotByLog { series, rows, retired_rows });
+                }
                 Some(Verdict::Differs) => {}
                 None => {
                     let unknown =
@@ -166,7 +145,6 @@ impl Check {
                 }
             }
         }
-        self.report.rows = self.fold.rows_agree;
         self.report.over_limits =
             self.fold.most_rows > self.limits.max_rows || self.fold.names.len() > self.limits.max_series;
         self.report
@@ -177,7 +155,7 @@ impl Check {
             self.fold.advance(comparison.offset);
             match &comparison.series {
                 Some(series) => {
-                    if let Some(aggregate) = self.aggregates.get(series).cloned() {
+                    if let Some(aggregate) = self.published.aggregates.get(series).cloned() {
                         self.compare(&aggregate, comparison.offset);
                     }
                 }
@@ -189,8 +167,7 @@ impl Check {
     fn compare(&mut self, aggregate: &Aggregate, offset: i64) {
         let series = &aggregate.series;
         // If records are missing, the changelog replaces them, but only from the offset on at which it was committed.
-        let lacking = self.fold.may_lack(offset)
-            && !(self.has_changelog && self.published_to.is_some_and(|published| offset >= published));
+        let lacking = self.fold.may_lack(offset) && !self.published_to.is_some_and(|published| offset >= published);
         if lacking || self.verdicts.get(series) == Some(&Verdict::Differs) {
             return;
         }
@@ -198,7 +175,7 @@ impl Check {
             self.fold.sum(series)
         } else if let Some(sum) = self.audits.sum(series, &self.fold) {
             sum
-        } else if let Some(count) = audit::delta(aggregate, &self.aggregates) {
+        } else if let Some(count) = audit::delta(aggregate, &self.published.aggregates) {
             Sum { count, ..Sum::default() }
         } else {
             return;
@@ -212,8 +189,8 @@ impl Check {
             let earlier = (offset != aggregate.offset.0).then(|| format!("published at offset {}", aggregate.offset));
             self.differ(problem, &series.to_string(), Some(sum.count), Some(found), Some(offset), earlier);
             Verdict::Differs
-        } else if sum.from_changelog > 0 {
-            Verdict::WithChangelog
+        } else if sum.from_changelog + sum.retired_from_changelog > 0 {
+            Verdict::WithChangelog(sum)
         } else {
             Verdict::ByLog
         };
@@ -222,12 +199,15 @@ impl Check {
 
     /// Finds the series that should have been published by `offset`.
     fn missing(&mut self, offset: i64) {
-        if self.fold.may_lack(offset) && !self.has_changelog {
-            return;
-        }
         let derived = self.audits.series(&self.fold);
         let derived = derived.iter().map(|(series, sum)| (series, *sum)).filter(|(_, sum)| sum.rows > 0);
-        let absent = self.fold.sums().chain(derived).filter(|(series, _)| !self.aggregates.contains_key(*series));
+        let absent = self
+            .fold
+            .sums()
+            .chain(derived)
+            .filter(|(series, _)| !self.published.aggregates.contains_key(*series))
+            // The totals are read after the changelog, so a series may have been removed since.
+            .filter(|(series, _)| !self.published.was_removed_after(series, offset));
         let absent: Vec<_> = absent.map(|(series, sum)| (series.to_string(), sum.count)).collect();
         for (series, count) in absent {
             // A record under this key that can't be read may have been reported already.
@@ -240,10 +220,16 @@ impl Check {
 
     fn report_rows(&mut self, end: i64) {
         let name = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
-        for (key, row, stored) in std::mem::take(&mut self.fold.rows_differ) {
-            let detail =
-                format!("the log gives {}, the changelog has {}", describe(row.as_ref()), describe(Some(&stored)));
-            self.differ(Problem::Row, &name(&key), None, None, Some(stored.offset), Some(detail));
+        let Findings { rows_differ, retired_differ, .. } = std::mem::take(&mut self.fold.findings);
+        for (key, row, stored) in rows_differ {
+            let (by_log, by_changelog) = (describe(row.as_ref()), describe(stored.as_ref()));
+            let detail = format!("the log gives {by_log}, the changelog has {by_changelog}");
+            let offset = stored.or(row).map(|row| row.offset);
+            self.differ(Problem::Row, &name(&key), None, None, offset, Some(detail));
+        }
+        for (id, by_log, by_changelog) in retired_differ {
+            let series = self.fold.names.get(id).to_string();
+            self.differ(Problem::Retired, &series, Some(by_log), Some(by_changelog), self.published_to, None);
         }
         let beyond: Vec<_> = self.fold.stored_beyond().map(|(key, stored)| (name(key), stored.offset)).collect();
         for (key, offset) in beyond {
@@ -271,6 +257,3 @@ fn describe(row: Option<&Row>) -> String {
     let total: i128 = row.contributions().map(|(_, count)| count).sum();
     format!("{} series with {total} in all as of offset {} ({:?})", row.counters.len(), row.offset, row.kind)
 }
-
-#[cfg(test)]
-mod tests;

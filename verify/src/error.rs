@@ -74,32 +74,30 @@ pub enum Error {
         /// What is wrong with the record.
         why: quipu_record::StateRowError,
     },
-    /// Kafka did not accept a tombstone.
-    #[error(
-        "Kafka did not accept the tombstone of {key}: {source}: allow WRITE on the topic, and run the command again"
-    )]
-    Tombstone {
-        /// The key of the row.
-        key: String,
+    /// Kafka did not accept a record.
+    #[error("Kafka did not accept {what}: {source}: allow WRITE on the topic, and run the command again")]
+    Refused {
+        /// The record.
+        what: String,
         /// The error of librdkafka.
         #[source]
         source: KafkaError,
     },
-    /// The totals do not reflect the tombstones.
+    /// The totals do not reflect what was removed.
     #[error(
-        "the tombstones are written up to offset {offset}, but the total of {series} was not published within {seconds} s: check that the aggregator runs. It subtracts the rows when it reads the tombstones; check the result with `quipu verify`"
+        "the records that remove the counts are written up to offset {offset}, but the total of {series} was not published within {seconds} s: check that the aggregator runs. It subtracts the counts when it reads these records; check the result with `quipu verify`"
     )]
     NotShown {
-        /// The offset of the last tombstone.
+        /// The offset of the last record.
         offset: i64,
         /// How long the call waited.
         seconds: u64,
         /// The series whose total was not published.
         series: String,
     },
-    /// A total differs from what the log gives after the tombstones.
+    /// A total differs from what the log gives after the removal.
     #[error(
-        "the tombstones are written, but the total of {series} as of offset {offset} is {found}, and the log gives {expected}: run `quipu verify`"
+        "the records that remove the counts are written, but the total of {series} as of offset {offset} is {found}, and the log gives {expected}: run `quipu verify`"
     )]
     Wrong {
         /// The series.

@@ -1,4 +1,7 @@
-//! Removes an instance from the totals: writes tombstones for its rows, and checks the totals that follow.
+//! Removes counts from the totals: writes the records that remove them, and checks the totals that follow.
+
+mod liveness;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -6,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use quipu_config::Config;
 use quipu_kafka::{Bounded, Logged, client_config};
-use quipu_record::{Aggregate, Key, Record, Series, Total, decode};
+use quipu_record::{Aggregate, Series, Total, decode};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, DeliveryResult};
+use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{Message as _, Offset};
 
@@ -18,20 +21,18 @@ use crate::error::Error;
 use crate::fold::Fold;
 use crate::kafka::{Ends, Kafka, Progress};
 use crate::names::Names;
-use crate::verify::read_changelog;
+use crate::retention::Retention;
+use crate::row::Row;
+use crate::verify::{log_record, read_changelog};
+use liveness::LatestRecord;
+use target::Removal;
+
+pub use liveness::Liveness;
+pub use target::Target;
 
 const POLL: Duration = Duration::from_millis(100);
 /// Longer than the producer's `message.timeout.ms`.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What to remove.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// All runs of an instance.
-    Instance(String),
-    /// The row of one key, such as a plain counter's.
-    Key(String),
-}
 
 /// A target whose rows were found.
 pub struct Forgetting<'c> {
@@ -55,40 +56,6 @@ pub struct Subtraction {
     pub total: i128,
 }
 
-/// Whether the target still reports, so that its rows would come back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Liveness {
-    /// All of the target's runs have left or are silent.
-    Gone,
-    /// One of its keys had a recent record, and that was not a final report.
-    Reporting {
-        /// The key.
-        key: String,
-        /// The age of its latest record, in ms.
-        ago_ms: i64,
-        /// The age from which on the key counts as silent, in ms.
-        silent_after_ms: i64,
-    },
-}
-
-#[derive(Debug, Clone, Copy)]
-struct LatestRecord {
-    at: i64,
-    left: bool,
-    interval_ms: i64,
-    /// The sequence number of a run's report; otherwise 0.
-    seq: u64,
-}
-
-impl Target {
-    fn is(&self, key: &[u8]) -> bool {
-        match self {
-            Self::Key(text) => text.as_bytes() == key,
-            Self::Instance(name) => matches!(Key::decode(Some(key)), Ok(Key::Run(run)) if run.instance == name),
-        }
-    }
-}
-
 impl<'c> Forgetting<'c> {
     /// Reads the log and finds the target's rows.
     ///
@@ -103,7 +70,7 @@ impl<'c> Forgetting<'c> {
         }
         let mut names = Names::default();
         let snapshot = read_changelog(&kafka, &config.topics.state, &mut names, progress)?;
-        let fold = Fold::new(names, snapshot);
+        let fold = Fold::new(names, snapshot, Retention::new(config));
         let next = kafka.ends(&config.topics.metrics)?.begin;
         let mut forgetting = Self { config, kafka, target, fold, latest: HashMap::new(), next };
         forgetting.read_on(progress)?;
@@ -124,16 +91,36 @@ impl<'c> Forgetting<'c> {
     /// The number of the target's rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.keys().len()
+        self.rows_of_target().count()
+    }
+
+    /// The number of expired rows in the retired sum of the series that is the target.
+    #[must_use]
+    pub fn retired_rows(&self) -> u64 {
+        match &self.target {
+            Target::Series(series) => self.fold.retired(series).rows,
+            _ => 0,
+        }
+    }
+
+    /// How many runs and plain keys of the target expired not long ago. Their counts are part of retired sums and can't be
+    /// removed one by one.
+    #[must_use]
+    pub fn expired(&self) -> usize {
+        self.fold.expired().filter(|key| self.target.has_expired(key)).count()
     }
 
     /// What would be subtracted from each series.
     #[must_use]
     pub fn subtractions(&self) -> Vec<Subtraction> {
         let mut counts = BTreeMap::<&Series, i128>::new();
-        let rows = self.fold.keys().filter(|key| self.target.is(key)).filter_map(|key| self.fold.row(key));
-        for (id, count) in rows.flat_map(crate::row::Row::contributions) {
-            *counts.entry(self.fold.names.get(id)).or_default() += count;
+        if let Target::Series(series) = &self.target {
+            let sum = self.fold.sum(series);
+            counts.extend((sum.rows > 0).then_some((series, sum.count)));
+        } else {
+            for (id, count) in self.rows_of_target().flat_map(Row::contributions) {
+                *counts.entry(self.fold.names.get(id)).or_default() += count;
+            }
         }
         let subtraction = |(series, count): (&Series, i128)| Subtraction {
             series: series.clone(),
@@ -147,20 +134,15 @@ impl<'c> Forgetting<'c> {
     #[must_use]
     pub fn liveness(&self, now: i64) -> Liveness {
         let timeout = i64::try_from(self.config.instance_timeout.as_millis()).unwrap_or(i64::MAX);
-        let alive = self.latest.iter().filter(|(_, latest)| !latest.left).find_map(|(key, latest)| {
-            let silent_after_ms = timeout.max(latest.interval_ms.saturating_mul(3));
-            let ago_ms = now.saturating_sub(latest.at);
-            let key = String::from_utf8_lossy(key).into_owned();
-            (ago_ms < silent_after_ms).then_some(Liveness::Reporting { key, ago_ms, silent_after_ms })
-        });
-        alive.unwrap_or(Liveness::Gone)
+        let keys = self.latest.iter().map(|(key, latest)| latest.liveness(key, now, timeout));
+        keys.max_by_key(|liveness| *liveness != Liveness::Gone).unwrap_or(Liveness::Gone)
     }
 
-    /// Writes a tombstone for each of the rows, and waits up to `timeout` until the totals reflect them. Returns these
+    /// Writes the records that remove the target, and waits up to `timeout` until the totals reflect them. Returns these
     /// totals.
     ///
     /// # Errors
-    /// Kafka does not accept a tombstone, or the totals do not reflect them in time.
+    /// Kafka does not accept a record, or the totals do not reflect them in time.
     pub fn forget(
         mut self,
         timeout: Duration,
@@ -171,7 +153,9 @@ impl<'c> Forgetting<'c> {
         let topic = &self.config.topics.aggregates;
         let from = self.kafka.ends(topic)?.end;
         let reader = self.kafka.reader(topic, Offset::Offset(from))?;
-        let Some(written) = write_tombstones(self.config, &self.keys())? else { return Ok(Vec::new()) };
+        let Some(written) = write(self.config, &self.target, &self.target.removals(&self.fold))? else {
+            return Ok(Vec::new());
+        };
         let deadline = Instant::now() + timeout;
         let mut published = BTreeMap::new();
         while let Some(missing) = affected.iter().find(|series| !published.contains_key(*series)) {
@@ -204,8 +188,9 @@ impl<'c> Forgetting<'c> {
         Ok(published)
     }
 
-    fn keys(&self) -> Vec<Box<[u8]>> {
-        self.fold.keys().filter(|key| self.target.is(key)).map(Into::into).collect()
+    fn rows_of_target(&self) -> impl Iterator<Item = &Row> {
+        let rows = self.fold.rows().filter(|(key, row)| self.target.has_row(key, row, &self.fold));
+        rows.map(|(_, row)| row)
     }
 
     fn read_until(&mut self, end: i64, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
@@ -216,44 +201,38 @@ impl<'c> Forgetting<'c> {
         let Self { kafka, fold, latest, target, next, .. } = self;
         kafka.read(topic, Ends { begin: *next, end }, progress, |message| {
             *next = message.offset() + 1;
-            fold.apply(message.offset(), message.key(), message.payload());
-            if let Some(key) = message.key().filter(|key| target.is(key)) {
+            fold.apply(log_record(message));
+            if let Some(key) = message.key() {
+                let record = decode(Some(key), message.payload()).ok();
                 let before = latest.get(key).copied();
-                latest.insert(key.into(), latest_record(message, before));
+                if before.is_some() || target.has_record(key, record.as_ref()) {
+                    let at = message.timestamp().to_millis().unwrap_or(0);
+                    latest.insert(key.into(), LatestRecord::after(before, at, record.as_ref()));
+                }
             }
             Ok(())
         })
     }
 }
 
-/// The liveness of a key after a record. A bad record counts as a sign of life; a stale one does not.
-fn latest_record(message: &BorrowedMessage<'_>, before: Option<LatestRecord>) -> LatestRecord {
-    let at = message.timestamp().to_millis().unwrap_or(0);
-    let alive = LatestRecord { at, left: false, interval_ms: 0, seq: before.map_or(0, |before| before.seq) };
-    match decode(message.key(), message.payload()) {
-        Ok(Record::Tombstone { .. }) => LatestRecord { left: true, seq: 0, ..alive },
-        Ok(Record::Report { report, .. }) => match before {
-            Some(before) if report.seq < before.seq => before,
-            _ => {
-                let interval_ms = i64::try_from(report.interval_ms).unwrap_or(i64::MAX);
-                LatestRecord { left: report.is_final, interval_ms, seq: report.seq, ..alive }
-            }
-        },
-        Ok(Record::Plain { .. }) | Err(_) => alive,
-    }
-}
-
-/// Writes the tombstones and returns the offset of the last one.
-fn write_tombstones(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, Error> {
+/// Writes the records and returns the offset of the last one.
+fn write(config: &Config, target: &Target, removals: &[Removal]) -> Result<Option<i64>, Error> {
     let mut client = client_config(config.client_properties());
     client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
     let producer: BaseProducer<Deliveries> =
         client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
     let producer = Bounded::new(producer).map_err(Error::Thread)?;
-    let refused = |key: &[u8], source| Err(Error::Tombstone { key: String::from_utf8_lossy(key).into_owned(), source });
+    let refused = |key: &[u8], source| {
+        let what = match target {
+            Target::Series(series) => format!("the request to forget {series}"),
+            _ => format!("the tombstone of {}", String::from_utf8_lossy(key)),
+        };
+        Err(Error::Refused { what, source })
+    };
     let deadline = Instant::now() + FLUSH_TIMEOUT;
-    for key in keys {
+    for Removal { key, value } in removals {
         let mut record = BaseRecord::<[u8], [u8]>::to(&config.topics.metrics).key(key);
+        record.payload = value.as_deref();
         while let Err((error, again)) = producer.send(record) {
             let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
             if !is_full || Instant::now() > deadline {
@@ -269,8 +248,8 @@ fn write_tombstones(config: &Config, keys: &[Box<[u8]>]) -> Result<Option<i64>, 
     if let Some((key, error)) = delivered.refused.take() {
         return refused(&key, error);
     }
-    match (flushed, keys.first()) {
-        (Err(error), Some(key)) => refused(key, error),
+    match (flushed, removals.first()) {
+        (Err(error), Some(removal)) => refused(&removal.key, error),
         _ => Ok(delivered.last),
     }
 }

@@ -11,6 +11,10 @@
 //! plain counter, a report that expired, or a report that a later bad record replaced. Such a row is taken from the
 //! changelog, at the offset that it carries. A row whose record is still in the log must agree with that record.
 //!
+//! Rows expire by log time, which is the sum of the gaps between records, so compaction shortens it. As long as the log is
+//! whole it gives log time, and with it all retired sums and markers, which the changelog must have, too. Otherwise they
+//! are taken from the changelog at its position, and the report says which totals depend on them.
+//!
 //! The changelog has only the newest state of a row, so a total is also compared at the newest committed offset, which
 //! the changelog has too. The aggregator publishes every total that changed, so a total that it did not publish again
 //! must still be true there. This comparison is made even if the log is complete, because it finds totals that should
@@ -21,10 +25,10 @@ mod check;
 mod error;
 mod fold;
 mod forget;
-mod history;
 mod kafka;
 mod names;
 mod report;
+mod retention;
 mod row;
 mod snapshot;
 mod verify;
@@ -32,5 +36,5 @@ mod verify;
 pub use error::Error;
 pub use forget::{Forgetting, Liveness, Subtraction, Target};
 pub use kafka::Progress;
-pub use report::{Difference, Problem, Report, Unanswered};
+pub use report::{Difference, NotByLog, Problem, Report, Unanswered};
 pub use verify::verify;

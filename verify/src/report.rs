@@ -7,10 +7,15 @@ pub struct Report {
     pub aggregates: usize,
     /// How many of them the log alone confirms.
     pub by_log: usize,
-    /// How many of them are confirmed with rows that only the changelog has.
+    /// How many of them are confirmed with rows, or sums of expired rows, that only the changelog has.
     pub with_changelog: usize,
     /// How many rows of the changelog agree with the log, as far as it has their records.
     pub rows: usize,
+    /// How many sums of expired rows in the changelog agree with the log. Where the log lacks records it can't give them.
+    pub retired: usize,
+    /// Whether rows expired at other times than the log gives with the configured retention. The totals are compared all
+    /// the same.
+    pub expired_otherwise: bool,
     /// The newest offset at which a total was checked.
     pub offset: Option<i64>,
     /// Where the log begins.
@@ -24,6 +29,8 @@ pub struct Report {
     pub over_limits: bool,
     /// The differences that were found.
     pub differences: Vec<Difference>,
+    /// The totals that are confirmed, but not by the log alone.
+    pub not_by_log: Vec<NotByLog>,
     /// The totals that could not be checked.
     pub unanswered: Vec<Unanswered>,
 }
@@ -62,6 +69,19 @@ pub enum Problem {
     BeyondLog,
     /// A row of the changelog differs from what the log gives.
     Row,
+    /// What the changelog has of expired rows differs from what the log gives.
+    Retired,
+}
+
+/// A total that is confirmed with the help of the changelog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotByLog {
+    /// The series.
+    pub series: String,
+    /// How many of its rows are taken from the changelog.
+    pub rows: u64,
+    /// How many expired rows are in its retired sum, which is taken from the changelog.
+    pub retired_rows: u64,
 }
 
 /// A total that could not be checked.

@@ -1,94 +1,122 @@
 //! The rules of the table, one record at a time.
 
-use quipu_record::{PlainRecord, Report, SeriesRef, StateRow, StateRowKind, Value, limits};
+mod plain;
+mod report;
+
+use quipu_record::{Millis, SeriesRef, StateRow, StateRowKind, Value, limits};
 
 use crate::names::{Names, SeriesId};
 
+pub(crate) use plain::after_plain;
+pub(crate) use report::after_report;
+
 /// The row of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Row {
     /// The offset of the record that the row reflects.
     pub(crate) offset: i64,
+    /// The log time of that record.
+    pub(crate) log_time: Millis,
     pub(crate) kind: StateRowKind,
     pub(crate) counters: Vec<(SeriesId, u64)>,
+    /// What does not count of the counters, ordered by series; a series that is not there has 0.
+    pub(crate) baseline: Vec<(SeriesId, u64)>,
 }
 
 impl Row {
-    /// The row's contribution to each of its series.
+    /// The row's contribution to each of its series. A series of which nothing was counted since the baseline has none.
     pub(crate) fn contributions(&self) -> impl Iterator<Item = (SeriesId, i128)> {
         let base = match self.kind {
             StateRowKind::Run { .. } => 0,
-            StateRowKind::Plain { base, .. } => i128::try_from(base).unwrap_or(i128::MAX),
+            StateRowKind::Plain { base, .. } => base,
         };
-        self.counters.iter().map(move |(series, value)| (*series, base.saturating_add(i128::from(*value))))
+        self.counters.iter().filter_map(move |(series, count)| {
+            let counted = base.saturating_add(i128::from(*count));
+            match self.baseline.binary_search_by_key(series, |(id, _)| *id) {
+                Ok(at) => Some(counted - i128::from(self.baseline[at].1)).filter(|counted| *counted != 0),
+                Err(_) => Some(counted),
+            }
+            .map(|counted| (*series, counted))
+        })
+    }
+
+    /// Removes what the row contributes to a series: it counts from its present value on.
+    pub(crate) fn forget(&mut self, forgotten: SeriesId) {
+        let Some((_, count)) = self.counters.iter().copied().find(|(series, _)| *series == forgotten) else { return };
+        if let StateRowKind::Plain { base, .. } = &mut self.kind {
+            *base = 0;
+        }
+        self.baseline.retain(|(series, _)| *series != forgotten);
+        self.baseline.push((forgotten, count));
+        self.baseline.sort_unstable();
+    }
+
+    /// Whether the two rows are equal, apart from log time.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        let Self { offset, log_time: _, kind, counters, baseline } = self;
+        (*offset, *kind) == (other.offset, other.kind) && *counters == other.counters && *baseline == other.baseline
+    }
+
+    /// Whether a row of the changelog contradicts the record at its own offset, whatever records came before. What does
+    /// not count is not compared, because it comes from earlier records or from requests to forget a series.
+    pub(crate) fn contradicts(&self, stored: &Self) -> bool {
+        if self.offset != stored.offset {
+            return false;
+        }
+        match (self.kind, stored.kind) {
+            (StateRowKind::Run { .. }, StateRowKind::Run { .. }) => {
+                self.counters != stored.counters || self.kind != stored.kind
+            }
+            (
+                StateRowKind::Plain { start, previous, .. },
+                StateRowKind::Plain { start: stored_start, previous: stored_previous, .. },
+            ) => {
+                let ([(series, count)], [(stored_series, stored_count)]) = (&*self.counters, &*stored.counters) else {
+                    return true;
+                };
+                let is_other_count = match (previous, stored_previous) {
+                    // The record may have been of an earlier start, and that may have been forgotten since.
+                    (None, None) if start.is_some() && (stored_start.is_none() || stored_start > start) => false,
+                    (Some(_), None) => false,
+                    (None, None) => count != stored_count,
+                    (_, Some(earlier)) => {
+                        let counts = [Some(*count), previous.map(|life| life.count)];
+                        !counts.contains(&Some(*stored_count)) && !counts.contains(&Some(earlier.count))
+                    }
+                };
+                series != stored_series || is_other_count
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether the row began with a baseline, because the history of its run was unknown.
+    pub(crate) fn is_rebased(&self) -> bool {
+        matches!(self.kind, StateRowKind::Run { is_rebased: true, .. })
+    }
+
+    /// Whether the key may expire.
+    pub(crate) fn may_expire(&self) -> bool {
+        match self.kind {
+            StateRowKind::Run { .. } => true,
+            StateRowKind::Plain { expires, .. } => expires,
+        }
     }
 
     /// Converts a row of the changelog.
     pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
-        let counters = stored.values().map(|(series, Value::Counter(count))| (names.id(series, None), count)).collect();
-        Self { offset: stored.header.offset.0, kind: stored.header.kind, counters }
-    }
-}
-
-/// The row after a report, or `None` if the report is bad or stale.
-pub(crate) fn after_report(before: Option<&Row>, report: &Report<'_>, offset: i64, names: &mut Names) -> Option<Row> {
-    if let Some(Row { kind: StateRowKind::Run { seq }, .. }) = before
-        && report.seq < *seq
-    {
-        return None;
-    }
-    let earlier = before.map_or(&[][..], |row| &row.counters);
-    if report.values().any(|(series, _)| is_reserved(series)) {
-        return None;
-    }
-    let counters: Vec<_> = report
-        .values()
-        .enumerate()
-        .map(|(at, (series, Value::Counter(count)))| (names.id(series, earlier.get(at).map(|(id, _)| *id)), count))
-        .collect();
-    let mut sorted = counters.clone();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        return None;
-    }
-    let value_now = |id: SeriesId| sorted.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| sorted[at].1);
-    // None of the run's series may be missing, and none may be lower than before.
-    if earlier.iter().any(|(id, value)| value_now(*id).is_none_or(|now| now < *value)) {
-        return None;
-    }
-    Some(Row { offset, kind: StateRowKind::Run { seq: report.seq }, counters })
-}
-
-/// The row after a plain counter, or `None` if the counter is bad or stale.
-pub(crate) fn after_plain(
-    before: Option<&Row>,
-    plain: &PlainRecord<'_>,
-    offset: i64,
-    names: &mut Names,
-) -> Option<Row> {
-    if is_reserved(plain.series()) {
-        return None;
-    }
-    let Value::Counter(counted) = plain.value;
-    let id = names.id(plain.series(), None);
-    let mut base = 0;
-    if let Some(Row { kind: StateRowKind::Plain { base: earlier, timestamp }, counters, .. }) = before {
-        let (series, count) = *counters.first()?;
-        if series != id {
-            return None;
+        fn counters<'a>(
+            values: impl Iterator<Item = (SeriesRef<'a>, Value)>,
+            names: &mut Names,
+        ) -> Vec<(SeriesId, u64)> {
+            values.map(|(series, Value::Counter(count))| (names.id(series, None), count)).collect()
         }
-        base = *earlier;
-        if counted < count {
-            if let (Some(then), Some(now)) = (*timestamp, plain.timestamp)
-                && now <= then
-            {
-                return None;
-            }
-            base += u128::from(count);
-        }
+        let header = stored.header;
+        let mut baseline = counters(stored.baseline(), names);
+        baseline.sort_unstable();
+        let counters = counters(stored.values(), names);
+        Self { offset: header.offset.0, log_time: header.log_time, kind: header.kind, counters, baseline }
     }
-    let kind = StateRowKind::Plain { base, timestamp: plain.timestamp };
-    Some(Row { offset, kind, counters: vec![(id, counted)] })
 }
 
 fn is_reserved(series: SeriesRef<'_>) -> bool {

@@ -41,6 +41,9 @@ impl Screen {
             interval: INTERVAL,
             series: Some(PROCESSED.to_owned()),
             theme: Theme::from_env(std::env::var_os("NO_COLOR").as_deref()),
+            // The programs of the experiment would go on without its broker.
+            suspends: false,
+            ..ScreenOptions::default()
         };
         let source = Source::start(source).context("the fleet can't be watched")?;
         let stop = Arc::new(AtomicBool::new(false));

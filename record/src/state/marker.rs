@@ -14,7 +14,7 @@ pub struct StateMarker {
     pub began: Option<Millis>,
     /// The highest `seq` of the run; 0 for a plain key.
     pub seq: u64,
-    /// The log time at which it expired.
+    /// The log time from which on the marker is kept: that at which the run expired, or later if its clock was ahead.
     pub log_time: Millis,
 }
 

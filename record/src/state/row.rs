@@ -112,7 +112,6 @@ impl<'a> StateRow<'a> {
 
     /// The values that do not count: those with which a row began whose history was unknown, and those of series that were
     /// forgotten.
-    #[must_use]
     pub fn baseline(&self) -> impl Iterator<Item = (SeriesRef<'_>, Value)> {
         self.baseline.iter().flat_map(Values::iter)
     }

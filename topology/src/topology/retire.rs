@@ -64,8 +64,8 @@ impl Topology {
                 // The horizon must not be raised into the future by one wrong clock.
                 Some(began) if is_ahead(began, appended_at) => {
                     if !is_over {
-                        let again = now.saturating_add(self.settings.retention.of_markers());
-                        self.markers.add(key, marker, again);
+                        let marker = StateMarker { log_time: now, ..marker };
+                        self.markers.add(key, marker, self.marker_due(&marker));
                     }
                 }
                 Some(began) => self.log_time.raise_horizon(began),

@@ -8,18 +8,13 @@ use crate::layout;
 
 impl App {
     pub(super) fn act(&mut self, action: Action, now: i64) {
-        // Any key closes the overlay.
-        if let Some(overlay) = self.overlay.take()
-            && (matches!(action, Action::Back | Action::Enter) || (action == Action::Help && overlay == Overlay::Help))
-        {
-            return;
-        }
         match action {
             Action::Quit => self.is_done = true,
-            Action::Help => self.overlay = Some(Overlay::Help),
+            Action::Help => self.open(Overlay::Help),
             Action::Show(tab) => self.show(tab),
             Action::NextTab => self.show(self.tab.right(1)),
             Action::PreviousTab => self.show(self.tab.right(Tab::ALL.len() - 1)),
+            Action::Move(step) if self.overlay.is_some() => self.scroll_overlay(step, now),
             Action::Move(step) => self.step(step, now),
             Action::Enter => self.enter(now),
             Action::Back => self.back(),
@@ -35,6 +30,9 @@ impl App {
             }
             Action::Longer => self.span = (self.span + 1).min(SPANS.len() - 1),
             Action::Shorter => self.span = self.span.saturating_sub(1),
+            Action::Own => self.shows_own ^= true,
+            Action::Mouse => self.uses_mouse ^= true,
+            Action::Suspend => self.is_suspending = true,
             Action::Filter => self.typing = self.filter().cloned(),
             Action::Type(c) => self.edit(|text| text.push(c)),
             Action::Erase => self.edit(|text| {
@@ -50,7 +48,18 @@ impl App {
         }
     }
 
-    fn show(&mut self, tab: Tab) {
+    fn open(&mut self, overlay: Overlay) {
+        self.overlay = Some(overlay);
+        self.overlay_top = 0;
+    }
+
+    fn scroll_overlay(&mut self, step: Step, now: i64) {
+        let lines = crate::view::overlay(self, self.scope(now)).map_or(0, |overlay| overlay.lines.len());
+        let (_, page) = layout::popup_text(self.size);
+        self.overlay_top = moved(self.overlay_top, (lines + 1).saturating_sub(page), page, step);
+    }
+
+    pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.is_drilled = false;
     }
@@ -59,7 +68,7 @@ impl App {
         let page = layout::page(self.size, self.tab);
         match self.tab {
             Tab::Overview => {
-                let order = order::series(self.scope(now), &self.series);
+                let order = order::series(self.scope(now), &self.series, self.shows_own);
                 self.series.step(&order, page, step);
             }
             Tab::Instances => {
@@ -87,18 +96,22 @@ impl App {
             Tab::Instances => {
                 let order: Vec<_> = self.listed_runs(self.scope(now)).into_iter().map(Run::id).collect();
                 self.runs.selected = order.get(self.runs.position(&order)).copied();
-                self.overlay = self.runs.selected.map(|_| Overlay::Details);
+                if self.runs.selected.is_some() {
+                    self.open(Overlay::Details);
+                }
             }
             Tab::Audit | Tab::Pipeline => {}
         }
     }
 
-    /// Undoes one thing: the drill-down, or else the filter, or else the frozen display.
+    /// Undoes one thing: the overlay, or else the filter, or else the drill-down, or else the frozen display.
     fn back(&mut self) {
-        if self.is_drilled {
-            self.show(Tab::Overview);
+        if self.overlay.is_some() {
+            self.overlay = None;
         } else if self.filter().is_some_and(|filter| !filter.text().is_empty()) {
             self.set_filter(Filter::default());
+        } else if self.is_drilled {
+            self.show(Tab::Overview);
         } else {
             self.frozen = None;
         }

@@ -21,7 +21,7 @@ pub enum Action {
     Move(Step),
     /// Show the instances of the selected series, or the details of the selected instance.
     Enter,
-    /// Undo one of: overlay, drill-down, filter, freeze.
+    /// Undo one of: overlay, filter, drill-down, freeze.
     Back,
     /// Type a filter.
     Filter,
@@ -35,6 +35,12 @@ pub enum Action {
     Longer,
     /// Show a shorter time span.
     Shorter,
+    /// Show or hide the series of Quipu itself.
+    Own,
+    /// Use the mouse, or leave it to the terminal.
+    Mouse,
+    /// Suspend the program, so that the shell has the terminal.
+    Suspend,
     /// Add a character to the filter.
     Type(char),
     /// Remove the last character of the filter.
@@ -71,6 +77,10 @@ pub enum Mode {
     Command,
     /// Keys are the text of a filter.
     Filter,
+    /// A window is open, which keys scroll and close.
+    Overlay,
+    /// The screen is too small to show anything.
+    TooSmall,
 }
 
 /// A line of the key table.
@@ -99,6 +109,8 @@ pub fn bindings(mode: Mode) -> &'static [Binding] {
     match mode {
         Mode::Command => COMMANDS,
         Mode::Filter => FILTER,
+        Mode::Overlay => OVERLAY,
+        Mode::TooSmall => TOO_SMALL,
     }
 }
 
@@ -115,6 +127,19 @@ pub fn action(mode: Mode, event: KeyEvent) -> Option<Action> {
         (Some(binding), _) => Some(binding.action),
         (None, KeyCode::Char(c)) if mode == Mode::Filter && !ctrl => Some(Action::Type(c)),
         _ => None,
+    }
+}
+
+impl Action {
+    /// Returns whether the action has an effect on a tab.
+    #[must_use]
+    pub fn works_on(self, tab: Tab) -> bool {
+        match self {
+            Self::Enter | Self::Filter | Self::Sort | Self::Reverse => matches!(tab, Tab::Overview | Tab::Instances),
+            Self::Own => tab == Tab::Overview,
+            Self::Longer | Self::Shorter => tab != Tab::Pipeline,
+            _ => true,
+        }
     }
 }
 
@@ -169,13 +194,16 @@ const COMMANDS: &[Binding] = &[
     bind(&[char('g'), key(KeyCode::Home)], Action::Move(Step::First), "to the first", ""),
     bind(&[char('G'), key(KeyCode::End)], Action::Move(Step::Last), "to the last", ""),
     bind(&[key(KeyCode::Enter)], Action::Enter, "series -> its instances -> details", "drill"),
-    bind(&[key(KeyCode::Esc)], Action::Back, "back", ""),
+    bind(&[key(KeyCode::Esc)], Action::Back, "clear the filter, or go back, or unfreeze", ""),
     bind(&[char('/')], Action::Filter, "filter: a regular expression; a leading ! inverts", "filter"),
     bind(&[char('s')], Action::Sort, "sort by the next column", "sort"),
     bind(&[char('r')], Action::Reverse, "reverse the order", "reverse"),
     bind(&[char('p')], Action::Freeze, "freeze the display; reading continues", "freeze"),
     bind(&[char('+'), char('=')], Action::Longer, "longer time span", "span"),
     bind(&[char('-')], Action::Shorter, "shorter time span", ""),
+    bind(&[char('o')], Action::Own, "show or hide the series of Quipu itself (quipu_…)", ""),
+    bind(&[char('m')], Action::Mouse, "mouse on or off; off, the terminal can select text", ""),
+    bind(&[ctrl('z')], Action::Suspend, "suspend; the shell's command fg resumes", ""),
 ];
 
 const FILTER: &[Binding] = &[
@@ -184,15 +212,33 @@ const FILTER: &[Binding] = &[
     bind(&[key(KeyCode::Backspace), ctrl('h')], Action::Erase, "erase a character", ""),
     bind(&[ctrl('u')], Action::Clear, "erase all", "erase all"),
     bind(&[ctrl('c')], Action::Quit, "quit", ""),
+    bind(&[ctrl('z')], Action::Suspend, "suspend", ""),
 ];
+
+const OVERLAY: &[Binding] = &[
+    bind(&[key(KeyCode::Esc), key(KeyCode::Enter), char('?'), key(KeyCode::F(1))], Action::Back, "close", "close"),
+    bind(&[char('j'), key(KeyCode::Down)], Action::Move(Step::Down), "down", "down"),
+    bind(&[char('k'), key(KeyCode::Up)], Action::Move(Step::Up), "up", "up"),
+    bind(&[key(KeyCode::PageDown), ctrl('f'), char(' ')], Action::Move(Step::PageDown), "a page down", ""),
+    bind(&[key(KeyCode::PageUp), ctrl('b')], Action::Move(Step::PageUp), "a page up", ""),
+    bind(&[char('g'), key(KeyCode::Home)], Action::Move(Step::First), "to the first", ""),
+    bind(&[char('G'), key(KeyCode::End)], Action::Move(Step::Last), "to the last", ""),
+    bind(&[char('q'), ctrl('c')], Action::Quit, "quit", "quit"),
+    bind(&[ctrl('z')], Action::Suspend, "suspend", ""),
+];
+
+const TOO_SMALL: &[Binding] =
+    &[bind(&[char('q'), ctrl('c')], Action::Quit, "quit", "quit"), bind(&[ctrl('z')], Action::Suspend, "suspend", "")];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MODES: [Mode; 4] = [Mode::Command, Mode::Filter, Mode::Overlay, Mode::TooSmall];
+
     #[test]
     fn no_key_is_bound_twice() {
-        for mode in [Mode::Command, Mode::Filter] {
+        for mode in MODES {
             let keys: Vec<Key> = bindings(mode).iter().flat_map(|binding| binding.keys).copied().collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[index + 1..].contains(key), "{mode:?}: {} is bound twice", key.name());
@@ -202,7 +248,7 @@ mod tests {
 
     #[test]
     fn each_binding_has_a_help_text_and_key_names_are_unique() {
-        for mode in [Mode::Command, Mode::Filter] {
+        for mode in MODES {
             let mut names: Vec<String> = Vec::new();
             for binding in bindings(mode) {
                 assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{binding:?}");

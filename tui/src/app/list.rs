@@ -47,6 +47,15 @@ impl<Id: Copy + PartialEq, Column> List<Id, Column> {
         self.selected = order.get(position).copied();
         self.top = top(self.top, position, order.len(), page);
     }
+
+    /// Selects the visible row `row` of a page, if there is one.
+    pub(super) fn pick(&mut self, order: &[Id], page: usize, row: usize) {
+        let window = self.window(order, page);
+        if row < window.len() {
+            self.top = window.start;
+            self.selected = order.get(window.start + row).copied();
+        }
+    }
 }
 
 /// Returns the position of the selection after a step.

@@ -4,14 +4,17 @@ mod act;
 mod filter;
 mod keys;
 mod list;
+mod mouse;
 pub(crate) mod order;
+mod preferred;
 mod scope;
 mod tab;
 
-use ratatui::crossterm::event::KeyEvent;
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::batch::Batch;
 use crate::fleet::{Fleet, Run, RunId, SeriesId};
+use crate::layout;
 
 pub use filter::Filter;
 pub use keys::{Action, Binding, Key, Mode, Step, action, bindings};
@@ -30,6 +33,8 @@ pub enum Input {
     Batch(Batch),
     /// A key was pressed.
     Key(KeyEvent),
+    /// The mouse was used.
+    Mouse(MouseEvent),
     /// The number of columns and rows of the screen changed.
     Resize(u16, u16),
     /// The program that runs the dashboard has a notice for the user. It is shown until the next notice.
@@ -63,15 +68,25 @@ pub struct App {
     typing: Option<Filter>,
     /// The overlay, if one is open.
     pub overlay: Option<Overlay>,
+    /// The first line of the overlay that is shown.
+    pub overlay_top: usize,
+    /// Whether the series of Quipu itself are listed.
+    pub shows_own: bool,
+    /// Whether the dashboard uses the mouse.
+    pub uses_mouse: bool,
     /// The last notice of the program that runs the dashboard.
     pub notice: Option<String>,
     /// Columns and rows of the screen.
     pub size: (u16, u16),
     /// Whether the user closed the dashboard.
     pub is_done: bool,
+    /// Whether the user wants to suspend the program.
+    pub is_suspending: bool,
     span: usize,
     /// The series to select as soon as it has been read.
     preferred: Option<String>,
+    /// When both topics were first read to their ends.
+    read_at: Option<i64>,
 }
 
 /// A window over the tab.
@@ -107,11 +122,16 @@ impl App {
             pipeline_top: 0,
             typing: None,
             overlay: None,
+            overlay_top: 0,
+            shows_own: false,
+            uses_mouse: true,
             notice: None,
             size: (80, 24),
             is_done: false,
+            is_suspending: false,
             span: 0,
             preferred,
+            read_at: None,
         }
     }
 
@@ -125,11 +145,15 @@ impl App {
                     self.focus(now);
                 }
             }
+            Input::Mouse(event) => {
+                self.mouse(event, now);
+                self.focus(now);
+            }
             Input::Resize(columns, rows) => self.size = (columns, rows),
             Input::Notice(notice) => self.notice = Some(notice),
             Input::Tick => {
                 self.fleet.tick(now);
-                self.prefer();
+                self.prefer(now);
                 self.focus(now);
             }
         }
@@ -145,7 +169,12 @@ impl App {
     /// Returns how keys are interpreted now.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        if self.typing.is_some() { Mode::Filter } else { Mode::Command }
+        match (&self.typing, self.overlay) {
+            _ if !layout::is_large_enough(self.size) => Mode::TooSmall,
+            (_, Some(_)) => Mode::Overlay,
+            (Some(_), None) => Mode::Filter,
+            (None, None) => Mode::Command,
+        }
     }
 
     /// Returns when the display was frozen, if it is.
@@ -163,9 +192,11 @@ impl App {
     /// Returns the selected series.
     #[must_use]
     pub fn selected_series(&self, scope: Scope<'_>) -> Option<SeriesId> {
-        let is_listed =
-            |id: &SeriesId| scope.fleet.knows(*id) && self.series.filter.allows(scope.fleet.get(*id).text());
-        self.series.selected.filter(is_listed).or_else(|| order::series(scope, &self.series).first().copied())
+        let is_listed = |id: &SeriesId| {
+            scope.fleet.knows(*id) && order::is_listed(scope.fleet.get(*id), &self.series.filter, self.shows_own)
+        };
+        let first = || order::series(scope, &self.series, self.shows_own).first().copied();
+        self.series.selected.filter(is_listed).or_else(first)
     }
 
     /// Returns the runs that are listed, in the order of the list.
@@ -187,17 +218,6 @@ impl App {
             Tab::Overview => Some(&self.series.filter),
             Tab::Instances => Some(&self.runs.filter),
             Tab::Audit | Tab::Pipeline => None,
-        }
-    }
-
-    /// Selects the preferred series as soon as it was read, unless the user selected another.
-    fn prefer(&mut self) {
-        if let Some(preferred) = &self.preferred
-            && let Some(series) =
-                self.fleet.series().find(|series| series.text() == preferred || series.series().name() == preferred)
-        {
-            self.series.selected.get_or_insert(series.id());
-            self.preferred = None;
         }
     }
 

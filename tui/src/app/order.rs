@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Scope;
+use super::filter::Filter;
 use super::list::List;
 use crate::fleet::{ObservedSeries, ObservedTotal, Run, RunId, RunState, SeriesId};
 
@@ -84,12 +85,13 @@ impl RunColumn {
     }
 }
 
-/// Returns the series of a list in its order. Numbers are in descending order, names in ascending order.
-pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> Vec<SeriesId> {
+/// Returns the series of a list in its order. Numbers are in descending order, names in ascending order. Without `own`,
+/// the series of Quipu itself are left out.
+pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>, own: bool) -> Vec<SeriesId> {
     let mut rows: Vec<(&ObservedSeries, f64)> = scope
         .fleet
         .series()
-        .filter(|series| list.filter.allows(series.text()))
+        .filter(|series| is_listed(series, &list.filter, own))
         .map(|series| (series, if list.sort == SeriesColumn::Rate { rate(series, scope) } else { 0.0 }))
         .collect();
     let total = |series: &ObservedSeries| series.total().map(ObservedTotal::count);
@@ -105,6 +107,11 @@ pub(crate) fn series(scope: Scope<'_>, list: &List<SeriesId, SeriesColumn>) -> V
         if list.is_reversed { order.reverse() } else { order }
     });
     rows.into_iter().map(|(series, _)| series.id()).collect()
+}
+
+/// Returns whether a series is listed with a filter.
+pub(crate) fn is_listed(series: &ObservedSeries, filter: &Filter, own: bool) -> bool {
+    (own || !series.is_own()) && filter.allows(series.text())
 }
 
 /// Returns the runs of a list in its order. `of` is the selected series; with `only`, runs that do not count it are left

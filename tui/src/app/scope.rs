@@ -3,6 +3,8 @@ use crate::fleet::{Fleet, History, RunId, SeriesId};
 
 /// If the aggregator's position does not change for this time although there are records to read, it has stopped.
 const STUCK_MS: i64 = 10_000;
+/// After this time without a change of its position, the aggregator is behind: a commit takes about a second.
+pub(crate) const BEHIND_MS: i64 = 3_000;
 /// The aggregator publishes unchanged aggregates each minute. If none comes for this time, it has stopped.
 const SILENT_MS: i64 = 90_000;
 /// If data is older than this, the dashboard shows no rate.
@@ -23,6 +25,8 @@ pub struct Scope<'a> {
     totals_until: i64,
     /// For how long the aggregator has published nothing although it should, in ms.
     pub stalled_for: Option<i64>,
+    /// Whether the aggregator's position has not changed for some seconds although there are records to read.
+    pub is_behind: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -33,12 +37,14 @@ impl<'a> Scope<'a> {
             (Connection::Lost { .. }, since) => fleet.fleet_time(since),
             _ => fleet_now,
         };
-        let stuck_for = pipeline.aggregator_stuck_since().map(|since| now - since).filter(|time| *time > STUCK_MS);
+        let unchanged_for = pipeline.aggregator_stuck_since().map(|since| now - since);
+        let stuck_for = unchanged_for.filter(|time| *time > STUCK_MS);
         let newest = pipeline.newest_aggregate();
         let silent_for = newest.map(|newest| reports_until - newest).filter(|time| *time > SILENT_MS);
         let stalled_for = stuck_for.max(silent_for);
         let totals_until = stalled_for.and(newest).unwrap_or(reports_until).min(reports_until);
-        Self { fleet, now, fleet_now, reports_until, totals_until, stalled_for }
+        let is_behind = unchanged_for.is_some_and(|time| time >= BEHIND_MS);
+        Self { fleet, now, fleet_now, reports_until, totals_until, stalled_for, is_behind }
     }
 
     /// Returns the change of a total per second; `None` without data, such as after the aggregator has stopped.

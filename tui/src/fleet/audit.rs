@@ -28,6 +28,12 @@ impl Audit<'_> {
         Some(self.delta?.total()?.count())
     }
 
+    /// Returns whether nothing was sent lately, so that no report that is still to come changes the number of records sent.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.jitter == 0
+    }
+
     /// Returns the delta if it proves that records were processed twice, or else 0.
     #[must_use]
     pub fn duplicates(&self) -> i128 {

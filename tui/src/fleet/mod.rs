@@ -32,7 +32,7 @@ pub use run::{Run, RunId, RunState};
 pub use series::{ObservedSeries, ObservedTotal, SeriesId};
 pub use timeline::{Event, EventKind};
 
-/// The limits of a [`Fleet`]. [`Fleet::cut_off`] counts what was left out because of them.
+/// The limits of a [`Fleet`]. [`Fleet::cut_off`] counts what was left out because of the limits in number.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The number of series; 100,000 by default.
@@ -42,11 +42,13 @@ pub struct Limits {
     /// The number of histories of one run's count of one series; 20,000 by default. Histories of the series in focus are
     /// kept beyond the limit.
     pub lines: usize,
+    /// After this time without a report a run is silent, in ms; 30 s by default. It is the aggregator's `instance_timeout`.
+    pub instance_timeout: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { series: 100_000, runs: 50_000, lines: 20_000 }
+        Self { series: 100_000, runs: 50_000, lines: 20_000, instance_timeout: 30_000 }
     }
 }
 
@@ -76,7 +78,7 @@ impl Fleet {
     pub fn new(limits: Limits) -> Self {
         Self {
             series: SeriesTable::new(limits.series),
-            runs: Runs::new(limits.runs),
+            runs: Runs::new(limits.runs, limits.instance_timeout),
             lines: Lines::new(limits.lines),
             timeline: Timeline::default(),
             pipeline: Pipeline::new(),

@@ -8,9 +8,7 @@ use uuid::Uuid;
 use super::series::SeriesId;
 use super::series_table::SeriesTable;
 
-/// The reporter's default heartbeat: a run reports at least this often, even if none of its counters changed.
-const HEARTBEAT_MS: i64 = 10_000;
-/// The longest report interval that is used. Without a limit, a run with a very long interval would never become silent.
+/// The longest report interval that is used, for sums with times.
 const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 
 /// The id of a run within one [`Fleet`](super::Fleet).
@@ -38,7 +36,7 @@ pub struct Run {
 pub enum RunState {
     /// The run reports.
     Live,
-    /// The run has not reported for three heartbeats and sent no final report.
+    /// The run has not reported for the aggregator's `instance_timeout` and sent no final report.
     Silent,
     /// A plain key without a record for as long. A plain key has no heartbeat, so the program may still run.
     Idle,
@@ -146,27 +144,29 @@ impl Run {
         self.parts.values().flat_map(|part| part.counters.iter().map(|(series, count)| (*series, part.counted(*count))))
     }
 
-    /// Returns when the run becomes silent without another report: after three heartbeats.
-    pub(super) fn silent_at(&self) -> i64 {
-        self.last_report + self.patience()
+    /// Returns when the run becomes silent without another report. It is the aggregator's rule for its live runs.
+    pub(super) fn silent_at(&self, timeout: i64) -> i64 {
+        self.last_report.saturating_add(timeout)
     }
 
-    pub(super) fn state_at(&self, fleet_time: i64, reconnected: Option<i64>, newest_start: i64) -> RunState {
+    pub(super) fn state_at(
+        &self,
+        fleet_time: i64,
+        timeout: i64,
+        reconnected: Option<i64>,
+        newest_start: i64,
+    ) -> RunState {
         let was_silent = matches!(self.state, Some(RunState::Silent | RunState::Idle));
-        let is_in_time = reconnected.is_some_and(|at| fleet_time <= at + self.patience());
+        let is_in_time = reconnected.is_some_and(|at| fleet_time <= at.saturating_add(timeout));
         if self.is_final {
             RunState::Left
         } else if newest_start > self.started && self.last_report < newest_start + self.interval {
             RunState::Restarted
-        } else if fleet_time > self.silent_at() && (was_silent || !is_in_time) {
+        } else if fleet_time > self.silent_at(timeout) && (was_silent || !is_in_time) {
             if self.uuid.is_some() { RunState::Silent } else { RunState::Idle }
         } else {
             RunState::Live
         }
-    }
-
-    fn patience(&self) -> i64 {
-        3 * self.interval.max(HEARTBEAT_MS)
     }
 
     /// Applies a report and returns which counts changed; a stale report changes nothing.

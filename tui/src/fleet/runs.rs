@@ -10,6 +10,8 @@ use super::timeline::{EventKind, Timeline};
 pub(super) struct Runs {
     rows: HashMap<String, Run>,
     limit: usize,
+    /// After this time without a report a run is silent, in ms.
+    timeout: i64,
     next: u32,
 }
 
@@ -21,8 +23,8 @@ struct Span {
 }
 
 impl Runs {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { rows: HashMap::new(), limit, next: 0 }
+    pub(super) fn new(limit: usize, timeout: i64) -> Self {
+        Self { rows: HashMap::new(), limit, timeout, next: 0 }
     }
 
     /// Returns the run of a row, which is created if it does not exist; `None` at the limit.
@@ -61,9 +63,10 @@ impl Runs {
     /// reconnection, runs get time to report before they become silent.
     pub(super) fn tick(&mut self, fleet_time: i64, reconnected: Option<i64>, timeline: &mut Timeline) {
         let spans = self.spans();
+        let timeout = self.timeout;
         for run in self.rows.values_mut() {
             let span = spans[run.instance()];
-            let state = run.state_at(fleet_time, reconnected, span.newest);
+            let state = run.state_at(fleet_time, timeout, reconnected, span.newest);
             if run.state == Some(state) {
                 continue;
             }
@@ -73,7 +76,7 @@ impl Runs {
             }
             match (run.state, state) {
                 (_, RunState::Left) => timeline.push(run.last_report(), EventKind::Left, run.instance()),
-                (_, RunState::Silent) => timeline.push(run.silent_at(), EventKind::Silent, run.instance()),
+                (_, RunState::Silent) => timeline.push(run.silent_at(timeout), EventKind::Silent, run.instance()),
                 (Some(RunState::Silent), RunState::Live) => {
                     timeline.push(run.last_report(), EventKind::Resumed, run.instance());
                 }
@@ -83,7 +86,7 @@ impl Runs {
             run.changed = Some(match state {
                 RunState::Live if run.state.is_none() => run.started(),
                 RunState::Live | RunState::Left => run.last_report(),
-                RunState::Silent | RunState::Idle => run.silent_at(),
+                RunState::Silent | RunState::Idle => run.silent_at(timeout),
                 RunState::Restarted => span.newest,
             });
             run.state = Some(state);

@@ -8,7 +8,6 @@ use ratatui::widgets::canvas::{Canvas, Line as Stroke};
 use super::big;
 use super::chart::{AXIS, float, label, time_labels};
 use super::line::{row, title, write};
-use crate::fleet::EventKind;
 use crate::format;
 use crate::layout;
 use crate::theme::{Role, Theme};
@@ -18,6 +17,8 @@ use crate::view::{AuditRow, AuditView, EventRow};
 const GAP: usize = 4;
 /// A timeline of at least this width also shows the time of day.
 const WIDE: u16 = 44;
+/// An area of at least this height has room for large digits.
+const LARGE: u16 = 7;
 
 /// Draws an audit's numbers, its delta over time, and the timeline beside it.
 pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -25,7 +26,9 @@ pub(super) fn render(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Bu
     match &view.shown {
         Some(audit) => {
             numbers(view, audit, theme, numbers_area, buffer);
-            delta(view, theme, chart, buffer);
+            if chart.height > 0 {
+                delta(view, theme, chart, buffer);
+            }
         }
         None => nothing(theme, numbers_area, buffer),
     }
@@ -40,7 +43,7 @@ pub(crate) fn meaning(audit: &AuditRow) -> (Role, String) {
         Some(behind) if behind < 0 => (Role::Behind, format!("{} behind", format::count(-behind))),
         Some(ahead) if audit.duplicates == 0 => {
             let ahead = format::count(ahead);
-            (Role::Good, format!("{ahead} ahead, within what may have been sent since the last reports"))
+            (Role::Warning, format!("{ahead} ahead, not final: later reports may explain them"))
         }
         Some(ahead) => (Role::Ahead, format!("at least {} records were processed twice", format::count(ahead))),
     }
@@ -54,18 +57,24 @@ fn numbers(view: &AuditView, audit: &AuditRow, theme: Theme, area: Rect, buffer:
     title(buffer, row(area, 0), theme, heading);
     let text = |number: Option<i128>, form: fn(i128) -> String| number.map_or_else(|| "-".to_owned(), form);
     let (role, meaning) = meaning(audit);
-    let per_second = |rate: Option<f64>| rate.map_or_else(String::new, |rate| format!("{}/s", format::rate(rate)));
+    let per_second = |rate: Option<f64>| rate.map_or_else(String::new, |rate| format!("  {}/s", format::rate(rate)));
     let columns = [
-        (format!("SENT  {}", per_second(audit.sent_rate)), text(audit.sent, format::count), Role::Plain),
-        (format!("PROCESSED  {}", per_second(audit.processed_rate)), text(audit.processed, format::count), Role::Plain),
+        (format!("SENT{}", per_second(audit.sent_rate)), text(audit.sent, format::count), Role::Plain),
+        (format!("PROCESSED{}", per_second(audit.processed_rate)), text(audit.processed, format::count), Role::Plain),
         ("DELTA".to_owned(), text(audit.delta, format::signed), role),
     ];
     let room = usize::from(area.width).saturating_sub(2);
-    let all = columns.iter().map(|(head, number, _)| big::width(number).max(head.len()) + GAP).sum::<usize>();
+    // As many numbers are large as there is room for: all three, the delta alone, or none.
+    let taken = |first_big: usize| {
+        let columns = columns.iter().enumerate().map(|(index, (head, number, _))| {
+            if index >= first_big { big::width(number) } else { number.len() }.max(head.len())
+        });
+        columns.sum::<usize>() + 2 * GAP
+    };
+    let first_big = [0, 2].into_iter().find(|first| area.height >= LARGE && taken(*first) <= room).unwrap_or(3);
     let mut x = area.x + 2;
     for (index, (head, number, role)) in columns.into_iter().enumerate() {
-        // If there is no room for three large numbers, only the delta is large.
-        let is_big = all <= room || index == 2;
+        let is_big = index >= first_big;
         let columns = if is_big { big::width(&number) } else { number.len() }.max(head.len());
         let place = Rect { x, width: area.width.saturating_sub(x - area.x), ..area };
         write(buffer, row(place, 1), vec![Span::styled(head, theme.style(Role::Faint))]);
@@ -74,11 +83,14 @@ fn numbers(view: &AuditView, audit: &AuditRow, theme: Theme, area: Rect, buffer:
                 write(buffer, row(place, 2 + index), vec![Span::styled(line, theme.style(role))]);
             }
         } else {
-            write(buffer, row(place, 3), vec![Span::styled(number, theme.style(Role::Title))]);
+            let middle = if area.height < LARGE { 2 } else { 3 };
+            let role = if index == 2 { role } else { Role::Title };
+            write(buffer, row(place, middle), vec![Span::styled(number, theme.style(role))]);
         }
         x += u16::try_from(columns + GAP).unwrap_or(u16::MAX).min(area.right().saturating_sub(x));
     }
-    write(buffer, row(area, 5), vec![Span::styled(format!("  {meaning}"), theme.style(role))]);
+    let below = if area.height < LARGE { 3 } else { 5 };
+    write(buffer, row(area, below), vec![Span::styled(format!("  {meaning}"), theme.style(role))]);
 }
 
 fn nothing(theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -98,11 +110,16 @@ fn nothing(theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws the delta over time, with duplicates above the line and the backlog below it. Each half has a scale of its own,
-/// so that a few duplicates are visible beside a large backlog.
+/// Draws the delta over time as two charts: what is above zero, and what is below it. Each has a scale of its own, so
+/// that a few duplicates are visible beside a large backlog, and a title with its scale, so that their heights are not
+/// compared.
 fn delta(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let heading =
-        vec![Span::styled("delta", theme.style(Role::Title)), Span::raw("  above 0: duplicates, below: backlog")];
+    let above = format!("  above 0: ahead, scale +{}", format::rounded(view.scale.max));
+    let below = format!(" below 0: behind, scale {} ", format::rounded(view.scale.min));
+    let mut heading = vec![Span::styled("delta", theme.style(Role::Title))];
+    if view.scale.max > 0.0 {
+        heading.push(Span::styled(above, theme.style(Role::Ahead)));
+    }
     title(buffer, row(area, 0), theme, heading);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let rows = [Constraint::Min(0), Constraint::Length(1), Constraint::Length(1)];
@@ -113,6 +130,10 @@ fn delta(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let zero = row(plot, upper.into());
     buffer.set_string(zero.x, zero.y, "─".repeat(zero.width.into()), theme.style(Role::Faint));
     label("0", theme.style(Role::Faint), row(labels, upper.into()), buffer);
+    if view.scale.min < 0.0 {
+        let place = Rect { x: zero.x + 1.min(zero.width), width: zero.width.saturating_sub(1), ..zero };
+        write(buffer, place, vec![Span::styled(below, theme.style(Role::Behind))]);
+    }
     if upper > 0 && view.scale.max > 0.0 {
         label(&format!("+{}", format::rounded(view.scale.max)), theme.style(Role::Ahead), row(labels, 0), buffer);
         half(view, Role::Ahead, theme, Rect { height: upper, ..plot }, buffer);
@@ -151,7 +172,7 @@ fn event_marks(view: &AuditView, theme: Theme, area: Rect, buffer: &mut Buffer) 
         let column = (view.span - event.age) * columns / view.span;
         let x = area.x + AXIS + u16::try_from(column.clamp(0, (columns - 1).max(0))).unwrap_or(0);
         if x < area.right() {
-            buffer.set_string(x, area.y, event.kind.mark().to_string(), theme.style(event_role(event.kind)));
+            buffer.set_string(x, area.y, event.kind.mark().to_string(), theme.style(Role::of_event(event.kind)));
         }
     }
 }
@@ -170,18 +191,10 @@ fn timeline(events: &[EventRow], theme: Theme, area: Rect, buffer: &mut Buffer) 
         let subject = event.subject.at_most(room);
         let spans = vec![
             Span::styled(time, theme.style(Role::Faint)),
-            Span::styled(format!("{} ", event.kind.mark()), theme.style(event_role(event.kind))),
+            Span::styled(format!("{} ", event.kind.mark()), theme.style(Role::of_event(event.kind))),
             Span::raw(format!("{subject} ")),
-            Span::styled(event.event, theme.style(event_role(event.kind))),
+            Span::styled(event.event, theme.style(Role::of_event(event.kind))),
         ];
         write(buffer, row(area, index + 1), spans);
-    }
-}
-
-fn event_role(kind: EventKind) -> Role {
-    match kind {
-        EventKind::Joined | EventKind::Resumed => Role::Good,
-        EventKind::Restarted | EventKind::Left => Role::Warning,
-        EventKind::Silent | EventKind::Duplicates => Role::Bad,
     }
 }

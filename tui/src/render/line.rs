@@ -5,6 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::name::Name;
 use crate::theme::{Role, Theme};
 
 /// Returns a row of an area, counted from its top; it is empty if it is below the area.
@@ -29,6 +32,14 @@ pub(super) fn write(buffer: &mut Buffer, area: Rect, spans: Vec<Span<'_>>) {
     if area.height > 0 {
         buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
     }
+}
+
+/// Returns a text, the filter that a list has, and how to clear it, in at most `columns` of a title.
+pub(super) fn filtered(before: String, filter: &Name, columns: usize) -> String {
+    const AFTER: &str = " (Esc clears it)";
+    // The title begins with a rule.
+    let room = columns.saturating_sub(before.width() + AFTER.len() + "─ ".width()).min(40);
+    format!("{before}{}{AFTER}", filter.at_most(room))
 }
 
 /// Writes a title on a line across the area.
@@ -56,10 +67,14 @@ pub(super) fn arrow(is_sorted: bool, is_reversed: bool) -> &'static str {
     }
 }
 
-/// Draws rates as a row of bars, relative to the highest.
-pub(super) fn sparkline(points: &[Option<f64>]) -> String {
+/// Returns the highest of the rates that a row of bars may have.
+pub(super) fn highest(points: &[Option<f64>]) -> f64 {
+    points.iter().flatten().copied().fold(0.0, f64::max)
+}
+
+/// Draws rates as a row of bars, relative to `highest`.
+pub(super) fn sparkline(points: &[Option<f64>], highest: f64) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let highest = points.iter().flatten().copied().fold(0.0, f64::max);
     let bar = |point: &Option<f64>| {
         point.map_or(' ', |rate| {
             let part = if highest > 0.0 { (rate / highest).clamp(0.0, 1.0) } else { 0.0 };
@@ -76,8 +91,10 @@ mod tests {
 
     #[test]
     fn a_sparkline_shows_a_missing_rate_as_a_space() {
-        assert_eq!(sparkline(&[None, Some(0.0), Some(5.0), Some(10.0), Some(-1.0)]), " ▁▅█▁");
-        assert_eq!(sparkline(&[Some(0.0)]), "▁");
+        let points = [None, Some(0.0), Some(5.0), Some(10.0), Some(-1.0)];
+        assert_eq!(sparkline(&points, highest(&points)), " ▁▅█▁");
+        assert_eq!(sparkline(&points, 20.0), " ▁▃▅▁");
+        assert_eq!(sparkline(&[Some(0.0)], 0.0), "▁");
     }
 
     #[test]

@@ -5,25 +5,26 @@ mod big;
 mod chart;
 mod footer;
 mod header;
-mod help;
 mod instances;
 mod line;
+mod overlay;
 mod overview;
 mod pipeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Rect};
+use ratatui::text::Span;
 
-use crate::layout::{SMALLEST, regions};
+use crate::layout::{SMALLEST, is_large_enough, regions};
 use crate::theme::{Role, Theme};
-use crate::view::{Body, OverlayView, View};
+use crate::view::{Body, View};
 
 pub(crate) use audit::meaning;
 pub(crate) use header::words;
 
 /// Draws a view.
 pub fn render(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if !is_large_enough((area.width, area.height)) {
         return too_small(theme, area, buffer);
     }
     let regions = regions(area);
@@ -36,16 +37,15 @@ pub fn render(view: &View, theme: Theme, area: Rect, buffer: &mut Buffer) {
         Body::Pipeline { view, top } => pipeline::render(view, *top, theme, regions.body, buffer),
     }
     footer::render(view, theme, regions.footer, buffer);
-    match &view.overlay {
-        Some(OverlayView::Help) => help::help(theme, area, buffer),
-        Some(OverlayView::Details(details)) => help::details(details, theme, area, buffer),
-        None => {}
+    if let Some(view) = &view.overlay {
+        overlay::render(view, theme, area, buffer);
     }
 }
 
 fn too_small(theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let message = format!("{}x{} is too small: {}x{} is needed", area.width, area.height, SMALLEST.0, SMALLEST.1);
+    let message =
+        format!("{}x{} is too small: {}x{} is needed; q quits", area.width, area.height, SMALLEST.0, SMALLEST.1);
     let columns = u16::try_from(message.len()).unwrap_or(u16::MAX).min(area.width);
     let place = area.centered(Constraint::Length(columns), Constraint::Length(1));
-    buffer.set_stringn(place.x, place.y, message, usize::from(place.width), theme.style(Role::Warning));
+    line::write(buffer, place, vec![Span::styled(message, theme.style(Role::Warning))]);
 }

@@ -8,6 +8,7 @@ use crate::app::{App, Input};
 use crate::batch::{Batch, Topic, TopicState};
 use crate::fleet::Pipeline;
 use crate::format;
+use crate::name::Name;
 use crate::output::Form;
 use crate::render::words;
 use crate::screen::now;
@@ -20,6 +21,12 @@ use super::print::print;
 /// Runs `quipu top --once`: prints the view after both topics were read.
 pub(crate) fn once(source: &Source, mut app: App, options: &TopOptions, stop: &AtomicBool) -> Result<ExitCode> {
     read(source, &mut app, options.timeout, stop)?;
+    // The preferred series is selected at a tick.
+    app.update(Input::Tick, now());
+    if let Some(missing) = app.missing_series() {
+        bail!("--series: {}", Name::new(missing));
+    }
+    await_progress(source, &mut app, stop)?;
     let mut behind = 0;
     if options.fail_on_duplicates {
         behind = await_aggregator(source, &mut app, options.timeout, stop)?;
@@ -60,6 +67,22 @@ fn is_complete(pipeline: &Pipeline) -> bool {
     })
 }
 
+/// If the aggregator has records to read, waits until its position changes, or until it has been the same for so long that
+/// the aggregator is behind.
+fn await_progress(source: &Source, app: &mut App, stop: &AtomicBool) -> Result<()> {
+    let unchanged_since = app.fleet.pipeline().aggregator_stuck_since();
+    while unchanged_since.is_some() && app.fleet.pipeline().aggregator_stuck_since() == unchanged_since {
+        ensure!(!stop.load(Ordering::SeqCst), "stopped before the aggregator was seen to read");
+        if app.scope(now()).is_behind {
+            break;
+        }
+        if let Some(batch) = source.recv_timeout(PATIENCE) {
+            app.update(Input::Batch(batch), now());
+        }
+    }
+    Ok(())
+}
+
 /// Waits until the aggregator has read all reports up to now and its totals were read here. Returns how many records the
 /// aggregator still has to read after the timeout.
 fn await_aggregator(source: &Source, app: &mut App, timeout: Duration, stop: &AtomicBool) -> Result<i64> {
@@ -83,7 +106,7 @@ fn await_aggregator(source: &Source, app: &mut App, timeout: Duration, stop: &At
 
 /// Returns the exit code for scripts; `behind` is how many records the aggregator still has to read.
 fn check(report: &Report, behind: i64) -> Result<ExitCode> {
-    if !report.header.duplicates.is_empty() {
+    if report.audits.iter().any(|audit| audit.duplicates > 0) {
         return Ok(ExitCode::from(1));
     }
     if report.audits.is_empty() {

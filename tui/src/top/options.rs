@@ -24,12 +24,15 @@ pub struct TopOptions {
     /// With --once: fail if no data arrives for this many seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
-    /// The series that is selected at first, such as records_processed [default: the first]
+    /// The series to select at first, such as records_processed; with --once, it must exist [default: the first]
     #[arg(long, value_name = "SERIES")]
     pub series: Option<String>,
     /// The colours of the screen [default: colour, or monochrome if NO_COLOR is set]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<Theme>,
+    /// Leave the mouse to the terminal; the key m changes it
+    #[arg(long)]
+    pub no_mouse: bool,
 }
 
 /// Parses a positive number of seconds.

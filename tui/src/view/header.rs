@@ -4,6 +4,7 @@ use crate::app::{App, Scope};
 use crate::batch::{Connection, Topic, TopicState};
 use crate::fleet::{Audit, RunState};
 use crate::name::Name;
+use crate::theme::Role;
 
 /// The data of the two lines at the top.
 #[derive(Debug, Serialize)]
@@ -24,12 +25,9 @@ pub struct Header {
     pub rate: Option<f64>,
     /// How many runs are in which state.
     pub runs: RunCounts,
-    /// The audits with duplicates, and the least number of duplicates.
+    /// What the audits show together.
     #[serde(skip)]
-    pub duplicates: Vec<(Name, i128)>,
-    /// How many audits there are.
-    #[serde(skip)]
-    pub audits: usize,
+    pub audit: AuditVerdict,
     /// The last notice of the program that runs the dashboard.
     pub notice: Option<Name>,
 }
@@ -69,10 +67,34 @@ pub enum Verdict {
         /// For how long, in ms; `None` if it never published.
         for_ms: Option<i64>,
     },
+    /// The aggregator has records to read, and its position has not changed for some seconds.
+    Behind {
+        /// How many records it has still to read.
+        by: i64,
+        /// The age of the newest aggregate in ms; `None` if it never published.
+        newest_ms: Option<i64>,
+    },
     /// No total has changed lately.
     Idle,
     /// Totals grow.
     Counting,
+}
+
+/// What the audits show together: the most serious of the conditions that apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditVerdict {
+    /// There is no audit.
+    Absent,
+    /// Records are still being sent or read, so nothing can be concluded.
+    Open,
+    /// All data is final, and as many records were processed as were sent.
+    Equal,
+    /// So many records were sent and are not processed yet.
+    Behind(i128),
+    /// So many records more were processed than sent, which reports that are still to come may explain.
+    Undecided(i128),
+    /// The audits with duplicates, and the least number of duplicates.
+    Duplicates(Vec<(Name, i128)>),
 }
 
 /// How many runs are in which state.
@@ -90,29 +112,63 @@ pub struct RunCounts {
     pub left: usize,
 }
 
+impl Verdict {
+    /// The words for the verdicts, and what they mean.
+    pub(crate) const WORDS: [(&str, Role, &str); 9] = [
+        ("COUNTING", Role::GoodBadge, "totals grow"),
+        ("IDLE", Role::WarningBadge, "no total has changed for some seconds"),
+        ("BEHIND", Role::WarningBadge, "the aggregator has records to read, and has read none for 3 s"),
+        ("STALLED", Role::BadBadge, "the aggregator has published nothing although it should: is it running?"),
+        ("READING", Role::WarningBadge, "the records that were on the topics at the start are being read"),
+        ("WAITING", Role::WarningBadge, "a topic does not exist yet; the aggregator creates both"),
+        ("UNREADABLE", Role::BadBadge, "a topic can't be read, for the reason beside"),
+        ("CONNECTING", Role::WarningBadge, "no broker has answered yet"),
+        ("DISCONNECTED", Role::BadBadge, "the brokers answered before and do not answer now"),
+    ];
+}
+
 /// Returns the data of the lines at the top.
 #[must_use]
 pub fn header(app: &App, scope: Scope<'_>) -> Header {
     let pipeline = scope.fleet.pipeline();
     let age = pipeline.newest_aggregate().map(|newest| (scope.fleet_now - newest).max(0));
     let selected = app.selected_series(scope).map(|id| scope.fleet.get(id));
-    let audits: Vec<Audit<'_>> = scope.fleet.audits().collect();
+    let verdict = verdict(scope, age);
+    let notice = app.notice.clone().or_else(|| app.overdue_series(scope.now));
     Header {
         brokers: Name::new(&app.brokers),
-        verdict: verdict(scope, age),
+        audit: audit(scope, &verdict),
+        verdict,
         newest_aggregate_age_ms: age,
         aggregator_lag: pipeline.aggregator_lag(),
         clock_offset_ms: scope.fleet.clock_offset(),
         selected: selected.map(|series| Name::new(series.text())),
         rate: selected.and_then(|series| scope.total_rate(series.history())),
         runs: run_counts(scope),
-        duplicates: audits
-            .iter()
-            .filter(|audit| audit.duplicates() > 0)
-            .map(|audit| (Name::new(audit.name), audit.duplicates()))
-            .collect(),
-        audits: audits.len(),
-        notice: app.notice.as_ref().map(Name::new),
+        notice: notice.map(Name::new),
+    }
+}
+
+/// Returns the verdict of all audits. Duplicates stay proven; for anything else, the totals must be up to date.
+fn audit(scope: Scope<'_>, verdict: &Verdict) -> AuditVerdict {
+    let audits: Vec<Audit<'_>> = scope.fleet.audits().collect();
+    let duplicates: Vec<(Name, i128)> = audits
+        .iter()
+        .filter(|audit| audit.duplicates() > 0)
+        .map(|audit| (Name::new(audit.name), audit.duplicates()))
+        .collect();
+    let is_current = matches!(verdict, Verdict::Counting | Verdict::Idle);
+    let deltas = || audits.iter().filter_map(Audit::delta_count);
+    let ahead: i128 = deltas().filter(|delta| *delta > 0).sum();
+    let behind: i128 = -deltas().filter(|delta| *delta < 0).sum::<i128>();
+    match () {
+        () if audits.is_empty() => AuditVerdict::Absent,
+        () if !duplicates.is_empty() => AuditVerdict::Duplicates(duplicates),
+        () if !is_current => AuditVerdict::Open,
+        () if ahead > 0 => AuditVerdict::Undecided(ahead),
+        () if behind > 0 => AuditVerdict::Behind(behind),
+        () if audits.iter().all(|audit| audit.delta_count().is_some() && audit.is_final()) => AuditVerdict::Equal,
+        () => AuditVerdict::Open,
     }
 }
 
@@ -145,6 +201,7 @@ fn verdict(scope: Scope<'_>, age: Option<i64>) -> Verdict {
         Some(for_ms) => Verdict::Stalled { for_ms: Some(for_ms) },
         None if never_published => Verdict::Stalled { for_ms: None },
         None if is_counting(scope) => Verdict::Counting,
+        None if scope.is_behind => Verdict::Behind { by: pipeline.aggregator_lag().unwrap_or(0), newest_ms: age },
         None => Verdict::Idle,
     }
 }

@@ -1,12 +1,13 @@
 use serde::Serialize;
 
-use super::chart::Chart;
 use crate::app::{App, RunColumn, Scope};
 use crate::fleet::{Run, RunState, SeriesId};
 use crate::name::Name;
 
 /// Instances whose state changed within this time are marked.
 const LATELY_MS: i64 = 30_000;
+/// The number of steps of a sparkline.
+const TREND: usize = 48;
 
 /// The table of instances.
 #[derive(Debug, Serialize)]
@@ -15,9 +16,6 @@ pub struct InstancesView {
     pub series: Option<Name>,
     /// The visible rows.
     pub rows: Vec<InstanceRow>,
-    /// The chart of the selected series.
-    #[serde(skip)]
-    pub chart: Option<Chart>,
     /// Whether only the instances that count the series are listed.
     #[serde(skip)]
     pub is_drilled: bool,
@@ -60,6 +58,9 @@ pub struct InstanceRow {
     pub rate: Option<f64>,
     /// The count as a part of the sum over all runs.
     pub share: Option<f64>,
+    /// The rates over the time span, from left to right.
+    #[serde(skip)]
+    pub trend: Vec<Option<f64>>,
     /// Whether the state changed recently.
     pub changed_lately: bool,
     /// Whether the row is selected.
@@ -69,17 +70,17 @@ pub struct InstanceRow {
 
 /// The details of an instance, with its full name.
 #[derive(Debug)]
-pub struct Details {
+pub(super) struct Details {
     /// The values that the table also shows.
-    pub row: InstanceRow,
+    pub(super) row: InstanceRow,
     /// How often the run reports while its counters change, in ms; 0 for a plain key.
-    pub interval: i64,
+    pub(super) interval: i64,
     /// How many series the run counts.
-    pub series: usize,
+    pub(super) series: usize,
     /// The selected series, whose count is shown.
-    pub selected: Option<Name>,
+    pub(super) selected: Option<Name>,
     /// The time to which ages refer, in ms by the brokers' clock.
-    pub now: i64,
+    pub(super) now: i64,
 }
 
 /// Returns the table of instances with at most `page` rows.
@@ -91,11 +92,10 @@ pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
     let position = app.runs.position(&order);
     let window = app.runs.window(&order, page);
     let all = series.map(|series| counted(scope, series));
-    let rows = window.clone().map(|index| row(scope, runs[index], series, all, index == position)).collect();
+    let rows = window.clone().map(|index| row(app, scope, runs[index], series, all, index == position)).collect();
     InstancesView {
         series: series.map(|id| Name::new(scope.fleet.get(id).text())),
         rows,
-        chart: series.map(|id| Chart::new(app, scope, id, usize::from(app.size.0) * 2)),
         is_drilled: app.is_drilled,
         above: window.start,
         count: order.len(),
@@ -113,7 +113,7 @@ impl Details {
         let run = scope.fleet.runs().find(|run| Some(run.id()) == app.runs.selected())?;
         let all = series.map(|series| counted(scope, series));
         Some(Self {
-            row: row(scope, run, series, all, true),
+            row: row(app, scope, run, series, all, true),
             interval: run.interval(),
             series: run.counts().count(),
             selected: series.map(|id| Name::new(scope.fleet.get(id).text())),
@@ -127,7 +127,15 @@ fn counted(scope: Scope<'_>, series: SeriesId) -> u128 {
     scope.fleet.runs().filter_map(|run| run.count(series)).sum()
 }
 
-fn row(scope: Scope<'_>, run: &Run, series: Option<SeriesId>, all: Option<u128>, is_selected: bool) -> InstanceRow {
+fn row(
+    app: &App,
+    scope: Scope<'_>,
+    run: &Run,
+    series: Option<SeriesId>,
+    all: Option<u128>,
+    is_selected: bool,
+) -> InstanceRow {
+    let line = series.and_then(|series| scope.fleet.line(series, run.id()));
     let count = series.and_then(|series| run.count(series));
     InstanceRow {
         instance: Name::new(run.instance()),
@@ -139,12 +147,27 @@ fn row(scope: Scope<'_>, run: &Run, series: Option<SeriesId>, all: Option<u128>,
         rate: series.and_then(|series| scope.run_rate(run.id(), series)),
         #[expect(clippy::cast_precision_loss, reason = "a share is shown with one decimal place")]
         share: count.zip(all.filter(|all| *all > 0)).map(|(count, all)| count as f64 / all as f64),
+        trend: line.map_or_else(Vec::new, |line| scope.run_rates(line, app.span(), TREND)),
         changed_lately: run.changed().is_some_and(|changed| scope.fleet_now - changed < LATELY_MS),
         is_selected,
     }
 }
 
 impl RunState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Live, Self::Silent, Self::Idle, Self::Restarted, Self::Left];
+
+    /// Returns the meaning of the state.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Live => "the run reports",
+            Self::Silent => "no report for instance_timeout (30 s by default), and no final report",
+            Self::Idle => "a plain key without a record for as long; its program may still run",
+            Self::Restarted => "a newer run of the same instance began, and this one sent no final report",
+            Self::Left => "the run sent its final report",
+        }
+    }
+
     /// Returns the state as a word.
     #[must_use]
     pub fn word(self) -> &'static str {

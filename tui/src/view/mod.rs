@@ -4,19 +4,22 @@ mod audit;
 mod chart;
 mod header;
 mod instances;
+mod overlay;
 mod overview;
 mod pipeline;
 mod timeline;
 
 use serde::Serialize;
 
-use crate::app::{App, Overlay, Tab};
+use crate::app::{App, Mode, Tab};
 use crate::layout;
 
 pub use audit::{AuditRow, AuditView, audits};
 pub use chart::{Chart, ChartLine, Scale};
-pub use header::{Header, RunCounts, Verdict, header};
-pub use instances::{Details, InstanceRow, InstancesView, instances};
+pub use header::{AuditVerdict, Header, RunCounts, Verdict, header};
+pub use instances::{InstanceRow, InstancesView, instances};
+pub(crate) use overlay::overlay;
+pub use overlay::{OverlayLine, OverlayView};
 pub use overview::{OverviewView, SeriesRow, overview};
 pub use pipeline::{BadRow, GroupRow, PipelineView, TopicRow, pipeline};
 pub use timeline::{EventRow, timeline};
@@ -36,6 +39,8 @@ pub struct View {
     pub frozen_for: Option<i64>,
     /// The overlay, if one is open.
     pub overlay: Option<OverlayView>,
+    /// How keys are interpreted.
+    pub mode: Mode,
 }
 
 /// The tab that is shown.
@@ -63,15 +68,6 @@ pub struct Prompt {
     pub text: String,
     /// Why the text is no valid filter.
     pub error: Option<String>,
-}
-
-/// The data of an overlay.
-#[derive(Debug)]
-pub enum OverlayView {
-    /// The key table.
-    Help,
-    /// The details of the selected instance.
-    Details(Details),
 }
 
 /// The data of all tabs, for the text outputs.
@@ -103,19 +99,15 @@ impl View {
         let scope = app.scope(now);
         let page = layout::page(app.size, app.tab);
         let body = match app.tab {
-            Tab::Overview => Body::Overview(overview(app, scope, page)),
+            Tab::Overview => Body::Overview(overview(app, scope, page, app.shows_own)),
             Tab::Instances => Body::Instances(instances(app, scope, page)),
             Tab::Audit => Body::Audit(AuditView::new(app, scope)),
             Tab::Pipeline => Body::Pipeline { view: pipeline(scope), top: app.pipeline_top },
         };
-        let overlay = match app.overlay {
-            Some(Overlay::Help) => Some(OverlayView::Help),
-            Some(Overlay::Details) => Details::new(app, scope).map(OverlayView::Details),
-            None => None,
-        };
+        let mode = app.mode();
         let filter = app.filter();
         let prompt = filter
-            .filter(|_| app.mode() == crate::app::Mode::Filter)
+            .filter(|_| mode == Mode::Filter)
             .map(|filter| Prompt { text: filter.text().to_owned(), error: filter.error().map(str::to_owned) });
         Self {
             header: header(app, scope),
@@ -123,7 +115,8 @@ impl View {
             prompt,
             span: app.span(),
             frozen_for: app.frozen_at().map(|at| now - at),
-            overlay,
+            overlay: overlay(app, scope),
+            mode,
         }
     }
 
@@ -148,7 +141,7 @@ impl Report {
             v: 1,
             at: scope.now,
             header: header(app, scope),
-            series: overview(app, scope, usize::MAX).rows,
+            series: overview(app, scope, usize::MAX, true).rows,
             instances: instances(app, scope, usize::MAX),
             audits: audits(scope),
             events: timeline(scope),

@@ -20,8 +20,10 @@ pub struct OverviewView {
     pub above: usize,
     /// How many rows there are with this filter.
     pub count: usize,
-    /// How many series there are.
+    /// How many series there are without a filter.
     pub all: usize,
+    /// How many series of Quipu itself the filter allows and the table does not list.
+    pub hidden: usize,
     /// The filter, empty if there is none.
     pub filter: Name,
     /// The column by which the table is sorted.
@@ -54,10 +56,10 @@ pub struct SeriesRow {
     pub is_selected: bool,
 }
 
-/// Returns the overview with at most `page` rows.
+/// Returns the overview with at most `page` rows. Without `own`, it leaves out the series of Quipu itself.
 #[must_use]
-pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
-    let order = order::series(scope, &app.series);
+pub fn overview(app: &App, scope: Scope<'_>, page: usize, own: bool) -> OverviewView {
+    let order = order::series(scope, &app.series, own);
     let selected = order.get(app.series.position(&order)).copied();
     let window = app.series.window(&order, page);
     OverviewView {
@@ -65,7 +67,12 @@ pub fn overview(app: &App, scope: Scope<'_>, page: usize) -> OverviewView {
         above: window.start,
         rows: order[window].iter().map(|id| row(app, scope, *id, Some(*id) == selected)).collect(),
         count: order.len(),
-        all: scope.fleet.series().count(),
+        all: scope.fleet.series().filter(|series| own || !series.is_own()).count(),
+        hidden: scope
+            .fleet
+            .series()
+            .filter(|series| !own && series.is_own() && app.series.filter.allows(series.text()))
+            .count(),
         filter: Name::new(app.series.filter.text()),
         sort: app.series.sort,
         is_reversed: app.series.is_reversed,

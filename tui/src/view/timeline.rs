@@ -35,6 +35,22 @@ pub fn timeline(scope: Scope<'_>) -> Vec<EventRow> {
 }
 
 impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Joined, Self::Restarted, Self::Left, Self::Silent, Self::Resumed, Self::Duplicates];
+
+    /// Returns the meaning of the event.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Joined => "the first run of an instance started",
+            Self::Restarted => "another run of an instance started",
+            Self::Left => "a run sent its final report",
+            Self::Silent => "a run stopped reporting without a final report",
+            Self::Resumed => "a silent run reported again",
+            Self::Duplicates => "an audit found records that were processed twice",
+        }
+    }
+
     /// Returns the kind of event as a word.
     #[must_use]
     pub fn word(self) -> &'static str {

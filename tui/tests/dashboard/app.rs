@@ -1,9 +1,9 @@
 //! Tests what keys do.
 
 use quipu_record::Total;
-use quipu_tui::app::{Overlay, SeriesColumn, Tab};
+use quipu_tui::app::{Mode, Overlay, SeriesColumn, Tab};
 use quipu_tui::view::{Body, View};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEventKind};
 
 use crate::support::Dashboard;
 use crate::support::synthetic::{START, aggregate, report, run, second, series};
@@ -30,6 +30,7 @@ fn four() -> Dashboard {
     let record = |(name, count)| aggregate(&series(name), Total::Counter(count), START, 1);
     dashboard.aggregates(totals.map(record).to_vec());
     dashboard.tick();
+    dashboard.press("o");
     dashboard
 }
 
@@ -46,6 +47,48 @@ fn tabs_are_reached_by_number_and_in_turn() {
     dashboard.key(KeyCode::BackTab);
     dashboard.key(KeyCode::Left);
     assert_eq!(dashboard.app.tab, Tab::Audit);
+}
+
+#[test]
+fn own_series_are_hidden_until_asked_for() {
+    let mut dashboard = four();
+    dashboard.press("o");
+    assert_eq!(rows(&dashboard).0, ["a", "b", "d"]);
+    assert!(dashboard.small().contains("3 series, 1 of Quipu hidden (o)"), "{}", dashboard.small());
+    dashboard.press("/quipu");
+    dashboard.key(KeyCode::Enter);
+    assert!(dashboard.small().contains("0 of 3 series, filter quipu (Esc clears it), 1 of Quipu hidden (o)"));
+    dashboard.press("o");
+    assert_eq!(rows(&dashboard).0, ["quipu_own"]);
+
+    let mut dashboard = Dashboard::connected();
+    dashboard.app = quipu_tui::app::App::new("", Some("quipu_own".to_owned()));
+    dashboard.aggregates(vec![aggregate(&series("quipu_own"), AggregateType::Counter, 1, START, 1)]);
+    dashboard.tick();
+    assert_eq!(rows(&dashboard), (vec!["quipu_own".to_owned()], Some(0)), "the user asked for it by --series");
+}
+
+#[test]
+fn a_series_that_does_not_exist_is_reported_with_the_nearest_names() {
+    let mut dashboard = Dashboard::new();
+    dashboard.app = quipu_tui::app::App::new("", Some("record_procesed".to_owned()));
+    dashboard.tick();
+    assert_eq!(dashboard.app.missing_series(), None, "the topics have not been read");
+    dashboard.feed(crate::support::synthetic::caught_up());
+    dashboard.tick();
+    assert_eq!(dashboard.app.missing_series().as_deref(), Some("no series record_procesed: there are no series yet"));
+    let record = |name: &str| aggregate(&series(name), AggregateType::Counter, 1, START, 1);
+    let names = ["other", "records_sent", r#"records_processed{topic="auth"}"#, "zzz"];
+    dashboard.aggregates(names.map(record).to_vec());
+    dashboard.tick();
+    let missing = dashboard.app.missing_series().expect("a text");
+    let nearest = r#"no series record_procesed; the nearest: records_processed{topic="auth"}, records_sent, "#;
+    assert!(missing.starts_with(nearest), "{missing}");
+    assert!(!dashboard.text(140, 45).contains("no series"), "its program may be starting");
+    dashboard.now += 11_000;
+    assert!(dashboard.text(140, 45).contains(nearest), "the bottom line shows it");
+    dashboard.press("j");
+    assert_eq!(dashboard.app.missing_series(), None, "the user selected another series");
 }
 
 #[test]
@@ -167,12 +210,15 @@ fn the_time_span_has_a_minimum_and_a_maximum() {
 }
 
 #[test]
-fn any_key_closes_the_help_and_quit_quits() {
+fn some_keys_close_the_help_and_quit_quits() {
     let mut dashboard = Dashboard::connected();
     dashboard.press("??");
     assert_eq!(dashboard.app.overlay, None);
-    dashboard.press("?2");
-    assert_eq!((dashboard.app.overlay, dashboard.app.tab), (None, Tab::Instances));
+    for key in [KeyCode::Esc, KeyCode::Enter] {
+        dashboard.press("?");
+        dashboard.key(key);
+        assert_eq!((dashboard.app.overlay, dashboard.app.tab), (None, Tab::Overview));
+    }
     dashboard.press("?q");
     assert!(dashboard.app.is_done);
 
@@ -181,6 +227,122 @@ fn any_key_closes_the_help_and_quit_quits() {
     let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     dashboard.app.update(quipu_tui::app::Input::Key(ctrl_c), dashboard.now);
     assert!(dashboard.app.is_done, "also while a filter is typed");
+}
+
+#[test]
+fn no_key_acts_behind_a_window_or_on_a_screen_that_is_too_small() {
+    const KEYS: &str = "2sr/x+pom";
+    let mut dashboard = four();
+    let state = |dashboard: &Dashboard| {
+        let app = &dashboard.app;
+        let list = (rows(dashboard), app.series.sort, app.series.is_reversed, app.series.filter.text().to_owned());
+        (list, app.tab, app.span(), app.frozen_at(), app.uses_mouse, app.shows_own, app.mode())
+    };
+    dashboard.press("?");
+    let before = state(&dashboard);
+    dashboard.press(KEYS);
+    dashboard.press("jj");
+    assert_eq!(state(&dashboard), before);
+    assert_eq!((dashboard.app.overlay, dashboard.app.overlay_top), (Some(Overlay::Help), 2), "the help was scrolled");
+    dashboard.key(KeyCode::Esc);
+
+    dashboard.draw(59, 24, quipu_tui::Theme::Colour);
+    let before = state(&dashboard);
+    dashboard.press(KEYS);
+    dashboard.press("?j");
+    dashboard.key(KeyCode::Enter);
+    dashboard.mouse(MouseEventKind::ScrollDown, 5, 5);
+    assert_eq!((state(&dashboard), dashboard.app.overlay), (before, None));
+    dashboard.press("q");
+    assert!(dashboard.app.is_done);
+}
+
+#[test]
+fn ctrl_z_asks_to_suspend_in_each_mode() {
+    for keys in ["", "?", "/"] {
+        let mut dashboard = four();
+        dashboard.press(keys);
+        let ctrl_z = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+        dashboard.app.update(quipu_tui::app::Input::Key(ctrl_z), dashboard.now);
+        assert!(dashboard.app.is_suspending, "{keys}");
+    }
+}
+
+const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+
+/// Returns the place of a text on the screen.
+fn place(screen: &str, text: &str) -> (u16, u16) {
+    let (y, x) = screen
+        .lines()
+        .enumerate()
+        .find_map(|(y, line)| Some((y, line[..line.find(text)?].chars().count())))
+        .unwrap_or_else(|| panic!("no {text}:\n{screen}"));
+    (u16::try_from(x).expect("a column"), u16::try_from(y).expect("a row"))
+}
+
+#[test]
+fn a_click_selects_a_row_or_a_tab() {
+    for (columns, lines) in crate::support::SIZES {
+        let mut dashboard = four();
+        let screen = dashboard.text(columns, lines);
+        // A chart above the table may have the same names.
+        let above = screen.lines().position(|line| line.contains("TOTAL")).expect("the heads");
+        let table: String = screen
+            .lines()
+            .enumerate()
+            .map(|(y, line)| if y > above { line } else { "" })
+            .collect::<Vec<_>>()
+            .join("\n");
+        for (name, index) in [(" d ", 2), (" a ", 0), (" quipu_own ", 3)] {
+            let (x, y) = place(&table, name);
+            dashboard.mouse(CLICK, x + 1, y);
+            assert_eq!(rows(&dashboard).1, Some(index), "{name} at {columns}x{lines}");
+        }
+        dashboard.mouse(CLICK, 1, lines - 2);
+        assert_eq!(rows(&dashboard).1, Some(3), "there is no row");
+        dashboard.press("/b");
+        let (x, y) = place(&screen, "3 Audit");
+        dashboard.mouse(CLICK, x, y);
+        assert_eq!((dashboard.app.tab, dashboard.app.mode()), (Tab::Audit, Mode::Command));
+        let (x, y) = place(&screen, "1 Overview");
+        dashboard.mouse(CLICK, x + 8, y);
+        assert_eq!(dashboard.app.tab, Tab::Overview);
+    }
+}
+
+#[test]
+fn a_click_selects_the_instance_under_it_after_scrolling() {
+    let mut dashboard = Dashboard::connected();
+    let of = series("s");
+    let records = (0..100)
+        .map(|number| report(&format!("app-{number:04}"), run(START, number), 1, START, &[(&of, number)], false));
+    dashboard.metrics(records.collect());
+    dashboard.tick();
+    dashboard.press("2");
+    dashboard.key(KeyCode::End);
+    let (x, y) = place(&dashboard.text(60, 15), "app-0095");
+    dashboard.mouse(CLICK, x, y);
+    let (shown, selected) = rows(&dashboard);
+    assert_eq!(selected.map(|index| shown[index].as_str()), Some("app-0095"));
+    assert_eq!(shown.last().map(String::as_str), Some("app-0099"), "the page did not move");
+}
+
+#[test]
+fn the_wheel_moves_the_selection_and_scrolls_the_help() {
+    let mut dashboard = four();
+    dashboard.mouse(MouseEventKind::ScrollDown, 5, 5);
+    dashboard.mouse(MouseEventKind::ScrollDown, 5, 5);
+    dashboard.mouse(MouseEventKind::ScrollUp, 5, 5);
+    assert_eq!(rows(&dashboard).1, Some(1));
+    dashboard.press("?");
+    dashboard.mouse(MouseEventKind::ScrollDown, 5, 5);
+    assert_eq!((dashboard.app.overlay_top, rows(&dashboard).1), (1, Some(1)));
+    dashboard.mouse(CLICK, 5, 5);
+    assert_eq!((dashboard.app.overlay, rows(&dashboard).1), (None, Some(1)), "the click closes the help only");
+    dashboard.press("m");
+    assert!(!dashboard.app.uses_mouse);
+    dashboard.press("m");
+    assert!(dashboard.app.uses_mouse);
 }
 
 #[test]

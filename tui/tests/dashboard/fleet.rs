@@ -42,7 +42,7 @@ fn bad_records_are_counted_and_change_nothing() {
 
 #[test]
 fn limits_are_kept_and_records_beyond_them_are_counted() {
-    let limits = Limits { series: 2, runs: 2, lines: 1 };
+    let limits = Limits { series: 2, runs: 2, lines: 1, ..Limits::default() };
     let mut observed = Observed::with(Fleet::new(limits));
     let many: Vec<Series> = (0..5).map(|index| series(&format!("s{index}"))).collect();
     let counters: Vec<(&Series, u64)> = many.iter().map(|series| (series, 1)).collect();

@@ -13,12 +13,15 @@ use quipu_tui::render::render;
 use quipu_tui::view::{Report, View};
 use quipu_tui::{Batch, Form, RawRecord, Theme, Topic};
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 /// If this variable is set, the frames are written to the files instead of compared with them.
 const UPDATE: &str = "QUIPU_UPDATE_FRAMES";
+
+/// The smallest screen, a usual one, and two larger ones, in columns and rows.
+pub(crate) const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (100, 30), (140, 45)];
 
 pub(crate) struct Dashboard {
     pub(crate) app: App,
@@ -77,6 +80,12 @@ impl Dashboard {
         self.app.update(Input::Key(KeyEvent::from(code)), self.now);
     }
 
+    /// Uses the mouse at a place of the screen.
+    pub(crate) fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
+        let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+        self.app.update(Input::Mouse(event), self.now);
+    }
+
     pub(crate) fn draw(&mut self, columns: u16, rows: u16, theme: Theme) -> Buffer {
         self.app.update(Input::Resize(columns, rows), self.now);
         let area = Rect::new(0, 0, columns, rows);
@@ -85,14 +94,21 @@ impl Dashboard {
         buffer
     }
 
-    /// Returns the frame as text, in 80 columns and 24 rows.
-    pub(crate) fn small(&mut self) -> String {
-        text(&self.draw(80, 24, Theme::Colour))
+    /// Returns the frame as text.
+    pub(crate) fn text(&mut self, columns: u16, rows: u16) -> String {
+        text(&self.draw(columns, rows, Theme::Colour))
     }
 
-    /// Returns the frame as text, in 140 columns and 45 rows.
-    pub(crate) fn large(&mut self) -> String {
-        text(&self.draw(140, 45, Theme::Colour))
+    /// Returns the frame as text, in 80 columns and 24 rows.
+    pub(crate) fn small(&mut self) -> String {
+        self.text(80, 24)
+    }
+
+    /// Compares the frames of all sizes with the files of this name.
+    pub(crate) fn assert_frames(&mut self, name: &str) {
+        for (columns, rows) in SIZES {
+            assert_frame(&format!("{name}-{columns}x{rows}"), &self.text(columns, rows));
+        }
     }
 
     pub(crate) fn report(&self, form: Form) -> String {

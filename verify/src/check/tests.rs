@@ -1,3 +1,5 @@
+mod events;
+mod expired;
 mod random;
 mod records;
 mod topics;
@@ -156,7 +158,7 @@ fn a_record_that_is_not_an_aggregate_and_one_under_another_key_are_found() {
     let mut published = Published::default();
     let mut topics = Topics::default();
     topics.publish("a", 1, 0);
-    let json = topics.aggregates[0].to_json();
+    let json = topics.published.aggregates[&"a".parse().expect("a series")].to_json();
     published.see(Some(b"a"), Some(&json));
     published.see(Some(b"b"), Some(&json));
     published.see(Some(b"c"), Some(b"{}"));

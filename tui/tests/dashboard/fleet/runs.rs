@@ -1,6 +1,6 @@
 //! Tests how runs join, restart, become silent and leave.
 
-use quipu_tui::{Batch, Connection, EventKind, Fleet, RawRecord, Run, RunState};
+use quipu_tui::{Batch, Connection, EventKind, Fleet, Limits, RawRecord, Run, RunState};
 
 use super::observed::{Observed, SECOND, processed};
 use crate::support::synthetic::{START, caught_up, report, run, series};
@@ -33,16 +33,17 @@ fn a_run_joins_becomes_silent_resumes_and_leaves() {
 }
 
 #[test]
-fn a_slow_reporter_is_silent_after_three_of_its_own_intervals() {
-    let mut observed = Observed::new();
+fn the_timeout_is_that_of_the_aggregator_for_a_slow_reporter_too() {
+    let limits = Limits { instance_timeout: 180 * SECOND, ..Limits::default() };
+    let mut observed = Observed::with(Fleet::new(limits));
     let id = run(START, 1);
     let key = Some(format!("app-1/{id}").into_bytes());
     let value =
         format!(r#"{{"v":1,"instance":"app-1","run":"{id}","at":1,"seq":1,"interval_ms":60000,"counters":[]}}"#);
     observed.metric(RawRecord { offset: 0, timestamp: START, key, value: Some(value.into_bytes()) });
-    observed.wait(179);
+    observed.wait(180);
     assert_eq!(observed.run("app-1", id).state(), RunState::Live);
-    observed.wait(2);
+    observed.wait(1);
     assert_eq!(observed.run("app-1", id).state(), RunState::Silent);
 }
 
