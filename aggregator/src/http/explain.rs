@@ -149,15 +149,15 @@ mod tests {
             max_series: 9,
             audits: Vec::new(),
         });
-        let report = |seq, is_final, count| {
+        let report = |run, is_final, count| {
             format!(
-                r#"{{"v":1,"instance":"app/1","run":"x","seq":{seq},"final":{is_final},"counters":[{{"name":"n","value":{count}}}]}}"#
+                r#"{{"v":1,"instance":"app/1","run":"01920000-0000-7000-8000-00000000000{run}","seq":1,"final":{is_final},"counters":[{{"name":"n","value":{count}}}]}}"#
             )
         };
         let run = |number| format!("app/1/01920000-0000-7000-8000-00000000000{number}");
         let log = [
             (run(1), report(1, true, 50)),
-            (run(2), report(1, false, 70)),
+            (run(2), report(2, false, 70)),
             ("plain".to_owned(), r#"{"name":"n","count":40}"#.to_owned()),
             ("plain".to_owned(), r#"{"name":"n","count":5}"#.to_owned()),
             ("other".to_owned(), r#"{"name":"n","count":1}"#.to_owned()),
