@@ -20,16 +20,17 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  success
   1  a check failed: it found a difference, duplicates or bad health
-  2  an error, such as a wrong command line or configuration
+  2  an error, such as a wrong command line
   75  a step of `quipu aggregate` or a call of a Kafka client did not finish in time; a restart may help
-  130 or 143  stopped by SIGINT or SIGTERM before the command was done";
+  78  the configuration is wrong: the file, the environment, or a flag that sets a key; a restart does not help
+  129, 130 or 143  stopped by SIGHUP, SIGINT or SIGTERM before the command was done";
 
 const EXAMPLES: &str = "\
 Examples:
   quipu demo                                    a million records, two consumers, and the duplicates
   quipu aggregate --brokers kafka:9092          compute and publish the totals
   quipu top --brokers kafka:9092                watch the fleet
-  quipu config show > quipu.toml                write the default configuration to a file
+  quipu config show --defaults > quipu.toml     write the default configuration to a file
   quipu aggregate --config quipu.toml";
 
 /// The version and, if the build knows it, the commit.
@@ -62,8 +63,8 @@ pub(crate) enum Command {
     /// Show what a total is made of: runs, plain keys, and what has expired
     #[command(after_help = fit(crate::commands::explain::EXAMPLES))]
     Explain(ExplainOptions),
-    /// Subtract all counts of an instance from the totals
-    #[command(after_help = fit(crate::commands::forget::EXAMPLES))]
+    /// Subtract the counts of an instance, a run, a key or a series from the totals
+    #[command(after_help = fit(crate::commands::forget::EXAMPLES), override_usage = crate::commands::forget::USAGE)]
     Forget(ForgetOptions),
     /// Check the health of a running aggregator or sink
     #[command(after_help = fit(crate::commands::health::EXAMPLES))]

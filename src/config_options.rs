@@ -1,7 +1,7 @@
 //! The flags that all commands with a configuration have.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, bail};
 use clap::Args;
@@ -29,10 +29,13 @@ impl ConfigOptions {
         flags.extend(flag("--brokers", "kafka.brokers", self.brokers));
         flags.extend(flag("--application-id", "application_id", self.application_id));
         flags.extend(self.set.into_iter().filter_map(|(key, value)| flag("--set", &key, Some(value))));
-        // As with all variables, an empty QUIPU_CONFIG counts as not set.
-        let file = self.config.filter(|file| !file.is_empty());
-        load(file.as_deref().map(Path::new), flags)
+        load(named_file(self.config).as_deref(), flags)
     }
+}
+
+/// Returns the file that a flag or QUIPU_CONFIG names. As with all variables, an empty one counts as not set.
+pub(crate) fn named_file(name: Option<OsString>) -> Option<PathBuf> {
+    name.filter(|name| !name.is_empty()).map(PathBuf::from)
 }
 
 /// Returns the flag `name`, which sets `key`, if it was given.

@@ -19,6 +19,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{self, Writer};
 
+use crate::log_filter;
 use crate::visible::push_visible;
 
 #[derive(Debug, Args)]
@@ -59,9 +60,7 @@ impl LogOptions {
     pub(crate) fn start(&self, default_level: impl FnOnce(bool) -> &'static str) -> Result<()> {
         let given = self.log_level.as_deref().filter(|level| !level.is_empty());
         let level = given.unwrap_or_else(|| default_level(self.log_file.is_some()));
-        let filter = EnvFilter::builder()
-            .parse(level)
-            .with_context(|| format!("--log-level (or QUIPU_LOG) is not valid: {level}"))?;
+        let filter = log_filter::parse(level).context("--log-level (or QUIPU_LOG)")?;
         if let Some(path) = &self.log_file {
             let file = File::options().append(true).create(true).open(path);
             let file = file.with_context(|| format!("can't write to --log-file {}", path.display()))?;

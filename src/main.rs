@@ -5,6 +5,7 @@ mod commands;
 mod config_options;
 mod help;
 mod http_client;
+mod log_filter;
 mod logging;
 mod output;
 mod progress;

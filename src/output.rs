@@ -4,13 +4,17 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Error, Result};
+use quipu_config::ConfigError;
 
+use crate::log_filter::WrongFilter;
 use crate::visible::push_visible;
 
 const FAILED: u8 = 2;
 /// The exit code of a process that stopped because a call or a step did not finish in time. It is the `EX_TEMPFAIL` of
 /// sysexits(3): a restart may help.
 const STALLED: u8 = 75;
+/// The exit code of a process whose configuration is wrong: the `EX_CONFIG` of sysexits(3). A restart does not help.
+const MISCONFIGURED: u8 = 78;
 
 /// Prints to standard output. A closed pipe (`| head -1`) is no error.
 pub(crate) fn print(text: &str) -> Result<ExitCode> {
@@ -25,8 +29,16 @@ pub(crate) fn print(text: &str) -> Result<ExitCode> {
 pub(crate) fn fail(error: &Error) -> ExitCode {
     // A write error is ignored: the exit code shows the failure, too.
     let _ = io::stderr().write_all(describe(error).as_bytes());
-    let is_stall = error.downcast_ref::<quipu_aggregator::Error>().is_some_and(quipu_aggregator::Error::is_stall);
-    ExitCode::from(if is_stall { STALLED } else { FAILED })
+    ExitCode::from(exit_code(error))
+}
+
+fn exit_code(error: &Error) -> u8 {
+    match error.downcast_ref::<quipu_aggregator::Error>() {
+        Some(error) if error.is_stall() => STALLED,
+        Some(error) if error.is_configuration() => MISCONFIGURED,
+        None if error.is::<ConfigError>() || error.is::<WrongFilter>() => MISCONFIGURED,
+        _ => FAILED,
+    }
 }
 
 /// Prints why a check found bad health. The check itself succeeded, so the exit code is 1 and not 2.

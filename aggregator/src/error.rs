@@ -67,6 +67,18 @@ pub enum Error {
         /// What is wrong with the record.
         why: quipu_record::StateRowError,
     },
+    /// The build has no RocksDB.
+    #[error("state.store: this build has no RocksDB: set state.store = \"memory\", or build with the feature rocksdb")]
+    NoStore,
+    /// The folder of the store can't be written.
+    #[error("state.dir: can't write to {}: {source}: set state.dir to a writable folder", path.display())]
+    StateFolder {
+        /// The folder, or the nearest one above it that exists.
+        path: std::path::PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: std::io::Error,
+    },
     /// The store can't be opened or written.
     #[error("state store {path}: {why}")]
     Store {
@@ -122,6 +134,17 @@ impl Error {
     #[must_use]
     pub fn is_stall(&self) -> bool {
         matches!(self, Self::Stuck(CallError::Stuck { .. }) | Self::Stalled { .. })
+    }
+
+    /// Whether the configuration has to be changed, or the build that it is for. The same process started again fails again.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use quipu_reporter::Error as Own;
+        match self {
+            Self::Client(_) | Self::NoSinks | Self::NoStore | Self::StateFolder { .. } => true,
+            Self::Reporter(own) => matches!(own, Own::Property { .. } | Own::NoTls { .. } | Own::Client(_)),
+            _ => false,
+        }
     }
 
     /// The operating system has no thread left.

@@ -2,6 +2,7 @@
 
 mod explain;
 mod exposition;
+pub(crate) mod fuzzing;
 mod instances;
 mod landing;
 mod parameters;

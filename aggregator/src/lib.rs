@@ -4,6 +4,8 @@
 
 pub mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod http;
 mod instruments;

@@ -18,6 +18,7 @@ use crate::kafka;
 use crate::kafka::Source;
 use crate::shared::Shared;
 use crate::sink::Sinks;
+use crate::store;
 use crate::task::{PARTITION, Task};
 
 /// How often the aggregator reports its own counters: each report is a record, which it counts in turn.
@@ -30,6 +31,7 @@ const OWN_SHUTDOWN: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`Error`] lists what a retry can't solve. An unreachable broker is retried.
 pub async fn run(config: Config, version: &'static str, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    store::check(&config)?;
     let prometheus = Arc::new(PrometheusBuilder::new().build_recorder());
     build_info(&prometheus, version);
     let shared = Shared::default();

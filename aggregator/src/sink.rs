@@ -6,9 +6,9 @@
 
 mod batch;
 mod clean;
-mod graphite;
+pub(crate) mod graphite;
 #[cfg(feature = "influxdb")]
-mod influxdb;
+pub(crate) mod influxdb;
 mod outbox;
 mod reader;
 mod retry;

@@ -142,6 +142,11 @@ impl<'a> Layers<'a> {
         tables
     }
 
+    /// Whether the file or a setting has this key at the top.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.document.contains_key(key)
+    }
+
     /// A problem of the value at `path`, or of the table that would hold it. A list's element is named by its number.
     pub(super) fn problem(&self, path: &[&str], message: impl AsRef<str>) -> Problem {
         let mut value: Option<&Spanned<DeValue<'_>>> = None;

@@ -40,7 +40,9 @@ impl Config {
         Self::merge(file, &text, environment, flags)
     }
 
-    pub(crate) fn merge<N: Into<OsString>, V: Into<OsString>>(
+    /// What [`Self::load`] does, with the `text` of the file. It is no part of the API: the fuzz targets (`fuzz/`) need it.
+    #[doc(hidden)]
+    pub fn merge<N: Into<OsString>, V: Into<OsString>>(
         file: Option<&Path>,
         text: &str,
         environment: impl IntoIterator<Item = (N, V)>,

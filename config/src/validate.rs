@@ -134,11 +134,15 @@ impl Config {
                 findings.add(&["retention", key], format!("must be at least {shortest}, or off"));
             }
         }
-        findings.add_if(
-            self.refresh_interval >= SHORTEST_INTERVAL && self.refresh_interval < self.commit_interval,
-            &["refresh_interval"],
-            "must be at least commit_interval",
-        );
+        if self.refresh_interval >= SHORTEST_INTERVAL && self.refresh_interval < self.commit_interval {
+            // The line is that of a key that is set.
+            if findings.layers.has("refresh_interval") {
+                findings.add(&["refresh_interval"], "must be at least commit_interval");
+            } else {
+                let most = duration::format(self.refresh_interval);
+                findings.add(&["commit_interval"], format!("must be at most refresh_interval ({most})"));
+            }
+        }
     }
 
     fn validate_kafka(&self, findings: &mut Findings<'_>) {

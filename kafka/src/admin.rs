@@ -23,7 +23,7 @@ impl Admin {
     /// # Errors
     /// librdkafka refuses the configuration, or no thread can be started.
     pub fn new(config: &ClientConfig) -> Result<Self, CallError> {
-        let client = config.create_with_context(Logged)?;
+        let client = config.create_with_context(Logged::new("administration"))?;
         let bounded = Bounded::new(client).map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         Ok(Self(Arc::new(bounded)))
     }

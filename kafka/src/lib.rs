@@ -9,9 +9,11 @@ mod admin;
 mod bounded;
 mod context;
 mod properties;
+mod trouble;
 
 #[cfg(feature = "admin")]
 pub use admin::Admin;
 pub use bounded::{Bounded, CallError};
-pub use context::{Logged, log, report};
+pub use context::{Logged, drain};
 pub use properties::{client_config, set_default, without_identity};
+pub use trouble::{Scope, Trouble};

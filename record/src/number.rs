@@ -76,7 +76,8 @@ impl Timestamp {
             return Err(BadRecord::InvalidTimestamp);
         }
         #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
-        Ok(Millis(millis as i64))
+        // Seconds such as 8711900012.345 have no exact binary form, and their thousandfold may be less than 8711900012345.
+        Ok(Millis(millis.round() as i64))
     }
 }
 

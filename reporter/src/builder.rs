@@ -81,7 +81,8 @@ impl KafkaReporterBuilder {
         self
     }
 
-    /// A property of librdkafka, such as `security.protocol`; it overrides what the builder sets.
+    /// A property of librdkafka, such as `security.protocol`; it overrides what the builder sets. TLS and SASL/SCRAM need the
+    /// feature `tls` or `tls-vendored` of this crate.
     ///
     /// Defaults that differ from librdkafka's: `acks=all`, `enable.idempotence=true`, `compression.type=lz4`,
     /// `linger.ms=0`, `message.timeout.ms=30000` (a report that waited longer is replaced by a newer one),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use quipu_kafka::{Bounded, client_config, set_default};
+use quipu_kafka::{Bounded, Scope, client_config, set_default};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -24,7 +24,7 @@ pub(crate) enum Event {
     /// The record of this part was acknowledged, or it failed.
     Delivered { part: usize, result: Result<(), String> },
     /// The client as a whole has a problem; it keeps retrying.
-    Trouble(String),
+    Trouble { error: String, scope: Scope },
 }
 
 /// Why the client did not accept a record.
@@ -48,10 +48,7 @@ impl Client {
         // `tracing` filters afterwards.
         let debugs = settings.properties.iter().any(|(name, _)| name == "debug");
         config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
-        let producer = config.create_with_context(Context::default()).map_err(|error| match error {
-            KafkaError::ClientConfig(result, _, name, _) => Error::Property { name, reason: refusal(result) },
-            error => Error::Client(error),
-        })?;
+        let producer = config.create_with_context(Context::default()).map_err(refusal)?;
         Ok(Self { producer: Bounded::new(producer).map_err(Error::Thread)? })
     }
 
@@ -88,10 +85,21 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("topic.metadata.propagation.max.ms", "3000"),
 ];
 
-fn refusal(result: RDKafkaConfRes) -> &'static str {
-    match result {
-        RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "this build of librdkafka knows no such property",
-        _ => "librdkafka does not accept its value",
+/// Why there is no client. Whether the build has TLS is read from librdkafka's error, because another crate may have turned
+/// on the feature of `rdkafka`.
+fn refusal(error: KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, why, name, _) if why.contains("OpenSSL not available") => Error::NoTls { name },
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            Error::Property { name, reason: "this build of librdkafka knows no such property" }
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            Error::Property { name, reason: "librdkafka does not accept its value" }
+        }
+        KafkaError::ClientCreation(why) if why.contains("No provider for SASL mechanism SCRAM") => {
+            Error::NoTls { name: "sasl.mechanism".to_owned() }
+        }
+        error => Error::Client(error),
     }
 }
 
@@ -136,6 +144,8 @@ impl ClientContext for Context {
     /// Logs one level lower than librdkafka does, because the reporter retries and logs the errors that matter.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
+            // `error` gets the same text.
+            _ if ["FAIL", "REQTMOUT"].contains(&facility) => tracing::debug!(facility, message, "librdkafka"),
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::warn!(facility, message, "librdkafka");
             }
@@ -147,7 +157,11 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client reports an error");
-        self.push(Event::Trouble(reason.to_owned()));
+        let scope = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => Scope::Total,
+            _ => Scope::Partial,
+        };
+        self.push(Event::Trouble { error: reason.to_owned(), scope });
     }
 
     /// Statistics come only if the application sets `statistics.interval.ms`; this client has no use for them.
@@ -160,5 +174,28 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, part: usize) {
         let result = result.as_ref().map(|_| ()).map_err(|(error, _)| explain(error));
         self.push(Event::Delivered { part, result });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_build_without_tls_names_the_feature() {
+        let why = "Unsupported value \"ssl\" for configuration property \"security.protocol\": OpenSSL not available at build time";
+        let (name, value) = ("security.protocol".to_owned(), "ssl".to_owned());
+        let invalid = RDKafkaConfRes::RD_KAFKA_CONF_INVALID;
+        let protocol = KafkaError::ClientConfig(invalid, why.to_owned(), name.clone(), value.clone());
+        let why =
+            "No provider for SASL mechanism SCRAM-SHA-512: recompile librdkafka with libsasl2 or openssl support.";
+        for (error, property) in
+            [(protocol, "security.protocol"), (KafkaError::ClientCreation(why.to_owned()), "sasl.mechanism")]
+        {
+            let text = refusal(error).to_string();
+            assert!(text.contains(property) && text.contains("feature tls-vendored"), "{text}");
+        }
+        let other = refusal(KafkaError::ClientConfig(invalid, "no such value".to_owned(), name, value)).to_string();
+        assert!(!other.contains("tls") && !other.contains("ssl"), "{other}");
     }
 }

@@ -54,6 +54,12 @@ pub enum Error {
         /// Why librdkafka rejects it.
         reason: &'static str,
     },
+    /// The property needs TLS or SASL/SCRAM, and this build has neither.
+    #[error("property {name:?} needs a build with TLS: turn on the feature tls-vendored, or tls, of quipu-reporter")]
+    NoTls {
+        /// The property's name.
+        name: String,
+    },
     /// librdkafka does not start with these properties.
     #[error("the Kafka client did not start: check the properties passed to KafkaReporterBuilder::property")]
     Client(#[source] KafkaError),

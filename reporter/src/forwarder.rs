@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use quipu_kafka::{Scope, Trouble};
 use uuid::Uuid;
 
 use crate::Error;
@@ -40,7 +41,7 @@ pub(crate) struct Forwarder {
     flushed: u64,
     /// Whether the final reports are being sent; a series that is registered later is not reported.
     stopping: bool,
-    was_failing: bool,
+    trouble: Trouble,
     last_tick: Option<Instant>,
     last_move: Instant,
 }
@@ -60,7 +61,7 @@ impl Forwarder {
             first: 0,
             flushed: 0,
             stopping: false,
-            was_failing: false,
+            trouble: Trouble::default(),
             last_tick: None,
             last_move: Instant::now(),
         })
@@ -147,38 +148,51 @@ impl Forwarder {
             0 => SHORTEST_POLL,
             _ => self.last_move.elapsed().clamp(SHORTEST_POLL, LONGEST_POLL),
         };
+        let mut acked = false;
         for event in self.client.poll(time) {
             match event {
                 Event::Delivered { part, result: Ok(()) } => {
                     let now = Instant::now();
+                    acked = true;
                     self.parts.acked(part);
                     self.progress.acked += 1;
                     self.progress.last_ack = Some(now);
                     self.last_move = now;
                 }
                 Event::Delivered { part, result: Err(error) } => self.failed(part, &error),
-                Event::Trouble(error) => self.note(&error),
+                Event::Trouble { error, scope: Scope::Total } => match self.progress.last_error.take() {
+                    // The error that came before has the reason.
+                    Some((reason, _)) if self.trouble.lasts() => self.trouble(&reason, Scope::Total),
+                    // Without an error before, the brokers have closed idle connections.
+                    _ => self.note(&error),
+                },
+                Event::Trouble { error, scope } => self.trouble(&error, scope),
             }
         }
-        let failing = self.parts.failing() > 0;
-        if failing != self.was_failing {
-            self.was_failing = failing;
-            let error = self.progress.last_error.as_ref().map_or("", |(error, _)| error);
-            if failing {
-                tracing::warn!(
-                    error,
-                    "reports fail; counting continues, and the newest counts are retried until Kafka acknowledges them"
-                );
-            } else {
-                tracing::info!("reports are acknowledged again");
-            }
+        if acked
+            && self.parts.failing() == 0
+            && let Some(for_s) = self.trouble.success(Instant::now())
+        {
+            tracing::info!(for_s, "reports are acknowledged again");
         }
     }
 
     fn failed(&mut self, part: usize, error: &str) {
         self.parts.failed(part, Instant::now());
         self.progress.failed += 1;
+        self.trouble(error, Scope::Total);
+    }
+
+    /// Notes an error, and logs it when trouble begins and once a minute.
+    fn trouble(&mut self, error: &str, scope: Scope) {
         self.note(error);
+        if let Some(for_s) = self.trouble.failure(Instant::now(), scope) {
+            tracing::warn!(
+                error,
+                for_s,
+                "the Kafka client has an error; counting continues, and the newest counts are retried until Kafka acknowledges them"
+            );
+        }
     }
 
     fn note(&mut self, error: &str) {
@@ -192,14 +206,13 @@ impl Forwarder {
             return;
         }
         self.client_made = Instant::now();
-        tracing::warn!(error, "the Kafka client ended with a fatal error; starting another");
+        self.trouble(&format!("the Kafka client ended with a fatal error; starting another: {error}"), Scope::Total);
         match Client::new(&self.settings) {
             Ok(client) => {
                 self.client = client;
                 for part in 0..self.parts.len() {
                     self.parts.failed(part, Instant::now());
                 }
-                self.note(&error);
             }
             Err(error) => self.note(&error.to_string()),
         }

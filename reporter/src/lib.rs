@@ -29,6 +29,11 @@
 //! and no count is lost while the process lives. Nothing is printed; [`KafkaReporter::stats`] and `tracing` report what
 //! happens.
 //!
+//! # Features
+//!
+//! None is on by default. `tls` and `tls-vendored` bring TLS and SASL/SCRAM, with the OpenSSL of the system or with one that is
+//! built from source and linked statically.
+//!
 //! # Runs and parts
 //!
 //! A reporter is one *run* of its instance: its key on the topic contains a UUID made at the start, so a restart begins

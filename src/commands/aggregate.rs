@@ -17,10 +17,14 @@ Examples:
   quipu aggregate --set topics.metrics=test --set topics.aggregates=test-agg
   QUIPU_KAFKA_BROKERS=kafka:9092 quipu aggregate
 
-SIGINT or SIGTERM shuts the aggregator down cleanly: it commits and ends with exit code 0. A second signal ends it at once.
+SIGINT, SIGTERM or SIGHUP shuts the aggregator down cleanly: it commits and ends with exit code 0. A second signal ends it
+at once.
 
-Exit codes: 0 after a signal; 2 after an error; 75 if a step did not finish within `watchdog`, so that a standby can take
-over or a supervisor can restart the process.";
+Exit codes:
+  0  after a signal
+  2  an error
+  75  a step did not finish within `watchdog`, so that a standby can take over or a supervisor can restart the process
+  78  the configuration is wrong; a supervisor should not restart the process";
 
 #[derive(Debug, Args)]
 pub(crate) struct AggregateOptions {

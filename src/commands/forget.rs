@@ -7,13 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use quipu_record::{Aggregate, Series, Total};
-use quipu_verify::{Forgetting, Liveness, Target};
+use quipu_record::{Aggregate, Total};
+use quipu_verify::{Forgetting, Liveness, Series, Target};
 
 use crate::config_options::ConfigOptions;
 use crate::output;
 use crate::progress::Progress;
 use crate::visible::push_visible;
+
+/// The line that clap would write has more than 80 columns.
+pub(crate) const USAGE: &str = "quipu forget [OPTIONS] <INSTANCE|--run RUN|--key KEY|--series SERIES>";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -18,7 +18,8 @@ Examples:
   quipu sink --stdout --brokers kafka:9092      print every total as a line of JSON, from the beginning of the topic
 
 A sink continues from the commit of its consumer group (<application-id>-sink-<name>), or from the beginning of the topic.
-SIGINT or SIGTERM ends with exit code 0. Totals that a target has not accepted are written after the next start.";
+SIGINT, SIGTERM or SIGHUP ends with exit code 0. Totals that a target has not accepted are written after the next start. A
+wrong configuration is exit code 78.";
 
 #[derive(Debug, Args)]
 pub(crate) struct SinkOptions {
@@ -59,6 +60,11 @@ fn choose(config: &mut Config, names: &[String]) -> Result<()> {
     }
     let configured: Vec<_> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !configured.contains(name)) {
+        if configured.is_empty() {
+            bail!(
+                "--name {unknown}: the configuration has no sinks: name its file with --config, and add a section [[sink]] to it (`quipu config show` has examples)"
+            );
+        }
         bail!("--name {unknown}: no such sink; the configuration has: {}", configured.join(", "));
     }
     config.sinks.retain(|sink| names.contains(&sink.name));

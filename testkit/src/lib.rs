@@ -37,5 +37,5 @@ pub use probe::get;
 pub use process::{Finished, Process, Quipu};
 pub use records::{plain, report, run};
 pub use running::{Running, Stopped};
-pub use servers::{Kafka, Kcat, Script, Server, python};
+pub use servers::{Kafka, Kcat, Script, SecureKafka, Server, python};
 pub use waiting::{DEADLINE, Stop, StopGuard, eventually};

@@ -82,6 +82,11 @@ impl Process {
         Self { child: Mutex::new(child), stdout, stderr }
     }
 
+    /// The standard output so far.
+    pub fn stdout_so_far(&self) -> String {
+        self.stdout.so_far()
+    }
+
     /// The standard error so far.
     pub fn stderr_so_far(&self) -> String {
         self.stderr.so_far()

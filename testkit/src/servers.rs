@@ -5,7 +5,7 @@ mod kcat;
 mod python;
 mod server;
 
-pub use kafka::{Kafka, Script};
+pub use kafka::{Kafka, Script, SecureKafka};
 pub use kcat::Kcat;
 pub use python::python;
 pub use server::Server;

@@ -8,6 +8,7 @@ mod demo;
 mod ends;
 mod explain;
 mod http;
+mod outages;
 mod reporter;
 mod servers;
 mod stalls;

@@ -43,14 +43,17 @@ fn more_than_one_partition_is_refused_with_the_remedy() {
     let Some(kafka) = require(Kafka::shared()) else {
         return;
     };
-    let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
-    pipeline.cluster.create_topic("metrics", 2, &[]);
-
-    let finished = pipeline.start(&[]).finish();
-    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
-    let error = finished.stderr.lines().next_back().unwrap();
-    assert!(error.starts_with("error: ") && error.contains("has 2 partitions"), "{error}");
-    assert!(error.contains("--partitions 1") && error.contains("topics.metrics"), "{error}");
+    for (name, key) in
+        [("metrics", "topics.metrics"), ("metrics-agg", "topics.aggregates"), ("metrics-state", "topics.state")]
+    {
+        let pipeline = Pipeline::new(QUIPU, kafka.bootstrap());
+        let topic = pipeline.cluster.create_topic(name, 2, &[]);
+        let finished = pipeline.start(&[]).finish();
+        assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+        let error = finished.stderr.lines().next_back().unwrap();
+        assert!(error.starts_with(&format!("error: topic {topic} has 2 partitions")), "{error}");
+        assert!(error.contains("--partitions 1") && error.contains(&format!("set {key} to")), "{error}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod commands;
 mod examples;
 mod links;
 mod reference;
+mod security;
 mod sizes;
 
 use quipu_testkit::Quipu;

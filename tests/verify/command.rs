@@ -135,13 +135,14 @@ fn forget_shows_asks_and_checks_before_it_subtracts() {
     fleet.reports();
     fleet.verified(path(&file), 6);
 
-    // An instance that still reports is refused, even with --yes.
-    for sure in ["--yes", "--dry-run"] {
-        let refused = fleet.quipu(&["forget", "app-2", sure]);
-        assert_eq!(refused.code, Some(2), "{refused:?}");
-        assert_eq!(refused.stdout, "instance app-2: rows 1; these totals decrease:\n  done: 97 - 50 = 47\n");
-        assert!(refused.stderr.contains("still reports (last ") && refused.stderr.contains("stop it"), "{refused:?}");
-    }
+    // An instance that still reports is refused, even with --yes. A dry run only says so.
+    let plan = "instance app-2: rows 1; these totals decrease:\n  done: 97 - 50 = 47\n";
+    let refused = fleet.quipu(&["forget", "app-2", "--yes"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), plan), "{refused:?}");
+    assert!(refused.stderr.contains("still reports (last ") && refused.stderr.contains("stop it"), "{refused:?}");
+    let shown = fleet.quipu(&["forget", "app-2", "--dry-run"]);
+    let note = shown.stdout.strip_prefix(plan).expect("the plan first");
+    assert!(shown.code == Some(0) && note.starts_with("note: without --dry-run this would be refused: "), "{shown:?}");
     let plan = "instance app-1: rows 2; these totals decrease:\n  done: 97 - 47 = 50\n  seen: 4 - 4 = 0\n";
     let unasked = fleet.quipu(&["forget", "app-1"]);
     assert_eq!((unasked.code, unasked.stdout.as_str()), (Some(2), plan), "{unasked:?}");
@@ -173,4 +174,37 @@ fn forget_fails_if_no_aggregator_subtracts() {
         alone.stderr.contains("the total of done was not published within 0 s: check that the aggregator runs"),
         "{alone:?}"
     );
+}
+
+#[test]
+fn forget_removes_one_run_or_all_of_a_series() {
+    let (fleet, file) = (Fleet::start(), audited());
+    let aggregator = start(config(&fleet.audited()));
+    fleet.reports();
+    fleet.verified(path(&file), 6);
+
+    let unknown = fleet.quipu(&["forget", "--series", "nothing", "--yes"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(2), ""), "{unknown:?}");
+    assert!(unknown.stderr.contains("series nothing is unknown"), "{unknown:?}");
+    // A run that still reports the series is named.
+    let refused = fleet.quipu(&["forget", "--series", "done", "--yes"]);
+    let plan = "series done: rows 3; these totals decrease:\n  done: 97 - 97 = 0\n";
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), plan), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("app-2/{RUN} still reports")), "{refused:?}");
+
+    let run = format!("app-1/{RESTARTED}");
+    let forgotten = fleet.quipu(&["forget", "--run", &run, "--yes"]);
+    assert!(forgotten.stdout.contains("  done: 97 - 7 = 90\ndone: 90 as of "), "{forgotten:?}");
+    let forgotten = fleet.quipu(&["forget", "--series", "seen", "--yes"]);
+    assert_eq!((forgotten.code, forgotten.stderr.as_str()), (Some(0), ""), "{forgotten:?}");
+    assert!(forgotten.stdout.contains("  seen: 4 - 4 = 0\nseen: 0 as of "), "{forgotten:?}");
+    // The run has no other count of it, so the series is gone; a later report counts from there.
+    let again = fleet.quipu(&["forget", "--series", "seen", "--yes"]);
+    assert!(again.stderr.contains("series seen is unknown, or was forgotten"), "{again:?}");
+    fleet.report("app-1", RUN, 1, true, r#"{"name":"done","value":41},{"name":"seen","value":6}"#);
+    let (code, report) = fleet.verified(path(&file), 6);
+    assert_eq!((code, &report["differences"]), (Some(0), &Value::Array(vec![])));
+    let shown = fleet.quipu(&["forget", "--series", "seen", "--dry-run"]);
+    assert!(shown.stdout.contains("  seen: 2 - 2 = 0\n"), "{shown:?}");
+    aggregator.stop().expect("a clean stop");
 }

@@ -44,7 +44,7 @@ impl Job {
     }
 
     /// Stops the process until it is continued.
-    pub(crate) fn stop(&self) -> io::Result<()> {
+    pub(crate) fn stop() -> io::Result<()> {
         low_level::emulate_default_handler(SIGTSTP)
     }
 }

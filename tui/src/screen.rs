@@ -136,7 +136,7 @@ fn take_keys(app: &mut App, keyboard: &Keyboard, wait: Duration) -> std::io::Res
             Event::Key(key) if key.kind != KeyEventKind::Release => app.update(Input::Key(key), now()),
             // A click is one event for the press and one for the release.
             Event::Mouse(mouse) if !matches!(mouse.kind, MouseEventKind::Up(_)) => {
-                app.update(Input::Mouse(mouse), now())
+                app.update(Input::Mouse(mouse), now());
             }
             Event::Resize(columns, rows) => app.update(Input::Resize(columns, rows), now()),
             _ => continue,
@@ -150,7 +150,7 @@ fn take_keys(app: &mut App, keyboard: &Keyboard, wait: Duration) -> std::io::Res
 /// the screen must be redrawn.
 fn follow_shell(job: &Job, terminal: &mut Terminal) -> std::io::Result<bool> {
     if job.is_to_stop() {
-        terminal.leave(|| job.stop())?;
+        terminal.leave(Job::stop)?;
         // The signal that continued the process has been followed.
         job.has_continued();
         return Ok(true);

@@ -10,7 +10,7 @@ use quipu_config::{Config, Limits};
 use quipu_record::{Aggregate, Series, Total};
 
 use crate::audit::{self, Audits, is_derived};
-use crate::fold::{Findings, Fold, LogRecord, Sum};
+use crate::fold::{Findings, Fold, LogRecord, RowDifference, Sum};
 use crate::names::Names;
 use crate::report::{Difference, NotByLog, Problem, Report, Unanswered};
 use crate::retention::Retention;
@@ -116,10 +116,10 @@ impl Check {
             };
             if aggregate.offset.0 >= end {
                 let (Total::Counter(found) | Total::Delta(found)) = aggregate.total;
-                let name = aggregate.series.to_string();
+                let (name, found) = (aggregate.series.to_string(), Some(found));
                 let detail = format!("the log ends at {end}");
                 self.verdicts.insert(aggregate.series, Verdict::Differs);
-                self.differ(Problem::BeyondLog, &name, None, Some(found), Some(aggregate.offset.0), Some(detail));
+                self.differ(Problem::BeyondLog, &name, None, found, Some(aggregate.offset.0), Some(detail));
             }
         }
         self.report.rows = self.fold.findings.rows_agree;
@@ -167,7 +167,7 @@ impl Check {
     fn compare(&mut self, aggregate: &Aggregate, offset: i64) {
         let series = &aggregate.series;
         // If records are missing, the changelog replaces them, but only from the offset on at which it was committed.
-        let lacking = self.fold.may_lack(offset) && !self.published_to.is_some_and(|published| offset >= published);
+        let lacking = self.fold.may_lack(offset) && self.published_to.is_none_or(|published| offset < published);
         if lacking || self.verdicts.get(series) == Some(&Verdict::Differs) {
             return;
         }
@@ -221,7 +221,7 @@ impl Check {
     fn report_rows(&mut self, end: i64) {
         let name = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
         let Findings { rows_differ, retired_differ, .. } = std::mem::take(&mut self.fold.findings);
-        for (key, row, stored) in rows_differ {
+        for RowDifference { key, by_log: row, by_changelog: stored } in rows_differ {
             let (by_log, by_changelog) = (describe(row.as_ref()), describe(stored.as_ref()));
             let detail = format!("the log gives {by_log}, the changelog has {by_changelog}");
             let offset = stored.or(row).map(|row| row.offset);

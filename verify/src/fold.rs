@@ -16,12 +16,12 @@ use rdkafka::Timestamp;
 use crate::names::{Names, SeriesId};
 use crate::retention::Retention;
 use crate::row::{Row, after_plain, after_report};
-use crate::snapshot::{Expired, Snapshot};
+use crate::snapshot::{Expired, KeyedRow, Snapshot};
 use expiry::{Expiry, Origin};
 use history::History;
 use restore::Stored;
 
-pub(crate) use restore::Findings;
+pub(crate) use restore::{Findings, RowDifference};
 pub(crate) use sum::{Sum, Sums};
 
 /// How far in the future a run may begin, by the time of its record.
@@ -35,10 +35,8 @@ pub(crate) struct Fold {
     sums: Sums,
     history: History,
     expiry: Expiry,
-    /// The offsets of the latest requests to forget a series.
-    forgotten: HashMap<SeriesId, i64>,
     /// Rows of the changelog whose offset was not reached yet.
-    stored: VecDeque<(Box<[u8]>, Row)>,
+    stored: VecDeque<KeyedRow>,
     /// What else the changelog has, and the offset up to which it is true, until that is reached.
     restorable: Option<(i64, Expired)>,
     /// Whether that was reached.
@@ -74,13 +72,22 @@ struct Entry {
     certain: bool,
     /// Whether the row comes from the changelog, or follows from a row that does.
     from_changelog: bool,
-    /// Whether the key has, or had, a row that may expire.
-    may_expire: bool,
-    /// Whether its row has expired.
-    is_retired: bool,
+    expires: Expires,
     row: Option<Row>,
     /// The row of the changelog, as soon as its offset was reached, and until the changelog's position is reached.
     stored: Option<Stored>,
+}
+
+/// Whether the row of a key expires.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Expires {
+    /// None that it had may expire.
+    #[default]
+    Never,
+    /// It may expire, or may have done so between two records, or one before it may.
+    May,
+    /// It has expired.
+    Has,
 }
 
 impl Entry {
@@ -124,7 +131,7 @@ impl Fold {
         let rebased = origin == Origin::Unknown;
         let after = match &record {
             Record::Tombstone { .. } => return self.remove(key, is_whole),
-            Record::Forget(request) => return self.forget(&request.series, offset),
+            Record::Forget(request) => return self.forget(&request.series),
             Record::Report { report, .. } => after_report(before, report, rebased, at, &mut self.names),
             Record::Plain { plain, .. } => after_plain(before, plain, rebased, at, &mut self.names),
         };
@@ -175,15 +182,14 @@ impl Fold {
     /// Removes the row of a key. A marker of an expired row stays, which the log does not show unless it is whole.
     fn remove(&mut self, key: &[u8], is_whole: bool) {
         self.settle(key, None, false);
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.may_expire |= !is_whole;
+        if let Some(entry) = self.entries.get_mut(key).filter(|entry| !is_whole && entry.expires == Expires::Never) {
+            entry.expires = Expires::May;
         }
     }
 
     /// Forgets what was counted for a series: its rows count from their present values on.
-    fn forget(&mut self, series: &Series, offset: i64) {
+    fn forget(&mut self, series: &Series) {
         let Some(forgotten) = self.names.find(series) else { return };
-        self.forgotten.insert(forgotten, offset);
         if let Some(retired) = self.expiry.retired.remove(&forgotten) {
             *self.sums.of(forgotten) -= retired;
         }
@@ -216,8 +222,9 @@ impl Fold {
             }
         }
         if let Some(new) = &row {
-            entry.may_expire |= new.may_expire();
-            entry.is_retired = false;
+            if new.may_expire() || entry.expires == Expires::Has {
+                entry.expires = Expires::May;
+            }
             self.rows += 1;
             self.most_rows = self.most_rows.max(self.rows);
             for (id, sum) in entry.contributions(new) {

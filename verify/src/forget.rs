@@ -219,8 +219,7 @@ impl<'c> Forgetting<'c> {
 fn write(config: &Config, target: &Target, removals: &[Removal]) -> Result<Option<i64>, Error> {
     let mut client = client_config(config.client_properties());
     client.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", "30000");
-    let producer: BaseProducer<Deliveries> =
-        client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+    let producer: BaseProducer<Deliveries> = client.create_with_context(Deliveries::new()).map_err(Error::Client)?;
     let producer = Bounded::new(producer).map_err(Error::Thread)?;
     let refused = |key: &[u8], source| {
         let what = match target {
@@ -244,7 +243,7 @@ fn write(config: &Config, target: &Target, removals: &[Removal]) -> Result<Optio
     }
     // The flush waits longer than the producer retries, so every delivery has succeeded or failed when it returns.
     let flushed = producer.flush(FLUSH_TIMEOUT);
-    let mut delivered = producer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut delivered = producer.context().delivered.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((key, error)) = delivered.refused.take() {
         return refused(&key, error);
     }
@@ -254,8 +253,16 @@ fn write(config: &Config, target: &Target, removals: &[Removal]) -> Result<Optio
     }
 }
 
-#[derive(Default)]
-struct Deliveries(Mutex<Delivered>);
+struct Deliveries {
+    logged: Logged,
+    delivered: Mutex<Delivered>,
+}
+
+impl Deliveries {
+    fn new() -> Self {
+        Self { logged: Logged::new("tombstones"), delivered: Mutex::default() }
+    }
+}
 
 #[derive(Default)]
 struct Delivered {
@@ -265,11 +272,11 @@ struct Delivered {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Logged.log(level, facility, message);
+        self.logged.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        Logged.error(error, reason);
+        self.logged.error(error, reason);
     }
 }
 
@@ -277,9 +284,12 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let mut delivered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
-            Ok(message) => delivered.last = delivered.last.max(Some(message.offset())),
+            Ok(message) => {
+                self.logged.works();
+                delivered.last = delivered.last.max(Some(message.offset()));
+            }
             Err((error, message)) => {
                 delivered.refused = Some((message.key().unwrap_or_default().into(), error.clone()));
             }

@@ -8,7 +8,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use tracing::warn;
 
 use crate::error::Error;
 
@@ -41,6 +40,8 @@ pub(crate) struct Ends {
 /// The clients that read topics.
 pub(crate) struct Kafka<'c> {
     config: &'c Config,
+    /// The log of all readers.
+    logged: Logged,
     committed: Reader,
     uncommitted: Reader,
 }
@@ -49,13 +50,15 @@ pub(crate) type Reader = Bounded<BaseConsumer<Logged>>;
 
 impl<'c> Kafka<'c> {
     pub(crate) fn new(config: &'c Config) -> Result<Self, Error> {
-        let (committed, uncommitted) = (reader(config, "read_committed")?, reader(config, "read_uncommitted")?);
-        Ok(Self { config, committed, uncommitted })
+        let logged = Logged::new("reader");
+        let committed = reader(config, &logged, "read_committed")?;
+        let uncommitted = reader(config, &logged, "read_uncommitted")?;
+        Ok(Self { config, logged, committed, uncommitted })
     }
 
     /// A reader of a topic's only partition, starting at `from`.
     pub(crate) fn reader(&self, topic: &str, from: Offset) -> Result<Reader, Error> {
-        let reader = reader(self.config, "read_committed")?;
+        let reader = reader(self.config, &self.logged, "read_committed")?;
         let name = topic.to_owned();
         let assigned = reader.call("assign", BOUND, move |reader| {
             let mut partition = TopicPartitionList::new();
@@ -146,6 +149,7 @@ fn read_to(
         match reader.poll(POLL) {
             Some(Ok(message)) => {
                 last_record = Instant::now();
+                reader.context().works();
                 position = message.offset() + 1;
                 if message.offset() < end {
                     sink(&message)?;
@@ -164,7 +168,8 @@ fn read_to(
                     | RDKafkaErrorCode::UnknownTopic
                     | RDKafkaErrorCode::UnknownPartition,
                 ) => return Err(Error::Read { topic: topic.to_owned(), source: source.into() }),
-                _ => warn!(topic, error = %source, "can't read; retrying"),
+                // The context has logged the error; the client retries.
+                _ => {}
             },
             None if last_record.elapsed() > PATIENCE => {
                 let (topic, seconds) = (topic.to_owned(), PATIENCE.as_secs());
@@ -176,7 +181,7 @@ fn read_to(
     Ok(())
 }
 
-fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
+fn reader(config: &Config, logged: &Logged, isolation_level: &str) -> Result<Reader, Error> {
     let reader = client_config(config.client_properties())
         // No group is joined, but librdkafka requires a group id.
         .set("group.id", &config.application_id)
@@ -186,7 +191,7 @@ fn reader(config: &Config, isolation_level: &str) -> Result<Reader, Error> {
         .set("auto.offset.reset", "error")
         .set("allow.auto.create.topics", "false")
         .set("isolation.level", isolation_level)
-        .create_with_context(Logged)
+        .create_with_context(logged.clone())
         .map_err(Error::Client)?;
     Bounded::new(reader).map_err(Error::Thread)
 }

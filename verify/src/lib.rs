@@ -36,5 +36,6 @@ mod verify;
 pub use error::Error;
 pub use forget::{Forgetting, Liveness, Subtraction, Target};
 pub use kafka::Progress;
+pub use quipu_record::Series;
 pub use report::{Difference, NotByLog, Problem, Report, Unanswered};
 pub use verify::verify;

@@ -30,10 +30,11 @@ impl Row {
             StateRowKind::Run { .. } => 0,
             StateRowKind::Plain { base, .. } => base,
         };
+        let baseline = &self.baseline;
         self.counters.iter().filter_map(move |(series, count)| {
             let counted = base.saturating_add(i128::from(*count));
-            match self.baseline.binary_search_by_key(series, |(id, _)| *id) {
-                Ok(at) => Some(counted - i128::from(self.baseline[at].1)).filter(|counted| *counted != 0),
+            match baseline.binary_search_by_key(series, |(id, _)| *id) {
+                Ok(at) => Some(counted - i128::from(baseline[at].1)).filter(|counted| *counted != 0),
                 Err(_) => Some(counted),
             }
             .map(|counted| (*series, counted))
@@ -64,35 +65,24 @@ impl Row {
             return false;
         }
         match (self.kind, stored.kind) {
-            (StateRowKind::Run { .. }, StateRowKind::Run { .. }) => {
-                self.counters != stored.counters || self.kind != stored.kind
-            }
             (
-                StateRowKind::Plain { start, previous, .. },
-                StateRowKind::Plain { start: stored_start, previous: stored_previous, .. },
+                StateRowKind::Run { seq, parts, is_final, is_rebased: _ },
+                StateRowKind::Run { seq: stored_seq, parts: stored_parts, is_final: stored_is_final, is_rebased: _ },
             ) => {
+                (seq, parts, is_final) != (stored_seq, stored_parts, stored_is_final)
+                    || self.counters != stored.counters
+            }
+            // The record may have belonged to the latest start or to the one before.
+            (StateRowKind::Plain { previous, .. }, StateRowKind::Plain { previous: stored_previous, .. }) => {
                 let ([(series, count)], [(stored_series, stored_count)]) = (&*self.counters, &*stored.counters) else {
                     return true;
                 };
-                let is_other_count = match (previous, stored_previous) {
-                    // The record may have been of an earlier start, and that may have been forgotten since.
-                    (None, None) if start.is_some() && (stored_start.is_none() || stored_start > start) => false,
-                    (Some(_), None) => false,
-                    (None, None) => count != stored_count,
-                    (_, Some(earlier)) => {
-                        let counts = [Some(*count), previous.map(|life| life.count)];
-                        !counts.contains(&Some(*stored_count)) && !counts.contains(&Some(earlier.count))
-                    }
-                };
-                series != stored_series || is_other_count
+                let counts = [Some(*count), previous.map(|life| life.count)];
+                let stored_counts = [Some(*stored_count), stored_previous.map(|life| life.count)];
+                series != stored_series || !counts.iter().flatten().any(|count| stored_counts.contains(&Some(*count)))
             }
             _ => true,
         }
-    }
-
-    /// Whether the row began with a baseline, because the history of its run was unknown.
-    pub(crate) fn is_rebased(&self) -> bool {
-        matches!(self.kind, StateRowKind::Run { is_rebased: true, .. })
     }
 
     /// Whether the key may expire.
@@ -105,16 +95,11 @@ impl Row {
 
     /// Converts a row of the changelog.
     pub(crate) fn stored(stored: &StateRow<'_>, names: &mut Names) -> Self {
-        fn counters<'a>(
-            values: impl Iterator<Item = (SeriesRef<'a>, Value)>,
-            names: &mut Names,
-        ) -> Vec<(SeriesId, u64)> {
-            values.map(|(series, Value::Counter(count))| (names.id(series, None), count)).collect()
-        }
+        let mut numbered = |(series, Value::Counter(count)): (SeriesRef<'_>, Value)| (names.id(series, None), count);
         let header = stored.header;
-        let mut baseline = counters(stored.baseline(), names);
+        let counters = stored.values().map(&mut numbered).collect();
+        let mut baseline: Vec<_> = stored.baseline().map(&mut numbered).collect();
         baseline.sort_unstable();
-        let counters = counters(stored.values(), names);
         Self { offset: header.offset.0, log_time: header.log_time, kind: header.kind, counters, baseline }
     }
 }

@@ -9,6 +9,9 @@ use quipu_record::{
 use crate::names::{Names, SeriesId};
 use crate::row::Row;
 
+/// A row and its key.
+pub(crate) type KeyedRow = (Box<[u8]>, Row);
+
 /// The content of the changelog.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
@@ -76,7 +79,7 @@ impl Snapshot {
     }
 
     /// The rows, ordered by their offsets, and everything else.
-    pub(crate) fn into_parts(self) -> (Vec<(Box<[u8]>, Row)>, Expired) {
+    pub(crate) fn into_parts(self) -> (Vec<KeyedRow>, Expired) {
         let mut rows: Vec<_> = self.rows.into_iter().collect();
         rows.sort_unstable_by_key(|(_, row)| row.offset);
         (rows, self.expired)

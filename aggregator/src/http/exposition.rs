@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use quipu_record::Total;
+use quipu_record::{Total, limits};
 
 use super::view::Entry;
 use crate::sink::push_cleaned;
@@ -17,12 +17,10 @@ use crate::sink::push_cleaned;
 const TOTAL: &str = "_total";
 /// How the names of Quipu's own series begin.
 const OWN: &str = "quipu_";
-/// How the names of the series that are derived from totals begin.
-const AUDIT: &str = "quipu_audit_";
 
 /// Whether a series is of the fleet's programs, or derived from their totals.
 pub(crate) fn is_of_fleet(name: &str) -> bool {
-    !name.starts_with(OWN) || name.starts_with(AUDIT)
+    !name.starts_with(OWN) || name.starts_with(limits::RESERVED_PREFIX)
 }
 
 /// Text that entries are appended to, sorted by name.
@@ -56,9 +54,10 @@ impl Exposition {
         self.text.push_str(&self.sample);
         for (index, (name, value)) in entry.series.labels().iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
-            // Names that begin with two underscores are Prometheus' own.
-            let is_taken = name.starts_with("__");
-            let keep = |at: usize, byte: u8| is_of_name(at, byte) && byte != b':' && !(at == 0 && is_taken);
+            // Names that begin with two underscores are Prometheus' own. A byte that is cleaned becomes an underscore, too.
+            let is_kept = |at: usize, byte: u8| is_of_name(at, byte) && byte != b':';
+            let is_taken = matches!(name.as_bytes(), [b'_', second, ..] if *second == b'_' || !is_kept(1, *second));
+            let keep = |at: usize, byte: u8| is_kept(at, byte) && !(at == 0 && is_taken);
             self.text.push_str(&cleaned(name, keep));
             self.text.push_str("=\"");
             push_escaped(&mut self.text, value, true);
@@ -86,7 +85,11 @@ impl Exposition {
         let name = entry.series.name();
         let (family, suffix, kind, help) = match entry.published.total {
             Total::Counter(_) => (family(name, entry.is_clash), TOTAL, "counter", "Total over all instances of"),
-            Total::Delta(_) => (cleaned(name, is_of_name), "", "gauge", "Derived from the totals, and may go down:"),
+            Total::Delta(_) => {
+                // The samples of the counter of the name before `_total` have this name.
+                let family = if entry.is_clash { family(name, true) } else { cleaned(name, is_of_name) };
+                (family, "", "gauge", "Derived from the totals, and may go down:")
+            }
         };
         self.sample.clear();
         self.sample.push_str(&family);
@@ -206,6 +209,19 @@ sent_total 1152921504606846976
             samples,
             ["_x31a_total 5", "a_total 1", "a_x2Eb_total 4", "a_x5Ftotal_total 2", "a_total_x5Ftotal_total 3"]
         );
+    }
+
+    #[test]
+    fn a_gauge_does_not_have_the_name_of_a_counters_samples() {
+        let text = text(false, &[total("a", 1), Aggregate { total: Total::Delta(2), ..total("a_total", 2) }]);
+        let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, ["a_total 1", "a_x5Ftotal 2"]);
+    }
+
+    #[test]
+    fn no_label_begins_with_two_underscores() {
+        let text = text(true, &[total(r#"{"a",__name__="1","_:b"="2","_é"="3",_c="4"}"#, 1)]);
+        assert!(text.contains(r#"a_total{_x5F_x3Ab="2",_x5F_name__="1",_c="4",_x5F_xC3_xA9="3"} 1"#), "{text}");
     }
 
     proptest! {

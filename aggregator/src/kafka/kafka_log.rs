@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quipu_config::{Config, ProcessingGuarantee, Topics};
-use quipu_kafka::CallError;
+use quipu_kafka::{CallError, Logged};
 use quipu_record::{Offset, Partition};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{error, warn};
@@ -33,6 +33,9 @@ pub(crate) struct KafkaLog {
     config: Config,
     partition: Partition,
     shared: Shared,
+    /// The log of the clients below. They share it, because the producer of dead letters may have nothing to write when an
+    /// outage ends.
+    logged: Logged,
     source: Arc<Source>,
     /// From an assignment until the rows are restored.
     restorer: Option<Restorer>,
@@ -66,10 +69,13 @@ impl KafkaLog {
         shared: Shared,
         source: Arc<Source>,
     ) -> Result<Self, Error> {
+        let logged = Logged::new("task");
+        let dead_letters = Publisher::new(logged.clone(), config, partition, ProcessingGuarantee::AtLeastOnce)?;
         Ok(Self {
             partition,
             restorer: None,
-            dead_letters: Publisher::new(config, partition, ProcessingGuarantee::AtLeastOnce)?,
+            dead_letters,
+            logged,
             config: config.clone(),
             shared,
             source,
@@ -122,7 +128,8 @@ impl Coordination for KafkaLog {
         self.shared.progress.step("fencing the processes before");
         self.outputs = None;
         let guarantee = self.config.processing_guarantee;
-        let outputs = Publisher::new(&self.config, self.partition, guarantee).map_err(Failure::Fatal)?;
+        let logged = self.logged.clone();
+        let outputs = Publisher::new(logged, &self.config, self.partition, guarantee).map_err(Failure::Fatal)?;
         outputs.connect(&self.config).map_err(again)?;
         if self.exactly_once() {
             outputs.init_transactions().map_err(transaction)?;
@@ -132,7 +139,8 @@ impl Coordination for KafkaLog {
         self.shared.progress.step("asking where the logs end");
         let Topics { metrics, state, .. } = &self.config.topics;
         let progress = self.shared.progress.clone();
-        let restorer = Restorer::new(&self.config, self.partition, progress).map_err(Failure::Fatal)?;
+        let logged = self.logged.clone();
+        let restorer = Restorer::new(logged, &self.config, self.partition, progress).map_err(Failure::Fatal)?;
         // The changelog is asked first. If another process commits at this moment, its rows are not ahead of the source log's
         // end that is read next.
         let (_, changelog_end) = restorer.watermarks(state).map_err(again)?;

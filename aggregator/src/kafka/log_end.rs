@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use quipu_record::Partition;
 
-use quipu_kafka::{Bounded, CallError, Logged, client_config};
+use quipu_kafka::{Bounded, CallError, Logged, client_config, drain};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tracing::debug;
 
@@ -29,9 +29,13 @@ pub(crate) fn watch(config: &Config, partition: Partition, shared: Shared, fresh
         while !shared.stopping() {
             let asked = Instant::now();
             match ask(&consumer, &config.topics.metrics, partition) {
-                Ok(end) => freshness.answered(asked, end),
+                Ok(end) => {
+                    freshness.answered(asked, end);
+                    consumer.context().works();
+                }
                 Err(error) => debug!(%error, "can't ask where the source log ends"),
             }
+            drain(&consumer);
             if consumer.check().is_err()
                 && let Ok(another) = self::consumer(&config)
             {
@@ -49,7 +53,7 @@ fn consumer(config: &Config) -> Result<Consumer, Error> {
     // With read_committed the broker names the end of what the task can read.
     let consumer = client_config(config.client_properties())
         .set("isolation.level", "read_committed")
-        .create_with_context(Logged)
+        .create_with_context(Logged::new("log end"))
         .map_err(Error::Client)?;
     Bounded::new(consumer).map_err(Error::thread)
 }

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
-use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
+use quipu_kafka::{Bounded, CallError, Logged, client_config, set_default};
 
 use crate::engine::{AggregateRecord, DeadLetter, RowUpdate};
 use crate::error::Error;
@@ -41,7 +41,12 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// A producer; with exactly-once a transactional one.
-    pub(crate) fn new(config: &Config, partition: Partition, guarantee: ProcessingGuarantee) -> Result<Self, Error> {
+    pub(crate) fn new(
+        logged: Logged,
+        config: &Config,
+        partition: Partition,
+        guarantee: ProcessingGuarantee,
+    ) -> Result<Self, Error> {
         let mut client = client_config(config.client_properties());
         client.set("enable.idempotence", "true").set("acks", "all").set("message.max.bytes", MAX_MESSAGE_BYTES);
         set_default(&mut client, "compression.type", "lz4");
@@ -54,7 +59,7 @@ impl Publisher {
                 .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string()),
             ProcessingGuarantee::AtLeastOnce => client.set("message.timeout.ms", "10000"),
         };
-        let producer = client.create_with_context(Deliveries::default()).map_err(Error::Client)?;
+        let producer = client.create_with_context(Deliveries::new(logged)).map_err(Error::Client)?;
         Ok(Self { producer: Bounded::new(producer).map_err(Error::thread)? })
     }
 
@@ -199,8 +204,8 @@ impl Published {
 }
 
 /// Collects the acknowledgement of each record, on the producer's own thread.
-#[derive(Default)]
 struct Deliveries {
+    logged: Logged,
     state: Mutex<State>,
     /// Notified when nothing more is expected.
     changed: Condvar,
@@ -214,6 +219,10 @@ struct State {
 }
 
 impl Deliveries {
+    fn new(logged: Logged) -> Self {
+        Self { logged, state: Mutex::default(), changed: Condvar::default() }
+    }
+
     fn expect_one(&self) {
         self.lock().expected += 1;
     }
@@ -250,11 +259,11 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        self.logged.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        report(&error, reason);
+        self.logged.error(error, reason);
     }
 }
 
@@ -263,13 +272,16 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(message) => self.note(|published| {
-                let next = Offset(message.offset()).next();
-                match published.next_offsets.get_mut(message.topic()) {
-                    Some(offset) => *offset = next.max(*offset),
-                    None => _ = published.next_offsets.insert(message.topic().to_owned(), next),
-                }
-            }),
+            Ok(message) => {
+                self.logged.works();
+                self.note(|published| {
+                    let next = Offset(message.offset()).next();
+                    match published.next_offsets.get_mut(message.topic()) {
+                        Some(offset) => *offset = next.max(*offset),
+                        None => _ = published.next_offsets.insert(message.topic().to_owned(), next),
+                    }
+                });
+            }
             Err((error, message)) => self.reject(message.topic(), error.clone()),
         }
     }

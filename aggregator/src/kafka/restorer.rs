@@ -7,7 +7,7 @@ use quipu_record::{Offset, Partition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message as _, TopicPartitionList};
-use tracing::{info, warn};
+use tracing::info;
 
 use quipu_kafka::{Bounded, CallError, Logged, client_config};
 
@@ -30,7 +30,12 @@ pub(crate) struct Restorer {
 }
 
 impl Restorer {
-    pub(crate) fn new(config: &Config, partition: Partition, progress: Progress) -> Result<Self, Error> {
+    pub(crate) fn new(
+        logged: Logged,
+        config: &Config,
+        partition: Partition,
+        progress: Progress,
+    ) -> Result<Self, Error> {
         let consumer = client_config(config.client_properties())
             // It does not join the group, but librdkafka assigns nothing without a group ID.
             .set("group.id", &config.application_id)
@@ -40,7 +45,7 @@ impl Restorer {
             .set("isolation.level", "read_committed")
             // The client learns of the end when a fetch returns nothing, so a fetch should not wait.
             .set("fetch.wait.max.ms", "10")
-            .create_with_context(Logged)
+            .create_with_context(logged)
             .map_err(Error::Client)?;
         Ok(Self { consumer: Bounded::new(consumer).map_err(Error::thread)?, partition, progress })
     }
@@ -80,6 +85,7 @@ impl Restorer {
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     received = Instant::now();
+                    self.consumer.context().works();
                     self.progress.step("reading the changelog");
                     if logged.elapsed() >= PROGRESS {
                         logged = received;
@@ -94,11 +100,11 @@ impl Restorer {
                 }
                 // Only markers of transactions, which are not returned, are left before the end.
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) => warn!(%error, "can't read the changelog; retrying"),
-                None if received.elapsed() > TIMEOUT => {
+                Some(Err(_)) | None if received.elapsed() > TIMEOUT => {
                     return Err(Failure::Again("the changelog can't be read".into()));
                 }
-                None => {}
+                // The context has logged the error; the client retries.
+                Some(Err(_)) | None => {}
             }
         }
     }

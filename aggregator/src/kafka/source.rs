@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use quipu_record::{Offset, Partition};
 
-use quipu_kafka::{Bounded, CallError, client_config, log, report, set_default};
+use quipu_kafka::{Bounded, CallError, Logged, client_config, set_default};
 
 use crate::error::Error;
 
@@ -88,7 +88,7 @@ impl Source {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "range")
-            .create_with_context(Context::default())
+            .create_with_context(Context::new())
             .map_err(Error::Client)?;
         let consumer = Bounded::new(consumer).map_err(Error::thread)?;
         let source = Self { consumer, topic, partition, offset_committed: Mutex::new(None) };
@@ -113,7 +113,10 @@ impl Source {
                 return (records, Some(Interruption::Rebalanced(rebalances)));
             }
             match polled {
-                Some(Ok(record)) => records.push(record),
+                Some(Ok(record)) => {
+                    self.consumer.context().logged.works();
+                    records.push(record);
+                }
                 Some(Err(error)) => return (records, Some(self.interruption(error))),
                 None => return (records, Some(Interruption::Nothing)),
             }
@@ -123,14 +126,15 @@ impl Source {
 
     fn interruption(&self, error: KafkaError) -> Interruption {
         match (&error, error.rdkafka_error_code()) {
-            (KafkaError::PartitionEOF(_), _) => return Interruption::End,
-            (KafkaError::MessageConsumptionFatal(_), _) => return Interruption::Fatal(error),
-            (_, Some(RDKafkaErrorCode::AutoOffsetReset)) => return Interruption::OutOfRange,
-            // The context has reported that a broker is unreachable; the client retries.
-            (_, Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown)) => {}
-            _ => warn!(topic = self.topic, %error, "can't read; retrying"),
+            (KafkaError::PartitionEOF(_), _) => {
+                self.consumer.context().logged.works();
+                Interruption::End
+            }
+            (KafkaError::MessageConsumptionFatal(_), _) => Interruption::Fatal(error),
+            (_, Some(RDKafkaErrorCode::AutoOffsetReset)) => Interruption::OutOfRange,
+            // The context has logged the error; the client retries.
+            _ => Interruption::Nothing,
         }
-        Interruption::Nothing
     }
 
     /// Asks Kafka for the group's offset.
@@ -239,8 +243,8 @@ impl Source {
     }
 }
 
-#[derive(Default)]
 struct Context {
+    logged: Logged,
     rebalances: Mutex<Vec<Rebalance>>,
     /// Whether there are any: this is asked for every record.
     rebalanced: AtomicBool,
@@ -249,6 +253,16 @@ struct Context {
 }
 
 impl Context {
+    fn new() -> Self {
+        let logged = Logged::new("source");
+        Self {
+            logged,
+            rebalances: Mutex::default(),
+            rebalanced: AtomicBool::default(),
+            offset_fails: AtomicBool::default(),
+        }
+    }
+
     /// What happened to the assignment since the last call.
     fn take_rebalances(&self) -> Option<Vec<Rebalance>> {
         self.rebalanced.swap(false, Ordering::Acquire).then(|| std::mem::take(&mut *self.rebalances()))
@@ -273,11 +287,11 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        self.logged.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        report(&error, reason);
+        self.logged.error(error, reason);
     }
 }
 

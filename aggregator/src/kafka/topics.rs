@@ -1,9 +1,9 @@
 //! Waits for the topics, and creates those that are missing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quipu_config::Config;
-use quipu_kafka::{Admin, CallError, client_config};
+use quipu_kafka::{Admin, CallError, Scope, Trouble, client_config};
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
@@ -24,6 +24,14 @@ const AGGREGATES: Configs = &[("cleanup.policy", "compact"), ("min.compaction.la
 const STATE: Configs = &[("cleanup.policy", "compact"), ("max.message.bytes", "4194304")];
 const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "604800000")];
 
+/// What the topics are waited for; each is logged when it begins and once a minute.
+#[derive(Default)]
+struct Waits {
+    unreachable: Trouble,
+    missing: Trouble,
+    uncreatable: Trouble,
+}
+
 /// Waits until all topics exist, and creates the missing ones if `topics.create` is on.
 ///
 /// # Errors
@@ -31,6 +39,7 @@ const DEAD_LETTERS: Configs = &[("cleanup.policy", "delete"), ("retention.ms", "
 pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
     let mut admin = admin(config)?;
     let topics = &config.topics;
+    let waits = Waits::default();
     for (topic, configs) in [
         (&topics.metrics, METRICS),
         (&topics.state, STATE),
@@ -38,7 +47,7 @@ pub(crate) async fn ensure(config: &Config) -> Result<(), Error> {
         (&topics.dead_letters, DEAD_LETTERS),
     ] {
         let mut wait = Duration::from_millis(200);
-        while !is_there(config, &admin, topic, configs).await? {
+        while !is_there(config, &admin, &waits, topic, configs).await? {
             if admin.check().is_err() {
                 admin = self::admin(config)?;
             }
@@ -53,19 +62,36 @@ fn admin(config: &Config) -> Result<Admin, Error> {
     Ok(Admin::new(&client_config(config.client_properties()))?)
 }
 
-async fn is_there(config: &Config, admin: &Admin, topic: &str, configs: Configs) -> Result<bool, Error> {
-    match partitions(admin.clone(), topic).await {
-        Ok(0) if config.topics.create => create(config, admin, topic, configs).await,
+async fn is_there(config: &Config, admin: &Admin, waits: &Waits, topic: &str, configs: Configs) -> Result<bool, Error> {
+    let partitions = partitions(admin.clone(), topic).await;
+    let now = Instant::now();
+    if partitions.is_ok()
+        && let Some(for_s) = waits.unreachable.success(now)
+    {
+        info!(for_s, "kafka is reachable");
+    }
+    match partitions {
+        Ok(0) if config.topics.create => create(config, admin, waits, topic, configs).await,
         Ok(0) => {
-            warn!(topic, "waiting for the topic: create it with one partition, or set topics.create = true");
+            if let Some(for_s) = waits.missing.failure(now, Scope::Total) {
+                warn!(topic, for_s, "waiting for the topic: create it with one partition, or set topics.create = true");
+            }
             Ok(false)
         }
         Ok(partitions) if partitions > 1 && topic != config.topics.dead_letters => {
             Err(Error::Partitions { topic: topic.to_owned(), key: key(config, topic), partitions })
         }
-        Ok(_) => Ok(true),
+        Ok(_) => {
+            if let Some(for_s) = waits.missing.success(now) {
+                info!(topic, for_s, "the topic exists");
+            }
+            Ok(true)
+        }
         Err(error) => {
-            warn!(topic, %error, brokers = config.kafka.brokers, "can't reach kafka; retrying: check --brokers");
+            if let Some(for_s) = waits.unreachable.failure(now, Scope::Total) {
+                let brokers = &config.kafka.brokers;
+                warn!(topic, %error, brokers, for_s, "can't reach kafka; retrying: check --brokers");
+            }
             Ok(false)
         }
     }
@@ -89,7 +115,7 @@ async fn partitions(admin: Admin, topic: &str) -> Result<usize, CallError> {
     asked.await.unwrap_or(Err(CallError::Kafka(KafkaError::Canceled)))
 }
 
-async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -> Result<bool, Error> {
+async fn create(config: &Config, admin: &Admin, waits: &Waits, topic: &str, configs: Configs) -> Result<bool, Error> {
     let mut new = NewTopic::new(topic, 1, TopicReplication::Fixed(config.topics.replication_factor));
     for (name, value) in configs {
         new = new.set(name, value);
@@ -100,6 +126,7 @@ async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -
     };
     match result {
         Ok(()) => {
+            _ = waits.uncreatable.success(Instant::now());
             info!(topic, "topic created");
             Ok(false)
         }
@@ -121,7 +148,9 @@ async fn create(config: &Config, admin: &Admin, topic: &str, configs: Configs) -
                 .join(" "),
         }),
         Err((_, error)) => {
-            warn!(topic, %error, "can't create the topic; retrying");
+            if let Some(for_s) = waits.uncreatable.failure(Instant::now(), Scope::Total) {
+                warn!(topic, %error, for_s, "can't create the topic; retrying");
+            }
             Ok(false)
         }
     }

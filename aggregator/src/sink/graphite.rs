@@ -1,4 +1,4 @@
-mod line;
+pub(crate) mod line;
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};

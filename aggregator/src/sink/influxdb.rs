@@ -1,4 +1,4 @@
-mod line_protocol;
+pub(crate) mod line_protocol;
 mod transport;
 mod verdict;
 mod write_api;

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Message as _, Offset, Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
-use quipu_kafka::{Bounded, CallError, client_config, log, report};
+use quipu_kafka::{Bounded, CallError, Logged, client_config};
 
 use crate::error::Error;
 use crate::shared::Shared;
@@ -55,7 +55,7 @@ impl Reader {
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", "10000")
             .set("statistics.interval.ms", "1000")
-            .create_with_context(Context::new(status))
+            .create_with_context(Context::new(group, status))
             .map_err(Error::Client)?;
         let consumer = Bounded::new(consumer).map_err(Error::thread)?;
         let subscribed = topic.clone();
@@ -150,21 +150,19 @@ impl Reader {
             self.apply_pause();
         }
         let message = match polled {
-            None => return false,
             Some(Ok(message)) => message,
             Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.consumer.context().logged.works();
                 // The marker of the transaction follows the last total. It moves the position and is not returned.
                 if let Some(next) = self.position(partition) {
                     batch.advance(partition, next);
                 }
                 return true;
             }
-            Some(Err(error)) => {
-                // The context reports a broker that is unreachable; the client retries.
-                warn!(topic = self.topic, %error, "can't read totals; retrying");
-                return false;
-            }
+            // The context has logged the error; the client retries.
+            Some(Err(_)) | None => return false,
         };
+        self.consumer.context().logged.works();
         batch.advance(message.partition(), message.offset() + 1);
         // Only an operator writes tombstones here, and a sink writes nothing for them.
         if let Some(value) = message.payload() {
@@ -218,6 +216,7 @@ impl Reader {
 }
 
 struct Context {
+    logged: Logged,
     revoked: AtomicBool,
     assigned: AtomicBool,
     /// How many commits have no answer yet.
@@ -226,23 +225,27 @@ struct Context {
 }
 
 impl Context {
-    fn new(status: Arc<Status>) -> Self {
+    fn new(group: &str, status: Arc<Status>) -> Self {
         let (revoked, assigned) = (AtomicBool::default(), AtomicBool::default());
-        Self { revoked, assigned, commits: AtomicIsize::default(), status }
+        Self { logged: Logged::new(group), revoked, assigned, commits: AtomicIsize::default(), status }
     }
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        self.logged.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        report(&error, reason);
+        self.logged.error(error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
         self.status.lag(lag(&statistics));
+        // No total may arrive for a while, so a connection is enough to end an outage.
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.logged.connected();
+        }
     }
 }
 

@@ -44,6 +44,15 @@ processed = 'b'
 }
 
 #[test]
+fn of_two_intervals_that_do_not_fit_the_one_that_is_set_is_reported() {
+    assert_eq!(wrong("\ncommit_interval = '2m'\n"), ["FILE:2: commit_interval: must be at most refresh_interval (1m)"]);
+    assert_eq!(
+        wrong("commit_interval = '2m'\nrefresh_interval = '61s'\n"),
+        ["FILE:2: refresh_interval: must be at least commit_interval"]
+    );
+}
+
+#[test]
 fn a_missing_key_is_reported_with_the_line_of_its_table() {
     assert_eq!(wrong("\n[[audit]]\nname = 'a'\nsent = 'a'\n"), ["FILE:2: audit: missing field `processed`"]);
     assert_eq!(wrong("audit = [{ name = 'a', sent = 'a' }]\n"), ["FILE:1: audit: missing field `processed`"]);

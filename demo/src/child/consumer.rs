@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use metrics::counter;
+use quipu_kafka::{Scope, Trouble};
 use quipu_reporter::KafkaReporter;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -78,15 +79,23 @@ fn process(
     let processed = counter!("records_processed");
     let mut next_commit = Instant::now() + args.commit_interval;
     let mut stop_requested: Option<Instant> = None;
+    let trouble = Trouble::default();
     loop {
         match consumer.poll(POLL) {
             Some(Ok(record)) => {
+                if let Some(for_s) = trouble.success(Instant::now()) {
+                    tracing::info!(for_s, "reading works again");
+                }
                 ids.write(record_id(&record)?).context("the record ids could not be written")?;
                 processed.increment(1);
                 commits.processed(&record);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error).context("reading ended"),
-            Some(Err(error)) => tracing::warn!(%error, "reading failed; retrying"),
+            Some(Err(error)) => {
+                if let Some(for_s) = trouble.failure(Instant::now(), Scope::Partial) {
+                    tracing::warn!(%error, for_s, "reading failed; retrying");
+                }
+            }
             None => {}
         }
         let now = Instant::now();

@@ -17,6 +17,13 @@ pub struct Kafka {
     script: Mutex<Script>,
 }
 
+/// A broker that also has an address with TLS and SASL/SCRAM.
+pub struct SecureKafka {
+    kafka: Kafka,
+    address: String,
+    ca: String,
+}
+
 /// The script that keeps the brokers running; it ends when its standard input is closed.
 pub struct Script {
     commands: Option<ChildStdin>,
@@ -39,6 +46,15 @@ impl Kafka {
         Ok(Self { bootstrap, script: Mutex::new(script) })
     }
 
+    /// Starts a broker for one test that also has an address with TLS and SASL/SCRAM.
+    pub fn start_secure() -> Result<SecureKafka, Missing> {
+        let mut script = Script::run(&["--secure"])?;
+        let ready = script.ready();
+        let [bootstrap, address, ca] = ready.split(' ').collect::<Vec<_>>()[..] else { panic!("{ready}") };
+        let (bootstrap, address, ca) = (bootstrap.to_owned(), address.to_owned(), ca.to_owned());
+        Ok(SecureKafka { kafka: Self { bootstrap, script: Mutex::new(script) }, address, ca })
+    }
+
     /// The broker's address, which stays the same after a restart.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
@@ -52,6 +68,26 @@ impl Kafka {
     /// Starts a killed broker again with its data.
     pub fn restart(&self) {
         assert_eq!(self.script.lock().unwrap().answer("start"), format!("ready {}", self.bootstrap));
+    }
+}
+
+impl SecureKafka {
+    /// The password of the users `quipu` and `checkout`.
+    pub const PASSWORD: &str = "secret";
+
+    /// The address without TLS.
+    pub fn plain(&self) -> &str {
+        self.kafka.bootstrap()
+    }
+
+    /// The address with TLS and SASL/SCRAM.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The file with the certificate of the broker's CA.
+    pub fn ca(&self) -> &str {
+        &self.ca
     }
 }
 

@@ -8,7 +8,7 @@ use super::Deadlines;
 /// The markers of runs and plain keys that expired.
 #[derive(Debug, Default)]
 pub(crate) struct Markers {
-    markers: HashMap<Arc<[u8]>, Queued>,
+    by_key: HashMap<Arc<[u8]>, Queued>,
     due: Deadlines<Arc<[u8]>>,
     changed: HashSet<Arc<[u8]>>,
 }
@@ -22,11 +22,11 @@ struct Queued {
 
 impl Markers {
     pub(crate) fn len(&self) -> usize {
-        self.markers.len()
+        self.by_key.len()
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&StateMarker> {
-        self.markers.get(key).map(|queued| &queued.marker)
+        self.by_key.get(key).map(|queued| &queued.marker)
     }
 
     /// Adds the marker of a run, which is due at the given log time.
@@ -45,7 +45,7 @@ impl Markers {
     /// Takes the marker that is due first, if it is due or if there are more than `max`.
     pub(crate) fn pop_due(&mut self, now: Millis, max: usize) -> Option<(Arc<[u8]>, StateMarker)> {
         let key = if self.len() > max { self.due.pop() } else { self.due.pop_due(now) }?;
-        let Queued { marker, .. } = self.markers.remove(&key)?;
+        let Queued { marker, .. } = self.by_key.remove(&key)?;
         self.changed.insert(Arc::clone(&key));
         Some((key, marker))
     }
@@ -56,31 +56,31 @@ impl Markers {
         if let Some((marker, due)) = marker {
             let key: Arc<[u8]> = key.into();
             self.due.add(due, Arc::clone(&key));
-            self.markers.insert(key, Queued { marker, due });
+            self.by_key.insert(key, Queued { marker, due });
         }
     }
 
     fn take(&mut self, key: &[u8]) -> Option<Arc<[u8]>> {
-        let (key, Queued { due, .. }) = self.markers.remove_entry(key)?;
+        let (key, Queued { due, .. }) = self.by_key.remove_entry(key)?;
         self.due.remove(due, Arc::clone(&key));
         Some(key)
     }
 
     /// Removes all markers.
     pub(crate) fn clear(&mut self) {
-        self.changed.extend(self.markers.drain().map(|(key, _)| key));
+        self.changed.extend(self.by_key.drain().map(|(key, _)| key));
         self.due = Deadlines::default();
     }
 
     /// Passes the markers that were added or removed since the last call.
     pub(crate) fn take_changed(&mut self, mut changed: impl FnMut(&[u8], Option<&StateMarker>)) {
         for key in self.changed.drain() {
-            changed(&key, self.markers.get(&key).map(|queued| &queued.marker));
+            changed(&key, self.by_key.get(&key).map(|queued| &queued.marker));
         }
     }
 
     /// Marks all as changed.
     pub(crate) fn touch(&mut self) {
-        self.changed.extend(self.markers.keys().map(Arc::clone));
+        self.changed.extend(self.by_key.keys().map(Arc::clone));
     }
 }

@@ -60,16 +60,13 @@ impl Topology {
         loop {
             let is_over = self.markers.len() > limit;
             let Some((key, marker)) = self.markers.pop_due(now, limit) else { return };
-            match marker.began {
-                // The horizon must not be raised into the future by one wrong clock.
-                Some(began) if is_ahead(began, appended_at) => {
-                    if !is_over {
-                        let marker = StateMarker { log_time: now, ..marker };
-                        self.markers.add(key, marker, self.marker_due(&marker));
-                    }
-                }
-                Some(began) => self.log_time.raise_horizon(began),
-                None => {}
+            let Some(began) = marker.began else { continue };
+            // The horizon must not be raised into the future by one wrong clock.
+            if !is_ahead(began, appended_at) {
+                self.log_time.raise_horizon(began);
+            } else if !is_over {
+                let marker = StateMarker { log_time: now, ..marker };
+                self.markers.add(key, marker, self.marker_due(&marker));
             }
         }
     }

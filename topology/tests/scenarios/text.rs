@@ -127,6 +127,7 @@ fn raw(text: &str) -> Result<Option<Vec<u8>>, String> {
 
 /// What stands before the colon: whose record it is, and its options.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that a scenario may write")]
 struct Head<'a> {
     name: &'a str,
     run: Option<u64>,

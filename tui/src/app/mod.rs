@@ -45,6 +45,7 @@ pub enum Input {
 
 /// The state of the dashboard.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct App {
     /// The brokers' addresses, for the header.
     pub brokers: String,

@@ -69,8 +69,8 @@ fn heads(view: &InstancesView, columns: Columns) -> String {
     ] {
         match (columns, is_number) {
             (0, _) => {}
-            (_, true) => heads.push_str(&format!(" {text:>columns$}")),
-            (_, false) => heads.push_str(&format!(" {text:columns$}")),
+            (_, true) => heads.extend([" ", &format!("{text:>columns$}")]),
+            (_, false) => heads.extend([" ", &format!("{text:columns$}")]),
         }
     }
     heads
@@ -83,7 +83,7 @@ fn heading<'a>(view: &InstancesView, columns: Columns, theme: Theme, width: usiz
         before = format!("{before} by STARTED{}", arrow(true, view.is_reversed));
     }
     if !view.filter.raw().is_empty() {
-        let filter = filtered(format!("{before}, filter "), &view.filter, width);
+        let filter = filtered(&format!("{before}, filter "), &view.filter, width);
         return vec![Span::styled(filter, theme.style(Role::Key))];
     }
     let Some(series) = &view.series else {
@@ -107,22 +107,20 @@ fn cells<'a>(instance: &InstanceRow, columns: Columns, now: i64, scale: f64, the
         || format::right("-", columns.count),
         |count| format::count_in(i128::try_from(count).unwrap_or(i128::MAX), columns.count),
     );
+    let run = instance.run.as_ref().map_or("-", |run| &run[run.len().saturating_sub(columns.run)..]);
+    let share = instance.share.map_or_else(|| "-".to_owned(), format::percent);
     let mut text = format!(" {}", instance.instance.fit(columns.name));
-    if columns.run > 0 {
-        let run = instance.run.as_ref().map_or("-", |run| &run[run.len().saturating_sub(columns.run)..]);
-        text.push_str(&format!(" {run:width$}", width = columns.run));
-    }
-    if columns.started > 0 {
-        text.push_str(&format!(" {}", age(instance.started, columns.started)));
-    }
-    text.push_str(&format!(
-        " {} {count} {}",
-        age(instance.last_report, columns.age),
-        format::rate_in(instance.rate, columns.rate)
-    ));
-    if columns.share > 0 {
-        let share = instance.share.map_or_else(|| "-".to_owned(), format::percent);
-        text.push_str(&format!(" {}", format::right(&share, columns.share)));
+    for (cell, columns) in [
+        (format!("{run:width$}", width = columns.run), columns.run),
+        (age(instance.started, columns.started), columns.started),
+        (age(instance.last_report, columns.age), columns.age),
+        (count, columns.count),
+        (format::rate_in(instance.rate, columns.rate), columns.rate),
+        (format::right(&share, columns.share), columns.share),
+    ] {
+        if columns > 0 {
+            text.extend([" ", &cell]);
+        }
     }
     let mark = if instance.changed_lately { "*" } else { " " };
     let mut spans = vec![Span::styled(mark, theme.style(Role::Warning)), Span::raw(text)];

@@ -35,7 +35,7 @@ pub(super) fn write(buffer: &mut Buffer, area: Rect, spans: Vec<Span<'_>>) {
 }
 
 /// Returns a text, the filter that a list has, and how to clear it, in at most `columns` of a title.
-pub(super) fn filtered(before: String, filter: &Name, columns: usize) -> String {
+pub(super) fn filtered(before: &str, filter: &Name, columns: usize) -> String {
     const AFTER: &str = " (Esc clears it)";
     // The title begins with a rule.
     let room = columns.saturating_sub(before.width() + AFTER.len() + "─ ".width()).min(40);

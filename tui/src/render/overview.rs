@@ -66,7 +66,7 @@ fn heading<'a>(view: &OverviewView, theme: Theme, columns: usize) -> Vec<Span<'a
         return vec![Span::styled(format!("{} series", number(view.all)), theme.style(Role::Title)), hidden];
     }
     let before = format!("{} of {} series, filter ", number(view.count), number(view.all));
-    let filter = filtered(before, &view.filter, columns.saturating_sub(hidden.width()));
+    let filter = filtered(&before, &view.filter, columns.saturating_sub(hidden.width()));
     vec![Span::styled(filter, theme.style(Role::Key)), hidden]
 }
 

@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use quipu_kafka::Logged;
 use rdkafka::error::KafkaError;
 
 use crate::batch::{Batch, Topic};
@@ -75,19 +76,21 @@ impl Source {
         let (running, ended) = sync_channel(0);
         let source = Self { batches: Some(batches), stop: Stop::default(), ended };
         let config = options.client_config();
+        let logged = Logged::new("source");
         for topic in [Topic::Metrics, Topic::Aggregates] {
             // librdkafka requires a group id even from a consumer that joins no group.
             let group = format!("quipu-top-{}", uuid::Uuid::now_v7());
             let consumer = config
                 .clone()
                 .set("group.id", group)
-                .create_with_context(Context::default())
+                .create_with_context(Context::new(&logged))
                 .map_err(SourceError::Client)?;
             let name = options.topic(topic).to_owned();
             let reader = Reader { topic, name, consumer, batches: sender.clone(), stop: source.stop.clone() };
             spawn("quipu-reader", running.clone(), move || drop(reader.run()))?;
         }
-        let mut watcher = Watcher::new(options, config, sender, source.stop.clone()).map_err(SourceError::Client)?;
+        let mut watcher =
+            Watcher::new(options, config, logged, sender, source.stop.clone()).map_err(SourceError::Client)?;
         spawn("quipu-watcher", running, move || drop(watcher.run()))?;
         Ok(source)
     }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use quipu_kafka::Logged;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::groups::GroupInfo;
@@ -26,6 +27,7 @@ const GROUPS: usize = 32;
 pub(super) struct Watcher {
     options: SourceOptions,
     config: ClientConfig,
+    logged: Logged,
     consumer: BaseConsumer<Context>,
     batches: SyncSender<Batch>,
     stop: Stop,
@@ -36,11 +38,12 @@ impl Watcher {
     pub(super) fn new(
         options: SourceOptions,
         config: ClientConfig,
+        logged: Logged,
         batches: SyncSender<Batch>,
         stop: Stop,
     ) -> KafkaResult<Self> {
-        let consumer = config.create_with_context(Context::default())?;
-        Ok(Self { options, config, consumer, batches, stop, groups: BTreeMap::new() })
+        let consumer = config.create_with_context(Context::new(&logged))?;
+        Ok(Self { options, config, logged, consumer, batches, stop, groups: BTreeMap::new() })
     }
 
     /// Sends a lag report per interval, until the watcher is stopped or the receiver of the batches is dropped.
@@ -97,7 +100,7 @@ impl Watcher {
         for (group, topic) in watched {
             if self.groups.len() < GROUPS && !self.groups.contains_key(&group) {
                 let config = self.config.clone().set("group.id", &group).clone();
-                match config.create_with_context(Context::default()) {
+                match config.create_with_context(Context::new(&self.logged)) {
                     Ok(client) => drop(self.groups.insert(group, (topic, client))),
                     Err(error) => tracing::warn!(group, %error, "the group can't be watched"),
                 }

@@ -64,7 +64,7 @@ fn own_series_are_hidden_until_asked_for() {
 
     let mut dashboard = Dashboard::connected();
     dashboard.app = quipu_tui::app::App::new("", Some("quipu_own".to_owned()));
-    dashboard.aggregates(vec![aggregate(&series("quipu_own"), AggregateType::Counter, 1, START, 1)]);
+    dashboard.aggregates(vec![aggregate(&series("quipu_own"), Total::Counter(1), START, 1)]);
     dashboard.tick();
     assert_eq!(rows(&dashboard), (vec!["quipu_own".to_owned()], Some(0)), "the user asked for it by --series");
 }
@@ -78,7 +78,7 @@ fn a_series_that_does_not_exist_is_reported_with_the_nearest_names() {
     dashboard.feed(crate::support::synthetic::caught_up());
     dashboard.tick();
     assert_eq!(dashboard.app.missing_series().as_deref(), Some("no series record_procesed: there are no series yet"));
-    let record = |name: &str| aggregate(&series(name), AggregateType::Counter, 1, START, 1);
+    let record = |name: &str| aggregate(&series(name), Total::Counter(1), START, 1);
     let names = ["other", "records_sent", r#"records_processed{topic="auth"}"#, "zzz"];
     dashboard.aggregates(names.map(record).to_vec());
     dashboard.tick();

@@ -6,10 +6,9 @@ use quipu_record::{Key, Millis, Record, RunKey, StateClock, StateMarker, StateRo
 use rdkafka::Timestamp;
 
 use super::markers::Markers;
-use super::{At, Fold, Sum, in_future};
+use super::{At, Expires, Fold, Sum, in_future};
 use crate::names::SeriesId;
 use crate::retention::Retention;
-use crate::row::Row;
 
 /// The longest gap between two records that counts.
 const LONGEST_GAP: i64 = 60_000;
@@ -101,8 +100,10 @@ impl Fold {
     pub(super) fn origin(&self, key: &[u8], record: &Record<'_>, at: At) -> Origin {
         let (name, _) = group_of(key);
         if let Some(group) = self.expiry.groups.get(name) {
-            let is_rebased = |key: &Box<[u8]>| self.row(key).is_some_and(Row::is_rebased);
-            return if group.keys.iter().any(is_rebased) { Origin::Unknown } else { Origin::New };
+            // A run that was counted before was counted before in its other parts, too.
+            let mut rows = group.keys.iter().filter_map(|key| self.row(key));
+            let is_rebased = rows.any(|row| matches!(row.kind, StateRowKind::Run { is_rebased: true, .. }));
+            return if is_rebased { Origin::Unknown } else { Origin::New };
         }
         let unknown = match (record, self.expiry.markers.get(name)) {
             (Record::Report { report, .. }, Some(marker)) if report.seq <= marker.seq => return Origin::Stale,
@@ -119,9 +120,8 @@ impl Fold {
     pub(super) fn joined(&mut self, key: &[u8]) {
         let (name, _) = group_of(key);
         self.expiry.markers.remove(name);
-        let name: Box<[u8]> = name.into();
-        self.expiry.groups.entry(name.clone()).or_default().keys.insert(key.into());
-        self.enqueue(&name);
+        self.expiry.groups.entry(name.into()).or_default().keys.insert(key.into());
+        self.enqueue(name);
     }
 
     /// Notes that a key has no row any more.
@@ -130,7 +130,7 @@ impl Fold {
         let Some(group) = self.expiry.groups.get_mut(name) else { return };
         group.keys.remove(key);
         if !group.keys.is_empty() {
-            return self.enqueue(&Box::from(name));
+            return self.enqueue(name);
         }
         if let Some(queued) = group.queued {
             self.expiry.queue.remove(&(queued, name.into()));
@@ -151,17 +151,17 @@ impl Fold {
     }
 
     /// Queues a group, unless it is queued for an earlier time already.
-    fn enqueue(&mut self, name: &Box<[u8]>) {
+    fn enqueue(&mut self, name: &[u8]) {
         let due = self.due(name);
         let Expiry { groups, queue, .. } = &mut self.expiry;
         let (Some(due), Some(group)) = (due, groups.get_mut(name)) else { return };
         match group.queued {
             Some(queued) if queued <= due => return,
-            Some(queued) => _ = queue.remove(&(queued, name.clone())),
+            Some(queued) => _ = queue.remove(&(queued, name.into())),
             None => {}
         }
         group.queued = Some(due);
-        queue.insert((due, name.clone()));
+        queue.insert((due, name.into()));
     }
 
     /// The log time at which a group expires, if nothing comes of it until then.
@@ -187,7 +187,7 @@ impl Fold {
         for key in &group.keys {
             let Some(entry) = self.entries.get_mut(key) else { continue };
             let Some(row) = entry.row.take() else { continue };
-            entry.is_retired = true;
+            entry.expires = Expires::Has;
             self.rows -= 1;
             for (id, mut sum) in entry.contributions(&row) {
                 *self.sums.of(id) -= sum;

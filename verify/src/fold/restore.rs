@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use quipu_record::{Key, Millis, StateRowKind};
 
 use super::markers::Markers;
-use super::{Entry, Fold, Sum};
+use super::{Entry, Expires, Fold, Sum};
 use crate::names::SeriesId;
 use crate::row::Row;
 use crate::snapshot::Expired;
@@ -15,8 +15,7 @@ use crate::snapshot::Expired;
 pub(crate) struct Findings {
     /// How many rows of the changelog agree with the log, as far as the log has their records.
     pub(crate) rows_agree: usize,
-    /// The rows that differ: the key, the log's row, and the changelog's row.
-    pub(crate) rows_differ: Vec<(Box<[u8]>, Option<Row>, Option<Row>)>,
+    pub(crate) rows_differ: Vec<RowDifference>,
     /// How many retired sums agree with the log.
     pub(crate) retired_agree: usize,
     /// The series whose counts were neither kept nor retired as the log shows: what the expired rows contribute by the
@@ -24,6 +23,14 @@ pub(crate) struct Findings {
     pub(crate) retired_differ: Vec<(SeriesId, i128, i128)>,
     /// Whether rows expired at other times than the log gives with the present settings.
     pub(crate) expired_otherwise: bool,
+}
+
+/// A row of the changelog that differs from the log's row.
+#[derive(Debug)]
+pub(crate) struct RowDifference {
+    pub(crate) key: Box<[u8]>,
+    pub(crate) by_log: Option<Row>,
+    pub(crate) by_changelog: Option<Row>,
 }
 
 /// A row of the changelog, and what is known about it.
@@ -39,6 +46,12 @@ enum Verdict {
     Differs,
     /// Only what does not count of the row differs. A later request to forget a series may explain that.
     Undecided,
+}
+
+impl Findings {
+    fn differ(&mut self, key: &[u8], by_log: Option<Row>, by_changelog: Option<Row>) {
+        self.rows_differ.push(RowDifference { key: key.into(), by_log, by_changelog });
+    }
 }
 
 impl Fold {
@@ -65,7 +78,7 @@ impl Fold {
             || self.restorable.as_ref().is_some_and(|(_, expired)| expired.clock.is_some());
         let entry = self.entries.entry(key.into()).or_insert(Entry { certain: is_whole, ..Entry::default() });
         // Without log time it is not known whether the row expired in the meantime.
-        entry.certain &= is_whole || !expires || !entry.may_expire;
+        entry.certain &= is_whole || !expires || entry.expires == Expires::Never;
         let verdict = match &entry.row {
             Some(row) if row.equals(&stored) => {
                 entry.certain = true;
@@ -76,7 +89,7 @@ impl Fold {
                 Verdict::Undecided
             }
             row if entry.certain || row.as_ref().is_some_and(|row| row.contradicts(&stored)) => {
-                self.findings.rows_differ.push((key.into(), row.clone(), Some(stored.clone())));
+                self.findings.differ(key, row.clone(), Some(stored.clone()));
                 Verdict::Differs
             }
             _ => {
@@ -114,11 +127,7 @@ impl Fold {
     /// Compares the rows again, each with all records up to the position.
     fn judge_rows(&mut self, is_whole: bool, is_exact: bool) {
         let mut unexplained = Vec::new();
-        let was_forgotten = |stored: &Row| {
-            let forgotten = |(id, _): &(SeriesId, u64)| self.forgotten.get(id).is_some_and(|at| *at > stored.offset);
-            matches!(stored.kind, StateRowKind::Plain { .. }) && stored.counters.iter().any(forgotten)
-        };
-        for (key, Entry { row, stored, may_expire, .. }) in &mut self.entries {
+        for (key, Entry { row, stored, expires, .. }) in &mut self.entries {
             let (Some(row), Some(Stored { row: stored, verdict })) = (row, stored) else { continue };
             let agrees = row.equals(stored);
             match verdict {
@@ -126,21 +135,15 @@ impl Fold {
                     self.findings.rows_agree += 1;
                     *verdict = Verdict::Agrees;
                 }
-                Verdict::Undecided if is_whole || !*may_expire => {
-                    self.findings.rows_differ.push((key.clone(), Some(row.clone()), Some(stored.clone())));
+                Verdict::Undecided if is_whole || *expires == Expires::Never => {
+                    self.findings.differ(key, Some(row.clone()), Some(stored.clone()));
                     *verdict = Verdict::Differs;
                 }
                 Verdict::Undecided => unexplained.push((key.clone(), stored.clone())),
-                // The row was restored as it was after a request to forget its series, which changes what it accepts, and
-                // then met records from before the request.
-                Verdict::Agrees if !is_whole && !agrees && was_forgotten(stored) => {
-                    self.findings.rows_agree -= 1;
-                    unexplained.push((key.clone(), stored.clone()));
-                }
                 // The log has a later record, which the changelog has not.
                 Verdict::Agrees if is_whole && is_exact && !agrees => {
                     self.findings.rows_agree -= 1;
-                    self.findings.rows_differ.push((key.clone(), Some(row.clone()), Some(stored.clone())));
+                    self.findings.differ(key, Some(row.clone()), Some(stored.clone()));
                     *verdict = Verdict::Differs;
                 }
                 Verdict::Agrees | Verdict::Differs => {}
@@ -182,7 +185,7 @@ impl Fold {
         let mut by_log = self.expiry.retired.clone();
         let mut by_changelog: HashMap<SeriesId, i128> =
             expired.retired.iter().map(|(id, (sum, _))| (*id, *sum)).collect();
-        for Entry { row, stored, is_retired, .. } in self.entries.values() {
+        for Entry { row, stored, expires, .. } in self.entries.values() {
             match (row, stored) {
                 (Some(row), None) if expired.clock.is_some() => {
                     for (id, count) in row.contributions() {
@@ -190,7 +193,7 @@ impl Fold {
                     }
                 }
                 (None, Some(Stored { row, verdict }))
-                    if *verdict != Verdict::Differs && (*is_retired || expired.clock.is_some()) =>
+                    if *verdict != Verdict::Differs && (*expires == Expires::Has || expired.clock.is_some()) =>
                 {
                     for (id, count) in row.contributions() {
                         *by_changelog.entry(id).or_default() += count;
@@ -239,15 +242,15 @@ impl Fold {
                 (Some(row), None) => {
                     let row = row.clone();
                     if !is_whole && !self.may_have_expired(&key, &row) {
-                        self.findings.rows_differ.push((key.clone(), Some(row), None));
+                        self.findings.differ(&key, Some(row), None);
                     }
                     self.set(&key, None);
                 }
                 (None, Some(Stored { row, verdict })) if verdict != Verdict::Differs => {
-                    if entry.is_retired {
+                    if entry.expires == Expires::Has {
                         self.settle(&key, Some(row), true);
                     } else if !is_whole && clock.is_some() {
-                        self.findings.rows_differ.push((key.clone(), None, Some(row)));
+                        self.findings.differ(&key, None, Some(row));
                     }
                 }
                 (None, _) => {}

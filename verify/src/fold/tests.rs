@@ -242,18 +242,18 @@ fn a_plain_key_expires_only_if_it_may() {
 #[test]
 fn a_plain_key_that_comes_back_counts_from_there_unless_it_declares_a_later_start() {
     let expires = r#","expires":true"#;
-    let expired = || {
+    let gone = || {
         let mut log = log();
         log.plain(7, Some(1), expires).pass(100).has(0, 1);
         log
     };
-    expired().plain(9, Some(1), expires).is(7).plain(11, Some(1), expires).is(9).has_markers(0);
-    expired().plain(9, None, "").is(7).plain(10, None, "").is(8);
-    expired().plain(9, Some(2), expires).is(16).has_markers(0);
+    gone().plain(9, Some(1), expires).is(7).plain(11, Some(1), expires).is(9).has_markers(0);
+    gone().plain(9, None, "").is(7).plain(10, None, "").is(8);
+    gone().plain(9, Some(2), expires).is(16).has_markers(0);
     // Without a marker the horizon decides, for keys that may expire.
-    expired().pass(100).has_markers(0).plain(9, Some(1), expires).is(7);
-    expired().pass(100).plain(9, Some(2), expires).is(16);
-    expired().pass(100).plain(9, Some(1), "").is(16);
+    gone().pass(100).has_markers(0).plain(9, Some(1), expires).is(7);
+    gone().pass(100).plain(9, Some(2), expires).is(16);
+    gone().pass(100).plain(9, Some(1), "").is(16);
     // A start that is more than an hour ahead is no known history.
     log().plain(9, Some(3601), expires).is(0);
     log().plain(9, Some(3600), expires).is(9);
@@ -301,8 +301,10 @@ fn a_forgotten_series_counts_from_there() {
     forgotten.forget().is(0).has(2, 0);
     assert_eq!(forgotten.fold.sum(&series()).rows, 0);
     forgotten.report(RUN, 2, 9).is(2).plain(5, Some(2), "").is(3);
-    // The earlier start is not known any more.
-    forgotten.plain(9, Some(1), "").is(12);
+    // So does the earlier start.
+    forgotten.plain(9, Some(1), "").is(7);
+    // A run whose series was forgotten is no run that was counted before: its other parts count in full.
+    log().report(RUN, 1, 7).forget().report(PART, 1, 5).is(5);
     // A request for an unknown series does nothing.
     log().forget().is(0).report(RUN, 1, 7).is(7);
 }

@@ -40,7 +40,7 @@ pub(crate) fn after_plain(
     };
     let Plain { count, base, timestamp, start, previous, expires } = after;
     let kind = StateRowKind::Plain { base, timestamp, start, previous, expires };
-    let baseline = before.map(|row| row.baseline.clone()).unwrap_or_default();
+    let baseline = before.map_or_else(Vec::new, |row| row.baseline.clone());
     Some(Row { offset: at.offset, log_time: at.log_time, kind, counters: vec![(id, count)], baseline })
 }
 

@@ -38,10 +38,9 @@ pub(crate) fn after_report(
     if earlier.iter().any(|(id, value)| value_now(*id).is_none_or(|now| now < *value)) {
         return None;
     }
-    let (baseline, is_rebased) = match before {
-        Some(before) => (before.baseline.clone(), before.is_rebased()),
-        None if rebased => (sorted.into_iter().filter(|(_, count)| *count > 0).collect(), true),
-        None => (Vec::new(), false),
+    let (is_rebased, baseline) = match before {
+        Some(Row { kind: StateRowKind::Run { is_rebased, .. }, baseline, .. }) => (*is_rebased, baseline.clone()),
+        _ => (rebased, sorted.into_iter().filter(|(_, count)| rebased && *count > 0).collect()),
     };
     let kind = StateRowKind::Run { seq: report.seq, parts: report.parts, is_final: report.is_final, is_rebased };
     Some(Row { offset: at.offset, log_time: at.log_time, kind, counters, baseline })

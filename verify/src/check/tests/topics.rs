@@ -79,8 +79,7 @@ impl Topics {
     pub(super) fn publish(&mut self, series: &str, count: i128, offset: i64) -> &mut Self {
         let series = series.parse().expect("a series");
         let (timestamp, offset) = (Millis(1), Offset(offset));
-        let total = Total::Counter(count);
-        self.publish_record(&Aggregate { series, total, timestamp, offset, instances: 1 });
+        self.publish_record(&Aggregate { series, total: Total::Counter(count), timestamp, offset, instances: 1 });
         self
     }
 
