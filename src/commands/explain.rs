@@ -19,7 +19,7 @@ Examples:
   quipu explain 'records_processed{topic=\"auth\"}'
   quipu explain records_sent --limit 5          the five rows that contribute the most, and the sum of all others
   quipu explain records_sent --config quipu.toml --http aggregator:9464
-  quipu explain records_sent --limit 10000 --output json | jq '.parts[] | select(.state == \"silent\")'
+  quipu explain records_sent --output json | jq '.parts[].instance'
 
 A row is a run, a part of a run, or a plain key. The rows, the sum of the rows beyond the limit, and the sum of the rows that
 expired add up to the total, exactly: all of them are as of one position.

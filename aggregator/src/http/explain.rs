@@ -1,8 +1,7 @@
 //! What a total is made of.
 
 use axum::http::Uri;
-use quipu_record::{Key, Millis, Offset, RunKey, Series};
-use quipu_topology::audit::{DELTA, PROCESSED, SENT};
+use quipu_record::{Key, Millis, Offset, RunKey, Series, limits};
 use quipu_topology::{Amount, Explanation, Part, PartSum, RowKind};
 use serde::Serialize;
 
@@ -119,7 +118,7 @@ fn value(amount: Amount) -> i128 {
 /// The error for a series without a total, which names what there is instead.
 pub(super) fn no_total(view: &View, series: &Series) -> QueryError {
     let name = series.name();
-    if [SENT, PROCESSED, DELTA].contains(&name) {
+    if name.starts_with(limits::RESERVED_PREFIX) {
         return QueryError::NoTotal(format!("{series} is computed from totals; explain the series that it compares"));
     }
     let same_name =
