@@ -6,6 +6,7 @@ use quipu_demo::{DemoChild, DemoOptions};
 use crate::commands::aggregate::AggregateOptions;
 use crate::commands::completions::CompletionsOptions;
 use crate::commands::config::ConfigCommand;
+use crate::commands::explain::ExplainOptions;
 use crate::commands::forget::ForgetOptions;
 use crate::commands::health::HealthOptions;
 use crate::commands::man::ManOptions;
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     /// Run an experiment in which records are processed twice, by default on an embedded broker
     #[command(after_help = fit(crate::commands::demo::EXAMPLES))]
     Demo(DemoOptions),
+    /// Show what a total is made of: runs, plain keys, and what has expired
+    #[command(after_help = fit(crate::commands::explain::EXAMPLES))]
+    Explain(ExplainOptions),
     /// Subtract the counts of an instance, a run, a key or a series from the totals
     #[command(after_help = fit(crate::commands::forget::EXAMPLES), override_usage = crate::commands::forget::USAGE)]
     Forget(ForgetOptions),

@@ -4,6 +4,7 @@ pub(crate) mod aggregate;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod health;
 pub(crate) mod man;

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use clap::Args;
-use quipu_config::{Config, ConfigError, Flag};
+use quipu_config::{Config, ConfigError, Flag, ListenAddress};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigOptions {
@@ -50,6 +50,16 @@ pub(crate) fn load(file: Option<&Path>, flags: Vec<Flag>) -> Result<Config> {
         ConfigError::Invalid(_) => Error::new(error).context("the configuration is wrong"),
         error => error.into(),
     })
+}
+
+/// Returns the address at which the process of this configuration serves HTTP.
+pub(crate) fn reachable(config: &Config) -> Result<ListenAddress> {
+    let Some(listen) = &config.http.listen else {
+        bail!(
+            "http.listen is off, so the process serves no HTTP: set http.listen to an address, or use --http HOST:PORT"
+        );
+    };
+    Ok(listen.reachable())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), &'static str> {

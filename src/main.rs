@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config_options;
 mod help;
+mod http_client;
 mod log_filter;
 mod logging;
 mod output;
@@ -17,7 +18,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use commands::{aggregate, completions, config, demo, forget, health, man, sink, top, verify};
+use commands::{aggregate, completions, config, demo, explain, forget, health, man, sink, top, verify};
 
 /// The allocator of the Rust code and of the C libraries.
 #[cfg(target_os = "linux")]
@@ -35,6 +36,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Completions(options) => completions::run(&options),
         Command::Config(command) => config::run(&command),
         Command::Demo(options) => demo::run(options),
+        Command::Explain(options) => explain::run(options),
         Command::Forget(options) => forget::run(options),
         Command::Health(options) => health::run(options),
         Command::Man(options) => man::run(&options),

@@ -98,6 +98,11 @@ impl<L: Log, S: Store<Error = L::Error>> Engine<L, S> {
         &self.topology
     }
 
+    /// The topology, to explain a total.
+    pub(crate) fn topology_mut(&mut self) -> &mut Topology {
+        &mut self.topology
+    }
+
     /// See [`Topology::take_events`].
     pub fn take_events(&mut self) -> Events {
         self.topology.take_events()

@@ -1,11 +1,13 @@
 //! What is served over HTTP: the process's own metrics and health, the totals for Prometheus, and the query API.
 
+mod explain;
 mod exposition;
 pub(crate) mod fuzzing;
 mod instances;
 mod landing;
 mod parameters;
 mod process;
+mod queries;
 mod query;
 mod view;
 
@@ -25,15 +27,17 @@ use quipu_config::{Audit, Config};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use instances::Queries;
+pub(crate) use queries::Queries;
 pub(crate) use view::View;
 
 use crate::health::Freshness;
 use crate::sink::Status;
+use explain::{ExplainAnswer, ExplainQuery};
 use exposition::Exposition;
-use instances::{Client, InstancesQuery};
+use instances::InstancesQuery;
 use landing::Landing;
 use parameters::Parameters;
+use queries::Client;
 use query::{QueryError, TotalsQuery};
 use view::PAGE;
 
@@ -59,7 +63,7 @@ pub(crate) struct HttpState {
 impl HttpState {
     /// Returns the queries, too, that the task answers, because only the task has the rows.
     pub(crate) fn new(config: &Config, version: &'static str) -> (Self, Queries) {
-        let (client, queries) = instances::channel();
+        let (client, queries) = queries::channel();
         let state = Self {
             view: View::default(),
             freshness: Freshness::new(config.commit_interval),
@@ -115,6 +119,7 @@ pub(crate) fn totals_router(state: HttpState) -> Router {
         .route("/metrics/totals", get(exposition))
         .route("/api/v1/totals", get(totals))
         .route("/api/v1/instances", get(instances))
+        .route("/api/v1/explain", get(explain))
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/status", get(status));
     guarded(router, state).route("/readyz", get(readyz)).route("/", get(|| async { landing }))
@@ -155,9 +160,23 @@ async fn totals(State(state): State<HttpState>, uri: Uri) -> Response {
 async fn instances(State(state): State<HttpState>, uri: Uri) -> Response {
     match InstancesQuery::read(&uri) {
         Ok(_) if state.view.position().is_none() => refused(&QueryError::NotReady),
-        Ok(query) => json(state.client.ask(query).await),
+        Ok(query) => json(state.client.instances(query).await),
         Err(error) => refused(&error),
     }
+}
+
+async fn explain(State(state): State<HttpState>, uri: Uri) -> Response {
+    let query = match ExplainQuery::read(&uri) {
+        Ok(_) if state.view.position().is_none() => return refused(&QueryError::NotReady),
+        Ok(query) => query,
+        Err(error) => return refused(&error),
+    };
+    let series = query.series.clone();
+    json(match state.client.explain(query).await {
+        Ok(Some(explanation)) => Ok(ExplainAnswer::new(&series, explanation)),
+        Ok(None) => Err(explain::no_total(&state.view, &series)),
+        Err(error) => Err(error),
+    })
 }
 
 async fn audit(State(state): State<HttpState>, uri: Uri) -> Response {
@@ -228,6 +247,7 @@ fn json<T: Serialize>(answer: Result<T, QueryError>) -> Response {
 fn refused(why: &QueryError) -> Response {
     let status = match why {
         QueryError::BadRequest(_) => StatusCode::BAD_REQUEST,
+        QueryError::NoTotal(_) => StatusCode::NOT_FOUND,
         QueryError::NotReady | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
     };
     error(status, &why.to_string())

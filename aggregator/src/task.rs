@@ -132,7 +132,7 @@ impl Task {
             // There is no room for more bad records.
             return Ok(0);
         }
-        let mut timeout = if committing {
+        let mut timeout = if committing || self.queries.is_scanning() {
             Duration::ZERO
         } else if self.engine.has_uncommitted() {
             self.config.commit_interval.saturating_sub(self.commit_began.elapsed()).min(POLL)
@@ -230,7 +230,7 @@ impl Task {
             self.has_published = false;
             self.view.clear();
         }
-        self.queries.answer(self.engine.topology());
+        self.queries.answer(self.engine.topology_mut(), state == State::Running);
         self.measure();
         if let State::CatchingUp(end) = state
             && self.progress_lines.ask(now().0).is_some()

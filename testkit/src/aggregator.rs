@@ -108,9 +108,14 @@ pub struct Aggregator {
 impl Aggregator {
     /// Sends a `GET` and returns the status code and the body, or `None` if nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        get(&self.address()?, path)
+    }
+
+    /// The address on which it serves HTTP, once it does.
+    pub fn address(&self) -> Option<String> {
         let log = self.process.stderr_so_far();
         let address = log.lines().find(|line| line.contains("serving HTTP"))?.split("address=").nth(1)?;
-        get(address.split_whitespace().next()?, path)
+        address.split_whitespace().next().map(str::to_owned)
     }
 
     #[track_caller]

@@ -6,6 +6,7 @@ mod bad_records;
 mod contract;
 mod demo;
 mod ends;
+mod explain;
 mod http;
 mod outages;
 mod reporter;

@@ -11,6 +11,10 @@ impl RowId {
     pub fn new(index: usize) -> Self {
         Self(index)
     }
+
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
 }
 
 /// What a total is made of: the values of rows are added and subtracted, and the total is read.

@@ -6,6 +6,7 @@
 mod accumulator;
 pub mod audit;
 mod change;
+mod explain;
 mod group_by;
 mod presence;
 mod reduce;
@@ -22,6 +23,7 @@ mod values;
 pub use accumulator::{Accumulator, Amount, Contribution, CounterSum, RowId, SeriesSum, Total};
 pub use audit::Audit;
 pub use change::Change;
+pub use explain::{Explained, Explanation, Part, PartSum};
 pub use presence::Events;
 pub use reduce::{GroupId, Reduce, Reduced};
 pub use retirement::Retention;

@@ -66,6 +66,11 @@ impl Table {
         self.ids.len()
     }
 
+    /// How many slots there are, each with a row or free.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// The rows from the slot `from` on, each with its slot and its key.
     pub(crate) fn rows_from(&self, from: usize) -> impl Iterator<Item = (usize, &[u8], &Row)> {
         let slots = self.slots.iter().enumerate().skip(from);

@@ -1,6 +1,7 @@
 //! The core as one pure machine: records go in, aggregates and changed rows come out.
 
 mod apply;
+mod explain;
 mod retire;
 mod state;
 
@@ -9,6 +10,7 @@ use quipu_record::{Aggregate, BadRecord, Millis, Offset, Record, Series, StateRe
 use crate::accumulator::{Amount, Contribution, RowId, SeriesSum};
 use crate::audit::{Audit, Audits};
 use crate::change::Change;
+use crate::explain::Scan;
 use crate::group_by::group_by;
 use crate::presence::{Departure, Events, Presence};
 use crate::reduce::{GroupId, Reduce, Reduced};
@@ -112,6 +114,7 @@ impl Topology {
                 retired: Retired::default(),
                 baselines: Vec::new(),
                 unreferenced: Vec::new(),
+                scan: None,
                 scratch: ValuesBuf::default(),
             },
             presence: Presence::default(),
@@ -307,14 +310,19 @@ struct Sums {
     baselines: Vec<u32>,
     /// Series that no baseline has any more.
     unreferenced: Vec<GroupId>,
+    /// The scan for the parts of a total, if one is under way.
+    scan: Option<Scan>,
     scratch: ValuesBuf,
 }
 
 impl Sums {
     fn forward(&mut self, row: RowId, change: &RowChange<'_>, series: &SeriesIndex, timestamp: Millis) {
         self.count_baselines(change);
-        let Self { reduce, audits, scratch, .. } = self;
+        let Self { reduce, audits, scan, scratch, .. } = self;
         group_by(change, scratch, |id, change: Change<Contribution>| {
+            if let Some(scan) = scan {
+                scan.update(id, row, change.new.as_ref());
+            }
             reduce.update(id, row, &change, timestamp);
             if let Some(series) = series.get(id) {
                 audits.update(id, series.as_ref(), row, &change, timestamp);
@@ -325,8 +333,11 @@ impl Sums {
     /// Moves what a row contributes to the retired sums.
     fn retire(&mut self, row: RowId, change: &RowChange<'_>, series: &SeriesIndex) {
         self.count_baselines(change);
-        let Self { reduce, audits, retired, scratch, .. } = self;
+        let Self { reduce, audits, retired, scan, scratch, .. } = self;
         group_by(change, scratch, |id, change: Change<Contribution>| {
+            if let Some(scan) = scan {
+                scan.update(id, row, change.new.as_ref());
+            }
             let Some(part) = change.old else { return };
             let old = retired.contribution(id);
             retired.add(id, &part);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use quipu_record::{Millis, Offset, Total};
 use quipu_testkit::fold::{Declared, FIRST_RUN, LogRecord, Logged, SERIES, plain_key, run_key};
 use quipu_testkit::oracle::Oracle;
-use quipu_topology::{Audit, Retention, Settings, SourceRecord, Topology};
+use quipu_topology::{Amount, Audit, Explained, Explanation, PartSum, Retention, Settings, SourceRecord, Topology};
 
 const TIMEOUT_MS: i64 = 30_000;
 const REFRESH_MS: i64 = 60_000;
@@ -69,6 +69,29 @@ impl Outsider {
         }
     }
 
+    /// Expects that the parts of each total add up to it, and that the rows are those of the oracle.
+    fn expect_parts(&self, topology: &mut Topology, oracle: &Oracle, limit: usize) {
+        for (number, series) in SERIES.iter().enumerate() {
+            let parsed = series.parse().expect("a series");
+            let explained = std::iter::repeat_with(|| topology.explain(&parsed, 2, limit));
+            let explained = explained.into_iter().find(|explained| *explained != Explained::Scanning);
+            let expected = oracle.rows.values().filter_map(|row| row.contribution(number));
+            let mut expected: Vec<i128> = expected.collect();
+            expected.sort_unstable_by(|a, b| b.cmp(a));
+            match (explained, self.counters.get(*series)) {
+                (Some(Explained::Done(explanation)), Some((total, _))) => {
+                    expect_sum(&explanation, *total);
+                    assert_eq!(explanation.position, topology.position());
+                    assert_eq!(u64::try_from(expected.len()).ok(), Some(rows(&explanation)), "{series}");
+                    expected.truncate(limit);
+                    assert_eq!(explanation.parts.iter().map(|part| count(part.amount)).collect::<Vec<_>>(), expected);
+                }
+                (Some(Explained::NoTotal), None | Some((0, _))) => assert_eq!(expected, [], "{series}"),
+                (explained, total) => panic!("{series}: {total:?} is explained by {explained:?}"),
+            }
+        }
+    }
+
     fn expect(&self, oracle: &Oracle, now: i64) {
         let expected = totals(oracle, now);
         for (series, found) in &self.counters {
@@ -93,6 +116,24 @@ impl Outsider {
             assert_eq!(self.derived.len(), 3, "the audit was never published");
         }
     }
+}
+
+fn count(amount: Amount) -> i128 {
+    let Amount::Counter(count) = amount;
+    count
+}
+
+/// How many rows of the table contribute.
+fn rows(explanation: &Explanation) -> u64 {
+    explanation.parts.len() as u64 + explanation.omitted.rows
+}
+
+/// Expects that all parts add up to the total.
+fn expect_sum(explanation: &Explanation, total: i128) {
+    let Explanation { parts, omitted, retired, .. } = explanation;
+    let sum = parts.iter().map(|part| count(part.amount)).sum::<i128>() + count(omitted.amount) + count(retired.amount);
+    assert_eq!((sum, count(explanation.total)), (total, total), "{explanation:?}");
+    assert!([omitted, retired].iter().all(|PartSum { rows, amount }| *rows > 0 || count(*amount) == 0));
 }
 
 fn topology(retention: Retention) -> Topology {
@@ -242,6 +283,7 @@ proptest! {
                     outsider.read(&mut topology, now, may_fall);
                     let oracle = folded(retention, &all);
                     outsider.expect(&oracle, now);
+                    outsider.expect_parts(&mut topology, &oracle, steps.len() % 6);
                     prop_assert_eq!(topology.rows(), oracle.rows.len());
                     prop_assert_eq!(topology.markers(), oracle.markers());
                     prop_assert_eq!(bad, oracle.bad);
@@ -285,6 +327,36 @@ proptest! {
                 _ => {}
             }
             now += 10;
+        }
+    }
+
+    /// Records that are applied while the rows are scanned are in the parts, too.
+    #[test]
+    fn parts_are_those_of_the_position_at_the_end_of_the_scan(
+        steps in prop::collection::vec(step(), 20..120),
+        began in any::<prop::sample::Index>(),
+        series in 0..SERIES.len(),
+    ) {
+        let (mut topology, mut outsider) = (self::topology(SHORT), Outsider::default());
+        let (mut now, began) = (START_MS, began.index(steps.len()));
+        let series = SERIES[series].parse().expect("a series");
+        for (number, step) in (0..).zip(&steps) {
+            if let Some(record) = step.record(number) {
+                let offset = usize::try_from(number).expect("small");
+                process(&mut topology, offset, &Logged { timestamp: now, record }, now);
+            }
+            match step {
+                Step::Commit => outsider.read(&mut topology, now, true),
+                Step::Wait(ms) => now += ms,
+                _ => {}
+            }
+            if number >= began as u64
+                && let Explained::Done(explanation) = topology.explain(&series, 1, 3)
+            {
+                outsider.read(&mut topology, now, true);
+                expect_sum(&explanation, outsider.counters[&series.to_string()].0);
+                prop_assert_eq!(explanation.position, topology.position());
+            }
         }
     }
 

@@ -1,25 +1,16 @@
-//! The rows of the table. Only the task has them; it answers queries between two batches.
-
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+//! The rows of the table.
 
 use axum::http::Uri;
 use quipu_record::{Key, Millis, Offset, RunKey};
 use quipu_topology::{RowKind, RowMeta, Topology};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use super::parameters::Parameters;
 use super::query::QueryError;
 
-/// The most queries that wait.
-const WAITING: usize = 16;
-/// How long a query waits for the task, which may be committing.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Which rows are wanted.
 #[derive(Debug)]
-pub(crate) struct InstancesQuery {
+pub(super) struct InstancesQuery {
     /// The most rows in the answer.
     limit: usize,
     /// Where to begin: `next` of the page before.
@@ -27,14 +18,14 @@ pub(crate) struct InstancesQuery {
 }
 
 impl InstancesQuery {
-    pub(crate) fn read(uri: &Uri) -> Result<Self, QueryError> {
+    pub(super) fn read(uri: &Uri) -> Result<Self, QueryError> {
         let parameters = Parameters::read(uri, &["limit", "after"])?;
         Ok(Self { limit: parameters.limit()?, after: parameters.after_row()? })
     }
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct InstancesAnswer {
+pub(super) struct InstancesAnswer {
     /// The next source offset to be applied; the last commit may be behind it.
     position: Offset,
     instances: Vec<RowAnswer>,
@@ -65,51 +56,10 @@ struct RowAnswer {
     counters: usize,
 }
 
-struct QueryForTask {
-    from: usize,
-    limit: usize,
-    answer: oneshot::Sender<InstancesAnswer>,
-}
-
-/// Sends queries to the task.
-#[derive(Clone)]
-pub(crate) struct Client(SyncSender<QueryForTask>);
-
-/// The queries that the task answers.
-pub(crate) struct Queries(Receiver<QueryForTask>);
-
-pub(crate) fn channel() -> (Client, Queries) {
-    let (sender, receiver) = sync_channel(WAITING);
-    (Client(sender), Queries(receiver))
-}
-
-impl Client {
-    pub(crate) async fn ask(&self, query: InstancesQuery) -> Result<InstancesAnswer, QueryError> {
-        let InstancesQuery { limit, after } = query;
-        let (answer, answered) = oneshot::channel();
-        let from = after.map_or(0, |after| after.saturating_add(1));
-        self.0.try_send(QueryForTask { from, limit, answer }).map_err(|_| QueryError::Busy)?;
-        match tokio::time::timeout(TIMEOUT, answered).await {
-            Ok(Ok(instances)) => Ok(instances),
-            _ => Err(QueryError::Busy),
-        }
-    }
-}
-
-impl Queries {
-    /// Answers the queries that wait.
-    pub(crate) fn answer(&self, topology: &Topology) {
-        while let Ok(QueryForTask { from, limit, answer }) = self.0.try_recv() {
-            // The client may be gone.
-            let _ = answer.send(instances(topology, from, limit));
-        }
-    }
-}
-
-fn instances(topology: &Topology, from: usize, limit: usize) -> InstancesAnswer {
-    let mut rows = topology.rows_from(from);
+pub(super) fn instances(topology: &Topology, query: &InstancesQuery) -> InstancesAnswer {
+    let mut rows = topology.rows_from(query.after.map_or(0, |after| after.saturating_add(1)));
     let (mut instances, mut last) = (Vec::new(), None);
-    for (number, key, meta, counters) in rows.by_ref().take(limit) {
+    for (number, key, meta, counters) in rows.by_ref().take(query.limit) {
         instances.push(instance(key, meta, counters));
         last = Some(number);
     }
@@ -162,9 +112,10 @@ mod tests {
             let record = SourceRecord { offset: Offset(offset), timestamp, is_append_time: true, key, value };
             topology.process(&record, Millis(5)).expect("a counter");
         }
-        let first = instances(&topology, 0, 2);
+        let page = |after| instances(&topology, &InstancesQuery { limit: 2, after });
+        let first = page(None);
         assert_eq!((first.instances.len(), first.next, first.position), (2, Some(1), Offset(3)));
-        let rest = instances(&topology, 2, 2);
+        let rest = page(Some(1));
         assert_eq!(rest.next, None);
         let expected = RowAnswer {
             key: "c".into(),

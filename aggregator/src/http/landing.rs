@@ -12,13 +12,14 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// A link: where it leads, what is there, and whether it requires the token, if there is one.
 type Link = (&'static str, &'static str, bool);
 
-const AGGREGATOR: [Link; 8] = [
+const AGGREGATOR: [Link; 9] = [
     ("/readyz", "Readiness: 200 if all totals are available and none is stale, else 503 with the reason.", false),
     ("/healthz", "Liveness: 200 as long as the process answers.", false),
     ("/metrics", "The metrics of this process, for Prometheus.", false),
     ("/metrics/totals", "The totals of the fleet, for Prometheus.", true),
     ("/api/v1/totals", "The totals of the fleet. Parameters: match, limit, after.", true),
     ("/api/v1/instances", "Runs and plain keys. Parameters: limit, after.", true),
+    ("/api/v1/explain", "What a total is made of. Parameters: series, limit.", true),
     ("/api/v1/audit", "What was sent, what was processed, and the delta.", true),
     ("/api/v1/status", "This process and its sinks.", true),
 ];
@@ -83,6 +84,6 @@ mod tests {
     #[test]
     fn the_links_that_require_the_token_are_marked_if_there_is_one() {
         let marked = |has_token| Landing::of_aggregator("a", "1", has_token).0.matches("Requires the token.").count();
-        assert_eq!((marked(true), marked(false)), (5, 0));
+        assert_eq!((marked(true), marked(false)), (6, 0));
     }
 }

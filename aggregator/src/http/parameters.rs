@@ -50,6 +50,13 @@ impl Parameters {
         self.parsed("after", "no series", "the series in `next` of the page before, percent-encoded")
     }
 
+    /// Returns the series `series`, which must be given.
+    pub(super) fn series(&self) -> Result<Series, QueryError> {
+        let allowed = r#"a metric's name with all labels: records_processed{topic="auth"}, percent-encoded"#;
+        let given = self.parsed("series", "no series", allowed)?;
+        given.ok_or_else(|| wrong("series", format_args!("is missing; allowed: {allowed}")))
+    }
+
     /// Returns the number `after`, with which the page before ended.
     pub(super) fn after_row(&self) -> Result<Option<usize>, QueryError> {
         self.parsed("after", "no whole number", "the number in `next` of the page before")
@@ -114,7 +121,7 @@ mod tests {
     #[test]
     fn an_error_names_the_parameter_what_is_wrong_and_what_is_allowed() {
         fn of<T>(query: &str, get: impl Fn(&Parameters) -> Result<T, QueryError>) -> String {
-            let known = ["match", "limit", "after"];
+            let known = ["match", "limit", "after", "series"];
             read(query, &known).and_then(|given| get(&given)).err().expect(query).to_string()
         }
         assert_eq!(of("limit=0", Parameters::limit), "limit: 0 is too low; allowed: 1 to 10000");
@@ -129,11 +136,18 @@ mod tests {
         assert!(error.ends_with(r#"allowed: a metric's name, or a name with labels: records_processed{topic="auth"}"#));
         let error = of("after=", Parameters::after_series);
         assert!(error.starts_with(r#"after: "" is no series: "#) && error.contains("`next`"), "{error}");
+        let error = of("", Parameters::series);
+        assert!(error.starts_with("series: is missing; allowed: a metric's name with all labels: "), "{error}");
+        let error = of("series=a%7B", Parameters::series);
+        assert!(error.starts_with(r#"series: "a{" is no series: "#), "{error}");
         let error = of("after=a", Parameters::after_row);
         assert!(error.starts_with(r#"after: "a" is no whole number: "#) && error.contains("`next`"), "{error}");
         let long = of(&format!("limit={}", "é".repeat(10_000)), Parameters::limit);
         assert!(long.len() < 400 && long.contains("é…\" is no whole number"), "{long}");
-        assert_eq!(of("mach=a", Parameters::limit), "mach: unknown parameter; this route has match, limit, after");
+        assert_eq!(
+            of("mach=a", Parameters::limit),
+            "mach: unknown parameter; this route has match, limit, after, series"
+        );
         assert_eq!(of("limit=1&limit=2", Parameters::limit), "limit: is given more than once; give it once");
         assert_eq!(
             read("x=1", &[]).expect_err("no parameters").to_string(),

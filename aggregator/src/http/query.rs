@@ -20,6 +20,8 @@ pub(crate) enum QueryError {
     BadRequest(String),
     #[error("the totals are not available: the aggregator is reading the log, or this process is a standby")]
     NotReady,
+    #[error("{0}")]
+    NoTotal(String),
     #[error("too many requests at once; retry later")]
     Busy,
 }
@@ -28,11 +30,11 @@ pub(crate) enum QueryError {
 #[derive(Debug)]
 pub(crate) struct TotalsQuery {
     /// Only the totals that it selects.
-    selector: Option<Selector>,
+    pub(super) selector: Option<Selector>,
     /// The most totals in the answer.
-    limit: usize,
+    pub(super) limit: usize,
     /// The series after which to begin: `next` of the page before.
-    after: Option<Series>,
+    pub(super) after: Option<Series>,
 }
 
 impl TotalsQuery {
@@ -46,7 +48,7 @@ impl TotalsQuery {
 pub(crate) struct TotalsAnswer {
     /// The next source offset when the totals were committed.
     position: Offset,
-    totals: Vec<Aggregate>,
+    pub(super) totals: Vec<Aggregate>,
     /// Where the next page begins, if there is one.
     next: Option<String>,
 }

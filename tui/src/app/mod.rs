@@ -61,6 +61,8 @@ pub struct App {
     pub runs: List<RunId, RunColumn>,
     /// Whether only the instances that count the selected series are listed.
     pub is_drilled: bool,
+    /// The last known [`Fleet::others`] of the series whose instances are listed.
+    pub others: Option<(SeriesId, i128)>,
     /// The index of the audit that is shown.
     audit: usize,
     /// The first visible row of the pipeline.
@@ -119,6 +121,7 @@ impl App {
             series: List::new(SeriesColumn::Name),
             runs: List::new(RunColumn::State),
             is_drilled: false,
+            others: None,
             audit: 0,
             pipeline_top: 0,
             typing: None,
@@ -222,9 +225,15 @@ impl App {
         }
     }
 
-    /// Makes the fleet keep the lines of the selected series.
+    /// Makes the fleet keep the lines of the selected series, and notes what its runs leave of its total.
     fn focus(&mut self, now: i64) {
-        let selected = self.selected_series(self.scope(now));
+        let scope = self.scope(now);
+        let selected = self.selected_series(scope);
+        if self.is_drilled
+            && let Some(others) = selected.and_then(|series| Some((series, scope.fleet.others(series)?)))
+        {
+            self.others = Some(others);
+        }
         self.fleet.focus(selected);
     }
 }

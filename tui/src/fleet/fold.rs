@@ -52,7 +52,7 @@ impl Fleet {
                     return Ok(());
                 };
                 let changes = run.report(key.part, &report, at, &mut self.series);
-                self.note(&row, changes, at)
+                self.note(&row, changes, at, record.offset)
             }
             Record::Plain { key, plain } => {
                 let Some(run) = self.runs.admit(key, key, None, at) else {
@@ -60,23 +60,23 @@ impl Fleet {
                     return Ok(());
                 };
                 let changes = run.plain(&plain, at, &mut self.series);
-                self.note(key, changes, at)
+                self.note(key, changes, at, record.offset)
             }
             // The total of a series that was forgotten comes from the aggregator.
             Record::Forget(_) | Record::Tombstone { key: Key::Forget(_) } => Ok(()),
             Record::Tombstone { key: Key::Run(key) } => {
-                self.remove(&format!("{}/{}", key.instance, key.run), key.part);
+                self.remove(&format!("{}/{}", key.instance, key.run), key.part, record.offset);
                 Ok(())
             }
             Record::Tombstone { key: Key::Plain(key) } => {
-                self.remove(key, 0);
+                self.remove(key, 0, record.offset);
                 Ok(())
             }
         }
     }
 
     /// Applies the changes that a record made in a run to the series and the lines.
-    fn note(&mut self, row: &str, changes: Result<Changes, BadRecord>, at: i64) -> Result<(), BadRecord> {
+    fn note(&mut self, row: &str, changes: Result<Changes, BadRecord>, at: i64, offset: i64) -> Result<(), BadRecord> {
         let Some(run) = self.runs.get(row) else {
             return Ok(());
         };
@@ -94,6 +94,7 @@ impl Fleet {
         };
         self.cut_off += changes.cut_off;
         for change in changes.counts {
+            self.series.get_mut(change.series).counted_at = Some(offset);
             if change.is_new {
                 self.series.get_mut(change.series).reporters += 1;
                 if is_young {
@@ -105,13 +106,14 @@ impl Fleet {
         Ok(())
     }
 
-    fn remove(&mut self, row: &str, part: u32) {
+    fn remove(&mut self, row: &str, part: u32, offset: i64) {
         let Some(run) = self.runs.get_mut(row) else {
             return;
         };
         for series in run.remove(part) {
-            let reporters = &mut self.series.get_mut(series).reporters;
-            *reporters = reporters.saturating_sub(1);
+            let series = self.series.get_mut(series);
+            series.reporters = series.reporters.saturating_sub(1);
+            series.counted_at = Some(offset);
         }
         if run.is_empty() {
             self.lines.remove(run.id());

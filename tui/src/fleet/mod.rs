@@ -138,6 +138,21 @@ impl Fleet {
         Some(self.get(self.series.find(series)?))
     }
 
+    /// Returns what the counts of all runs that were read leave of a total: what has expired, and what was reported before
+    /// the records that were read. It is negative if the aggregator leaves out a part of what the runs report. `None` while
+    /// the total and the counts are not of the same position.
+    #[must_use]
+    pub fn others(&self, id: SeriesId) -> Option<i128> {
+        let series = self.get(id);
+        let total = series.total()?;
+        let has_read_all = self.pipeline.topic(Topic::Metrics).position > Some(total.offset);
+        if !has_read_all || series.counted_at > Some(total.offset) {
+            return None;
+        }
+        let counts = self.runs().filter_map(|run| i128::try_from(run.count(id)?).ok());
+        Some(total.count() - counts.sum::<i128>())
+    }
+
     /// Returns all runs, in no particular order.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter()

@@ -17,6 +17,8 @@ pub struct ObservedSeries {
     pub(super) total: Option<ObservedTotal>,
     pub(super) history: History,
     pub(super) reporters: u32,
+    /// The offset of the newest record by which a run counts the series differently.
+    pub(super) counted_at: Option<i64>,
 }
 
 /// A fleet-wide total from the newest aggregate.

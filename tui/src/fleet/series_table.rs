@@ -47,6 +47,7 @@ impl SeriesTable {
             total: None,
             history: History::new(HISTORY),
             reporters: 0,
+            counted_at: None,
         });
         Some(id)
     }
@@ -95,10 +96,11 @@ impl SeriesTable {
         })
     }
 
-    /// Clears the numbers of reporting runs, because the topic of the reports was replaced.
+    /// Clears what is known of the reporting runs, because the topic of the reports was replaced.
     pub(super) fn clear_reporters(&mut self) {
         for entry in &mut self.entries {
             entry.reporters = 0;
+            entry.counted_at = None;
         }
     }
 

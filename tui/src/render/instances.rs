@@ -90,11 +90,13 @@ fn heading<'a>(view: &InstancesView, columns: Columns, theme: Theme, width: usiz
         return vec![Span::raw(before)];
     };
     let before = if view.is_drilled { format!("{before} that count ") } else { format!("{before}, counts of ") };
+    let others = view.others.map(|others| format!(", others {}", format::count(others))).unwrap_or_default();
     let after = if view.is_drilled { " (Esc: all)" } else { "" };
-    let room = width.saturating_sub(before.len() + after.len() + 4);
+    let room = width.saturating_sub(before.len() + others.len() + after.len() + 4);
     vec![
         Span::raw(before),
         Span::styled(series.at_most(room), theme.style(Role::Title)),
+        Span::raw(others),
         Span::styled(after, theme.style(Role::Key)),
     ]
 }

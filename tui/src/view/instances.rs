@@ -19,6 +19,9 @@ pub struct InstancesView {
     /// Whether only the instances that count the series are listed.
     #[serde(skip)]
     pub is_drilled: bool,
+    /// What the listed counts leave of the total; only if the instances that count the series are listed.
+    #[serde(skip)]
+    pub others: Option<i128>,
     /// How many rows are above the visible ones.
     #[serde(skip)]
     pub above: usize,
@@ -97,6 +100,10 @@ pub fn instances(app: &App, scope: Scope<'_>, page: usize) -> InstancesView {
         series: series.map(|id| Name::new(scope.fleet.get(id).text())),
         rows,
         is_drilled: app.is_drilled,
+        others: app
+            .others
+            .filter(|(id, others)| app.is_drilled && Some(*id) == series && *others != 0)
+            .map(|(_, others)| others),
         above: window.start,
         count: order.len(),
         filter: Name::new(app.runs.filter.text()),

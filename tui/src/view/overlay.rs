@@ -142,7 +142,7 @@ const AUDITS: [(&str, Role, &str); 5] = [
     ("no verdict yet", Role::Faint, "records are still being sent or read, so nothing can be concluded"),
 ];
 
-const MARKS: [(&str, Role, &str); 9] = [
+const MARKS: [(&str, Role, &str); 10] = [
     ("▼ ▲", Role::Title, "the column by which the list is sorted; ▲ is the reverse of its usual order"),
     ("*", Role::Warning, "before an instance: its state changed within the last 30 s"),
     ("* a b c …", Role::Plain, "in a chart: the fleet and its instances; the legend has their names"),
@@ -150,6 +150,7 @@ const MARKS: [(&str, Role, &str); 9] = [
     ("-", Role::Plain, "instead of a number: there is no data"),
     ("…", Role::Plain, "at the end of a text: it was cut; a wider screen or Enter shows all of it"),
     ("k M G T", Role::Plain, "after a number: thousands, millions, 10⁹, 10¹²; the number is rounded"),
+    ("others N", Role::Plain, "of the total, what the listed counts leave: what has expired, for example"),
     ("lag", Role::Plain, "how many records on metrics the aggregator has still to read"),
     ("FROZEN", Role::WarningBadge, "the display does not change; reading continues"),
 ];

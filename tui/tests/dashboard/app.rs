@@ -1,6 +1,7 @@
 //! Tests what keys do.
 
 use quipu_record::Total;
+use quipu_tui::RawRecord;
 use quipu_tui::app::{Mode, Overlay, SeriesColumn, Tab};
 use quipu_tui::view::{Body, View};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEventKind};
@@ -174,6 +175,33 @@ fn drilling_down_lists_the_instances_that_count_the_series() {
     assert_eq!(rows(&dashboard).0, ["app-1", "app-2"], "the producer does not count it");
     dashboard.press("/app-2");
     assert_eq!(rows(&dashboard).0, ["app-2"]);
+}
+
+#[test]
+fn drilling_down_names_what_the_listed_counts_leave_of_the_total() {
+    let mut dashboard = Dashboard::connected();
+    let of = series("records_processed");
+    let report = |seq, count| report("app-1", run(START, 1), seq, START, &[(&of, count)], false);
+    dashboard.metrics(vec![report(1, 50)]);
+    let total = |offset, count| {
+        let record = aggregate(&of, Total::Counter(count), START, 1);
+        let value = String::from_utf8(record.value.clone().expect("a value")).expect("JSON");
+        let value = value.replace(&format!(r#""offset":{}"#, record.offset), &format!(r#""offset":{offset}"#));
+        RawRecord { value: Some(value.into_bytes()), ..record }
+    };
+    dashboard.aggregates(vec![total(1, 1_050)]);
+    dashboard.tick();
+    assert!(!dashboard.text(100, 30).contains("others"));
+    dashboard.key(KeyCode::Enter);
+    let heading = "1 instances that count records_processed, others 1,000 (Esc: all)";
+    assert!(dashboard.text(100, 30).contains(heading), "{}", dashboard.text(100, 30));
+    // The last known number stays until the total includes the newest report.
+    dashboard.metrics(vec![report(2, 70)]);
+    dashboard.tick();
+    assert!(dashboard.text(100, 30).contains(heading));
+    dashboard.aggregates(vec![total(2, 70)]);
+    dashboard.tick();
+    assert!(dashboard.text(100, 30).contains("count records_processed (Esc: all)"));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Tests how runs join, restart, become silent and leave.
 
+use quipu_record::{Aggregate, Millis, Offset, Total};
 use quipu_tui::{Batch, Connection, EventKind, Fleet, Limits, RawRecord, Run, RunState};
 
 use super::observed::{Observed, SECOND, processed};
-use crate::support::synthetic::{START, caught_up, report, run, series};
+use crate::support::synthetic::{self, START, caught_up, report, run, series};
 
 #[test]
 fn a_run_joins_becomes_silent_resumes_and_leaves() {
@@ -30,6 +31,37 @@ fn a_run_joins_becomes_silent_resumes_and_leaves() {
     ];
     assert_eq!(observed.events(), expected);
     assert_eq!(observed.count("app-1", &of), Some(7), "the count of a run that left stays");
+}
+
+#[test]
+fn what_the_runs_leave_of_a_total_is_known_when_both_are_of_one_position() {
+    let (mut observed, of) = (Observed::new(), processed());
+    let mut offset = 0;
+    let mut report = |observed: &mut Observed, count: u64| {
+        let at = observed.now;
+        offset += 1;
+        let record = synthetic::report("app-1", run(START, 1), count, at, &[(&of, count)], false);
+        observed.metric(RawRecord { offset, ..record });
+    };
+    let total = |observed: &mut Observed, count: i128, offset: i64| {
+        let total = Total::Counter(count);
+        let (timestamp, offset) = (Millis(START), Offset(offset));
+        let value = Aggregate { series: of.clone(), total, timestamp, offset, instances: 1 }.to_json();
+        let key = Some(of.to_string().into_bytes());
+        observed.total(RawRecord { offset: 0, timestamp: START, key, value: Some(value) });
+        let id = observed.fleet.find(&of).expect("a series").id();
+        observed.fleet.others(id)
+    };
+    report(&mut observed, 5);
+    assert_eq!(total(&mut observed, 105, 2), None, "the total includes a record that was not read yet");
+    report(&mut observed, 7);
+    assert_eq!(total(&mut observed, 107, 2), Some(100));
+    report(&mut observed, 9);
+    assert_eq!(total(&mut observed, 107, 2), None, "the total does not include a record that was read");
+    // A record of another key changes no count.
+    observed.metric(RawRecord { offset: 4, timestamp: START, key: Some(b"other".to_vec()), value: None });
+    assert_eq!(total(&mut observed, 109, 3), Some(100));
+    assert_eq!(total(&mut observed, 4, 4), Some(-5));
 }
 
 #[test]
