@@ -287,6 +287,8 @@ fn every_outcome_and_every_bad_record_has_a_scenario() {
     let found = run_all(false).outcomes;
     let reasons: Vec<String> = reasons().iter().map(|reason| format!("bad: {reason}")).collect();
     assert!(reasons.len() >= 30, "the reasons were not found in record/src/error.rs: {reasons:?}");
+    // The table does not hold ranges, so none shrinks there.
+    let reasons = reasons.into_iter().filter(|reason| reason != "bad: ranges_shrank");
     let all = OUTCOMES.iter().map(ToString::to_string).chain(reasons);
     let missing: Vec<String> = all.filter(|outcome| !found.contains(outcome)).collect();
     assert!(missing.is_empty(), "no scenario has the outcome {missing:?}");
