@@ -2,7 +2,7 @@
 //! `NULL` is null.
 
 use quipu_record::{
-    CounterPrefix, Key, Millis, PlainRecord, Record, Report, ReportHeader, ReportWriter, RunKey, Series, Value, decode,
+    CounterPrefix, Key, Millis, PlainRecord, RangesPrefix, Record, Report, ReportHeader, ReportWriter, RunKey, Series, Value, decode,
     limits,
 };
 use serde_json::json;
@@ -67,14 +67,20 @@ fn check_report(key: RunKey<'_>, report: &Report<'_>) {
         at_most += prefix.counter_bytes();
         writer.push(&prefix, count);
     }
+    let ranges: Vec<_> = report.ranges().collect();
+    for (series, value) in &ranges {
+        check_series(*series);
+        writer.push_ranges(&RangesPrefix::new(*series), value);
+    }
     let json = writer.finish();
-    assert!(json.len() <= at_most);
+    assert!(json.len() <= at_most || !ranges.is_empty());
     let text = key.to_string();
     let Ok(Record::Report { key: key_again, report: again }) = decode(Some(text.as_bytes()), Some(&json)) else {
         panic!("not a report: {text} {}", String::from_utf8_lossy(&json));
     };
     let fields = |report: &Report<'_>| (report.at, report.seq, report.interval_ms, report.parts, report.is_final);
     assert_eq!((key_again, fields(&again), values(&again)), (key, fields(report), values(report)));
+    assert_eq!(again.ranges().collect::<Vec<_>>(), ranges);
 }
 
 fn check_plain(key: &str, plain: &PlainRecord<'_>) {
