@@ -3,6 +3,7 @@
 mod own_topics;
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -34,6 +35,8 @@ pub(crate) struct Venue {
     /// The other Kafka properties that a connection needs.
     properties: Vec<(String, String)>,
     aggregator: Config,
+    /// Where the aggregator serves HTTP.
+    http: SocketAddr,
     place: Place,
 }
 
@@ -79,6 +82,7 @@ impl Venue {
             config: None,
             properties: Vec::new(),
             aggregator,
+            http: free_address()?,
             place: Place::Embedded(broker),
         })
     }
@@ -91,7 +95,7 @@ impl Venue {
         let client = cluster::client_config(&brokers, "quipu-demo", &properties);
         let topics = Box::new(OwnTopics::create(&client, &names)?);
         let config = options.config.clone();
-        Ok(Self { brokers, names, config, properties, aggregator, place: Place::Cluster(topics) })
+        Ok(Self { brokers, names, config, properties, aggregator, http: free_address()?, place: Place::Cluster(topics) })
     }
 
     /// Returns the first lines of the output: what the experiment does, and how to watch it from another terminal.
@@ -101,10 +105,12 @@ impl Venue {
         let place = if self.is_embedded() { "an embedded broker at " } else { "" };
         format!(
             "{records} records at {rate}/s, two consumers, on {place}{brokers}\nto watch from another terminal until the end:\n  \
-             {} top{}\n  kcat -b {brokers} -C -t {} -K '  '",
+             {} top{}\n  kcat -b {brokers} -C -t {} -K '  '\n  {} explain {PROCESSED} --http {}",
             word(program),
             self.top_options(),
-            self.names.aggregates
+            self.names.aggregates,
+            word(program),
+            self.http,
         )
     }
 
@@ -192,7 +198,7 @@ impl Venue {
         config.topics.create = false;
         // The rows are not needed after the experiment.
         config.state.store = StoreKind::Memory;
-        config.http.listen = None;
+        config.http.listen = Some(self.http.into());
         if self.is_embedded() {
             // The embedded broker accepts transactions but does not isolate them.
             config.processing_guarantee = ProcessingGuarantee::AtLeastOnce;
@@ -255,6 +261,12 @@ fn word(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
+}
+
+/// An address of this machine that nobody listens on at the moment.
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    listener.local_addr().context("the port of a listener is unknown")
 }
 
 #[cfg(test)]
