@@ -110,14 +110,18 @@ impl Scan {
         // The least of the rows that are kept so far is on top; among equal ones the later row.
         let mut most = BinaryHeap::new();
         let (mut rows, mut sum) = (0, 0);
-        for (row, count) in self.found {
-            most.push((Reverse(count), row));
-            if most.len() > limit
-                && let Some((Reverse(least), _)) = most.pop()
-            {
-                rows += 1;
-                sum += least;
+        for (row, count) in &self.found {
+            let candidate = (Reverse(*count), *row);
+            if most.len() < limit {
+                most.push(candidate);
+                continue;
             }
+            let (Reverse(omitted), _) = match most.peek_mut() {
+                Some(mut least) if candidate < *least => std::mem::replace(&mut *least, candidate),
+                _ => candidate,
+            };
+            rows += 1;
+            sum += omitted;
         }
         let part = |(Reverse(count), row)| {
             let meta = table.get(row)?.meta.clone();

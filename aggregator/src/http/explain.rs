@@ -150,7 +150,7 @@ mod tests {
         });
         let report = |run, is_final, count| {
             format!(
-                r#"{{"v":1,"instance":"app/1","run":"01920000-0000-7000-8000-00000000000{run}","seq":1,"final":{is_final},"counters":[{{"name":"n","value":{count}}}]}}"#
+                r#"{{"v":1,"instance":"app/1","run":"01920000-0000-7000-8000-00000000000{run}","at":1,"seq":1,"interval_ms":1,"final":{is_final},"counters":[{{"name":"n","value":{count}}}]}}"#
             )
         };
         let run = |number| format!("app/1/01920000-0000-7000-8000-00000000000{number}");

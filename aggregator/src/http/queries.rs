@@ -15,8 +15,8 @@ use super::query::QueryError;
 const WAITING: usize = 16;
 /// The most totals that wait to be explained.
 const EXPLANATIONS: usize = 4;
-/// How many slots of the table are scanned between two batches. It takes about a millisecond, as a step of a commit does.
-const SLOTS: usize = 10_000;
+/// How many slots of the table are scanned between two batches. It takes a few milliseconds at most, like a step of a commit.
+const SLOTS: usize = 4_000;
 /// How long a query waits for the task, which may be committing.
 const TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -155,6 +155,8 @@ fn parts_of_a_run_are_one_run() {
     observed.report("app-1", id, 1, &[(&of, 5)]);
     let mut part = report("app-1", id, 1, START, &[(&other, 7)], false);
     part.key = Some(format!("app-1/{id}/1").into_bytes());
+    let value = String::from_utf8(part.value.take().expect("a report")).expect("JSON");
+    part.value = Some(value.replace(r#""parts":1"#, r#""parts":2"#).into_bytes());
     observed.metric(part);
     assert_eq!(observed.fleet.runs().count(), 1);
     assert_eq!((observed.count("app-1", &of), observed.count("app-1", &other)), (Some(5), Some(7)));
