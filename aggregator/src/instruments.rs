@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use metrics_util::layers::{Fanout, FanoutBuilder};
+use quipu_config::Limits;
 use quipu_record::BadRecord;
 use quipu_reporter::KafkaRecorder;
 use quipu_topology::{Events, Outcome, Topology};
@@ -44,7 +45,7 @@ pub(crate) struct Instruments {
 }
 
 impl Instruments {
-    pub(crate) fn new(prometheus: Arc<PrometheusRecorder>, reporter: KafkaRecorder) -> Self {
+    pub(crate) fn new(prometheus: Arc<PrometheusRecorder>, reporter: KafkaRecorder, limits: &Limits) -> Self {
         let described = Described(&prometheus);
         described.counter("quipu_records_total", "Records read from the source topic that are not bad, by outcome");
         described.counter("quipu_bad_records_total", "Records that could not be counted, by reason");
@@ -56,6 +57,8 @@ impl Instruments {
         let table_bytes = gauge("quipu_table_bytes", "The memory that the rows take, as an estimate");
         let live_runs = gauge("quipu_live_runs", "Runs that report: they neither left nor are silent");
         let series = gauge("quipu_series", "Series that have a total");
+        limit(&described, "quipu_rows_limit", "The most rows that the table may have", limits.max_rows);
+        limit(&described, "quipu_series_limit", "The most series that may have a total", limits.max_series);
         let commit_seconds = described.histogram("quipu_commit_seconds", "How long a commit took");
         let longest_step = "The longest step of each commit; no record is applied during a step";
         let commit_pause_seconds = described.histogram("quipu_commit_pause_seconds", longest_step);
@@ -148,6 +151,11 @@ impl Instruments {
         self.commit_seconds.record(took.as_secs_f64());
         self.commit_pause_seconds.record(longest_step.as_secs_f64());
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus' gauges are floats")]
+fn limit(described: &Described<'_>, name: &'static str, help: &'static str, limit: usize) {
+    described.gauge(name, help).set(limit as f64);
 }
 
 /// Names the version of the program in the labels of a gauge, as Prometheus' exporters do.

@@ -56,7 +56,7 @@ pub async fn run(config: Config, version: &'static str, stop: impl Future<Output
     let member = Arc::downgrade(&source);
     kafka::watch_log_end(&config, PARTITION, shared.clone(), freshness.clone())?;
     let watchdog = config.watchdog;
-    let instruments = Instruments::new(prometheus, recorder);
+    let instruments = Instruments::new(prometheus, recorder, &config.limits);
     let fresh = freshness.clone();
     let task = Task::new(config, shared.clone(), freshness, source, instruments, view.clone(), queries)?;
     let (sender, mut ended) = oneshot::channel();

@@ -1,11 +1,11 @@
-//! Bytes of memory for each row and each series of the table, and allocations for each count. Nothing is timed.
+//! Bytes of memory for each row, series and marker, and allocations for each count. Nothing is timed.
 
 use std::hint::black_box;
 
 use allocation_counter::measure;
 use metrics::{counter, with_local_recorder};
 use quipu_bench::{Record, is_whole, plain, report, topology};
-use quipu_record::{Millis, Offset};
+use quipu_record::{Millis, Offset, RetiredSum, StateKey, StateMarker, StateRetired};
 use quipu_reporter::KafkaReporter;
 use quipu_topology::SourceRecord;
 
@@ -20,7 +20,18 @@ fn main() {
     table("a plain counter with a series of its own", rows, |row| {
         (format!("app-1:metric_{row}"), format!(r#"{{"name":"metric_{row}","count":1}}"#))
     });
+    table("a row of a report of 20 counters, 20 series in all", rows / 20, |row| report(row, 20, 0));
     table("a row of a report of 100 counters, 100 series in all", rows / 100, |row| report(row, 100, 0));
+    restored("a marker of an expired run", rows, |run| {
+        let (key, _) = report(run, 0, 0);
+        let marker = StateMarker { began: Some(NOW), seq: 100_000, log_time: NOW };
+        (StateKey::Marker(key.as_bytes()).encode(), marker.encode())
+    });
+    restored("a series that only has a retired sum", rows, |series| {
+        let key = format!(r#"records_processed{{outcome="accepted",topic="orders-{series}"}}"#);
+        let retired = StateRetired { sum: RetiredSum::Counter(9_876_543_210), rows: 100 };
+        (StateKey::Retired(&key).encode(), retired.encode())
+    });
 }
 
 fn counting() {
@@ -54,4 +65,18 @@ fn table(what: &str, rows: u64, record: impl Fn(u64) -> Record) {
         topology.take_rows(|_, _| {});
     });
     println!("  {what}: {}", allocated.bytes_current / i64::try_from(rows).expect("few rows"));
+}
+
+/// Measures records of the state, as a restart loads them.
+fn restored(what: &str, records: u64, record: impl Fn(u64) -> (Vec<u8>, Vec<u8>)) {
+    let mut kept = None;
+    let allocated = measure(|| {
+        let topology = kept.insert(topology());
+        for number in 0..records {
+            let (key, value) = record(number);
+            topology.load(&key, Some(&value)).expect("a record of the state");
+        }
+        topology.take_aggregates(NOW);
+    });
+    println!("  {what}: {}", allocated.bytes_current / i64::try_from(records).expect("few records"));
 }

@@ -42,15 +42,21 @@ pub fn report(run: u64, counters: u64, seq: u64) -> Record {
     (format!("app-{run}/{id}"), value)
 }
 
-/// An empty topology whose limits no benchmark reaches.
+/// An empty topology with [`settings`].
 #[must_use]
 pub fn topology() -> Topology {
-    Topology::new(Settings {
+    Topology::new(settings())
+}
+
+/// The default settings, with limits that no benchmark reaches.
+#[must_use]
+pub fn settings() -> Settings {
+    Settings {
         instance_timeout: Millis(30_000),
         refresh_interval: Millis(60_000),
         retention: Retention { runs: Some(Millis(7 * 24 * 3_600_000)), finished: Some(Millis(3_600_000)) },
         max_rows: 5_000_000,
         max_series: 1_000_000,
         audits: Vec::new(),
-    })
+    }
 }

@@ -94,8 +94,8 @@ PANELS = [
     ),
     panel(
         "Records by outcome",
-        "Records read per second: applied, restarted (a plain counter's lower count), removed (tombstones), stale or "
-        "replayed (ignored).",
+        "Records read per second: applied, restarted (a plain counter's lower count), rebased (an expired run is back), "
+        "removed (tombstones), stale or replayed (ignored).",
         "cps",
         "timeseries",
         query(f"sum by (outcome) (rate(quipu_records_total{PROCESS}{RANGE}))", "{{outcome}}"),
@@ -113,13 +113,43 @@ PANELS = [
     ),
     panel(
         "Rows, series and live runs",
-        "What the aggregator holds in memory. Rows outlive their runs, so that totals keep the runs' counts.",
+        "What the aggregator holds in memory. Rows outlive their runs until they expire.",
         "locale",
         "timeseries",
         query(f"max(quipu_rows{PROCESS})", "rows"),
         query(f"max(quipu_series{PROCESS})", "series"),
         query(f"max(quipu_live_runs{PROCESS})", "live runs"),
         minimum=0,
+    ),
+    panel(
+        "Part of the limits in use",
+        "Rows as a part of limits.max_rows, and series as a part of limits.max_series. At 100 % new ones are refused, and "
+        "totals are too low.",
+        "percentunit",
+        "timeseries",
+        query(f"max(quipu_rows{PROCESS} / quipu_rows_limit{PROCESS})", "rows"),
+        query(f"max(quipu_series{PROCESS} / quipu_series_limit{PROCESS})", "series"),
+        minimum=0,
+        width=8,
+    ),
+    panel(
+        "Expired runs",
+        "Runs that expired since the aggregator started, and the markers that are kept of expired runs.",
+        "locale",
+        "timeseries",
+        query(f"sum(quipu_retired_runs_total{PROCESS})", "expired"),
+        query(f"max(quipu_markers{PROCESS})", "markers"),
+        minimum=0,
+        width=8,
+    ),
+    panel(
+        "Memory of the rows",
+        "The memory that the rows take, as an estimate.",
+        "bytes",
+        "timeseries",
+        query(f"max(quipu_table_bytes{PROCESS})", "rows"),
+        minimum=0,
+        width=8,
     ),
     Row("Committing"),
     panel(

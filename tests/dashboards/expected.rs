@@ -90,6 +90,12 @@ fn health(title: &str) -> Option<Vec<(&'static str, Expect)>> {
             ("copies that Kafka rejected", Is(0.0)),
         ],
         "Rows, series and live runs" => vec![("rows", Is(4.0)), ("series", AtLeast(10.0)), ("live runs", Is(3.0))],
+        // The default limits.
+        "Part of the limits in use" => {
+            vec![("rows", AtLeast(4.0 / 5_000_000.0)), ("series", AtLeast(10.0 / 1_000_000.0))]
+        }
+        "Expired runs" => vec![("expired", Is(0.0)), ("markers", Is(0.0))],
+        "Memory of the rows" => vec![("rows", AtLeast(400.0))],
         "Commit latency" => ["quantile 0.5", "quantile 0.99", "mean", "longest step, quantile 0.99"]
             .map(|name| (name, AtLeast(1e-6)))
             .into(),

@@ -1,8 +1,8 @@
-//! The guide's table of sizes is compared with real records.
+//! The guide's tables of sizes are compared with real records.
 
 use quipu_record::{
-    Aggregate, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RunKey, Series, StateRow, StateRowHeader,
-    StateRowKind, Total, Value,
+    Aggregate, CounterPrefix, Millis, Offset, ReportHeader, ReportWriter, RetiredSum, RunKey, Series, StateClock,
+    StateKey, StateMarker, StateRetired, StateRow, StateRowHeader, StateRowKind, Total, Value,
 };
 use uuid::Uuid;
 
@@ -25,6 +25,29 @@ fn the_table_of_sizes_matches_the_records() {
     let rows: Vec<_> = rows.map(|row| row.join(" | ")).collect();
     let measured: Vec<_> = rows.iter().map(|row| measured(row)).collect();
     assert!(rows.len() >= 5 && rows == measured, "the table must be:\n{}", measured.join("\n"));
+}
+
+#[test]
+fn the_table_of_the_state_matches_the_records() {
+    let run = RunKey { instance: INSTANCE, run: Uuid::now_v7(), part: 0 }.to_string();
+    let marker = StateMarker { began: Some(Millis(AT)), seq: 100_000, log_time: Millis(7_000_000_000) };
+    let retired = StateRetired { sum: RetiredSum::Counter(i128::from(COUNT) * 100), rows: 1000 };
+    let clock =
+        StateClock { log_time: Millis(7_000_000_000), appended_at: Some(Millis(AT)), horizon: Some(Millis(AT)) };
+    let bytes = |key: Vec<u8>, value: Vec<u8>| (key.len() + value.len()) as u64;
+    let measured = [
+        ("a run of 20 series", row_bytes(20)),
+        ("an expired run (its marker)", bytes(StateKey::Marker(run.as_bytes()).encode(), marker.encode())),
+        (
+            "a series of expired runs (its retired sum)",
+            bytes(StateKey::Retired(&series(1)[0].to_string()).encode(), retired.encode()),
+        ),
+        ("the log time", bytes(StateKey::CLOCK.into(), clock.encode())),
+    ]
+    .map(|(what, bytes)| format!("{what} | {bytes}"));
+    let rows = chapter("production").rows();
+    let is_measured = |row: &String| rows.iter().any(|cells| cells[..2].join(" | ") == *row);
+    assert!(measured.iter().all(is_measured), "the table must have:\n{}", measured.join("\n"));
 }
 
 /// The row with the same first three cells and the measured sizes.
