@@ -95,7 +95,15 @@ impl Venue {
         let client = cluster::client_config(&brokers, "quipu-demo", &properties);
         let topics = Box::new(OwnTopics::create(&client, &names)?);
         let config = options.config.clone();
-        Ok(Self { brokers, names, config, properties, aggregator, http: free_address()?, place: Place::Cluster(topics) })
+        Ok(Self {
+            brokers,
+            names,
+            config,
+            properties,
+            aggregator,
+            http: free_address()?,
+            place: Place::Cluster(topics),
+        })
     }
 
     /// Returns the first lines of the output: what the experiment does, and how to watch it from another terminal.

@@ -2,8 +2,8 @@
 //! `NULL` is null.
 
 use quipu_record::{
-    CounterPrefix, Key, Millis, PlainRecord, RangesPrefix, Record, Report, ReportHeader, ReportWriter, RunKey, Series, Value, decode,
-    limits,
+    CounterPrefix, Key, Millis, PlainRecord, RangesPrefix, Record, Report, ReportHeader, ReportWriter, RunKey, Series,
+    Value, decode, limits,
 };
 use serde_json::json;
 
