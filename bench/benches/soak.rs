@@ -150,7 +150,7 @@ impl Run {
             _ => Fate::PausedForLong,
         };
         // The first reports of some come late, as after an outage.
-        let began = if percent % 20 == 0 { now - RETENTION / 2 } else { now };
+        let began = if percent.is_multiple_of(20) { now - RETENTION / 2 } else { now };
         let mut rest = [0; 10];
         rest[2..].copy_from_slice(&number.to_be_bytes());
         let id = Builder::from_unix_timestamp_millis(u64::try_from(began).expect("after 1970"), &rest).into_uuid();
@@ -203,33 +203,30 @@ impl Soak {
 
     /// One run reports: one that is back, or the next of those that are alive.
     fn step(&mut self) {
-        match self.away.first_entry().filter(|next| next.key().0 <= self.log.now) {
-            Some(back) => {
-                let mut run = back.remove();
-                if matches!(run.fate, Fate::Repeated) {
-                    self.core.report(&mut self.log, &mut run, Outcome::Stale);
-                    return;
-                }
-                run.fate = Fate::Killed;
-                run.last = run.seq + 2;
-                run.seq += 1;
-                self.core.report(&mut self.log, &mut run, Outcome::Rebased);
-                self.alive.push_back(run);
+        if let Some(back) = self.away.first_entry().filter(|next| next.key().0 <= self.log.now) {
+            let mut run = back.remove();
+            if matches!(run.fate, Fate::Repeated) {
+                self.core.report(&mut self.log, &mut run, Outcome::Stale);
+                return;
             }
-            None => {
-                let Some(mut run) = self.alive.pop_front() else { return };
-                run.seq += 1;
-                self.core.report(&mut self.log, &mut run, Outcome::Applied);
-                if run.seq < run.last {
-                    self.alive.push_back(run);
-                    return;
-                }
-                if let Some(pause) = run.fate.pause() {
-                    self.away.insert((self.log.now + pause, run.number), run);
-                }
-                self.begin();
-            }
+            run.fate = Fate::Killed;
+            run.last = run.seq + 2;
+            run.seq += 1;
+            self.core.report(&mut self.log, &mut run, Outcome::Rebased);
+            self.alive.push_back(run);
+            return;
         }
+        let Some(mut run) = self.alive.pop_front() else { return };
+        run.seq += 1;
+        self.core.report(&mut self.log, &mut run, Outcome::Applied);
+        if run.seq < run.last {
+            self.alive.push_back(run);
+            return;
+        }
+        if let Some(pause) = run.fate.pause() {
+            self.away.insert((self.log.now + pause, run.number), run);
+        }
+        self.begin();
     }
 
     /// Only the log time goes on.
@@ -297,7 +294,7 @@ impl Log {
         for counter in 0..COUNTERS {
             report.push(&self.prefixes[Self::index(run, counter)], run.value(counter, run.seq));
         }
-        (RunKey { instance: &instance, run: run.id, part: 0 }.to_string(), report.finish().into())
+        (RunKey { instance: &instance, run: run.id, part: 0 }.to_string(), report.finish())
     }
 }
 
