@@ -55,7 +55,11 @@ impl Table {
 
     /// The memory that the rows take, as an estimate, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.heap_bytes + self.slots.len() * (size_of::<Option<Slot>>() + size_of::<usize>())
+        let queued = self.ids.len() * size_of::<(Millis, usize)>();
+        self.heap_bytes
+            + self.slots.capacity() * size_of::<Option<Slot>>()
+            + self.ids.capacity() * size_of::<usize>()
+            + queued
     }
 
     pub(crate) fn get(&self, id: usize) -> Option<&Row> {

@@ -168,7 +168,7 @@ impl Topology {
     /// The memory that the rows take, as an estimate, in bytes.
     #[must_use]
     pub fn table_bytes(&self) -> usize {
-        self.table.bytes()
+        self.table.bytes() + self.runs.bytes()
     }
 
     /// How many runs joined, left, fell silent and expired since the last call. Restored rows are not counted, nor are those that

@@ -15,6 +15,7 @@ use crate::row::{RowKind, RowMeta};
 pub(crate) struct Runs {
     runs: HashMap<Arc<[u8]>, Run>,
     due: Deadlines<Arc<[u8]>>,
+    key_bytes: usize,
 }
 
 /// The rows of a run, by their numbers in the table.
@@ -34,6 +35,12 @@ impl Run {
 }
 
 impl Runs {
+    /// The memory that the runs take beside their rows, as an estimate, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let queued = size_of::<(Millis, Arc<[u8]>)>();
+        self.key_bytes + self.runs.capacity() * size_of::<(Arc<[u8]>, Run)>() + self.runs.len() * queued
+    }
+
     /// The rows of a run.
     pub(crate) fn rows(&self, key: &[u8]) -> impl Iterator<Item = usize> + '_ {
         self.runs.get(key).into_iter().flat_map(Run::rows)
@@ -45,6 +52,7 @@ impl Runs {
             Some(run) if run.rows().any(|other| other == row) => {}
             Some(run) => run.more.push(row),
             None => {
+                self.key_bytes += key.len();
                 self.runs.insert(key.into(), Run { first: row, more: Vec::new(), due: Millis::MAX });
             }
         }
@@ -73,6 +81,7 @@ impl Runs {
     /// Removes a run.
     pub(crate) fn take(&mut self, key: &[u8]) -> Option<Arc<[u8]>> {
         let (key, Run { due, .. }) = self.runs.remove_entry(key)?;
+        self.key_bytes -= key.len();
         self.due.remove(due, Arc::clone(&key));
         Some(key)
     }
