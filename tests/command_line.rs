@@ -197,7 +197,7 @@ const WITHOUT_BROKER: [&str; 7] =
 #[test]
 fn sigterm_and_sighup_end_the_aggregator_with_0_although_no_broker_is_reachable() {
     for signal in ["TERM", "HUP"] {
-        let (mut child, log) = aggregator(quipu(&WITHOUT_BROKER));
+        let (mut child, log) = aggregator(quipu_testkit::with_hangup(&quipu(&WITHOUT_BROKER)));
         kill(&child, signal);
         let rest: Vec<_> = log.collect();
         assert_eq!(child.wait().expect("it ends").code(), Some(0), "{signal}: {rest:?}");

@@ -34,7 +34,7 @@ pub use freeze::Frozen;
 pub use missing::{Missing, require};
 pub use outsider::{Outsider, count_of};
 pub use probe::get;
-pub use process::{Finished, Process, Quipu};
+pub use process::{Finished, Process, Quipu, with_hangup};
 pub use records::{plain, report, run};
 pub use running::{Running, Stopped};
 pub use servers::{Kafka, Kcat, Script, SecureKafka, Server, python};

@@ -157,3 +157,16 @@ impl Captured {
         self.so_far()
     }
 }
+
+/// The command with SIGHUP as the programs of a terminal have it, even if the tests were started with `nohup`.
+pub fn with_hangup(command: &Command) -> Command {
+    let mut with_hangup = Command::new("env");
+    with_hangup.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => with_hangup.env(name, value),
+            None => with_hangup.env_remove(name),
+        };
+    }
+    with_hangup
+}

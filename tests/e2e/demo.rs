@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use quipu_testkit::{Cluster, Kafka, Process, eventually, require};
+use quipu_testkit::{Cluster, Kafka, Process, eventually, require, with_hangup};
 use serde_json::Value;
 
 use crate::QUIPU;
@@ -61,7 +61,7 @@ fn a_hangup_ends_the_experiment_with_its_programs_and_removes_its_folder() {
     let count = |folder: &Path| folder.read_dir().unwrap().count();
     let mut command = QUIPU.command();
     command.args(LONG).env("TMPDIR", folder.path());
-    let demo = Process::spawn(command, "");
+    let demo = Process::spawn(with_hangup(&command), "");
     wait_for(&demo, "app-1 starts");
     let programs = Command::new("pgrep").args(["-P", &demo.id().to_string()]).output().unwrap();
     let programs = String::from_utf8(programs.stdout).unwrap();
