@@ -13,7 +13,7 @@ use crate::row::{RowKind, RowMeta};
 /// when it is due.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    runs: HashMap<Arc<[u8]>, Run>,
+    by_key: HashMap<Arc<[u8]>, Run>,
     due: Deadlines<Arc<[u8]>>,
     key_bytes: usize,
 }
@@ -38,29 +38,29 @@ impl Runs {
     /// The memory that the runs take beside their rows, as an estimate, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let queued = size_of::<(Millis, Arc<[u8]>)>();
-        self.key_bytes + self.runs.capacity() * size_of::<(Arc<[u8]>, Run)>() + self.runs.len() * queued
+        self.key_bytes + self.by_key.capacity() * size_of::<(Arc<[u8]>, Run)>() + self.by_key.len() * queued
     }
 
     /// The rows of a run.
     pub(crate) fn rows(&self, key: &[u8]) -> impl Iterator<Item = usize> + '_ {
-        self.runs.get(key).into_iter().flat_map(Run::rows)
+        self.by_key.get(key).into_iter().flat_map(Run::rows)
     }
 
     /// Adds a row to its run. [`Self::schedule`] must follow.
     pub(crate) fn add(&mut self, key: &[u8], row: usize) {
-        match self.runs.get_mut(key) {
+        match self.by_key.get_mut(key) {
             Some(run) if run.rows().any(|other| other == row) => {}
             Some(run) => run.more.push(row),
             None => {
                 self.key_bytes += key.len();
-                self.runs.insert(key.into(), Run { first: row, more: Vec::new(), due: Millis::MAX });
+                self.by_key.insert(key.into(), Run { first: row, more: Vec::new(), due: Millis::MAX });
             }
         }
     }
 
     /// Removes a row that is gone from its run. [`Self::schedule`] must follow.
     pub(crate) fn remove(&mut self, key: &[u8], row: usize) {
-        let Some(run) = self.runs.get_mut(key) else { return };
+        let Some(run) = self.by_key.get_mut(key) else { return };
         let Some(last) = run.more.pop() else {
             if run.first == row {
                 self.take(key);
@@ -80,7 +80,7 @@ impl Runs {
 
     /// Removes a run.
     pub(crate) fn take(&mut self, key: &[u8]) -> Option<Arc<[u8]>> {
-        let (key, Run { due, .. }) = self.runs.remove_entry(key)?;
+        let (key, Run { due, .. }) = self.by_key.remove_entry(key)?;
         self.key_bytes -= key.len();
         self.due.remove(due, Arc::clone(&key));
         Some(key)
@@ -93,9 +93,9 @@ impl Runs {
         retention: &Retention,
         row: impl Fn(usize) -> Option<&'t RowMeta>,
     ) {
-        let Some((key, _)) = self.runs.get_key_value(key) else { return };
+        let Some((key, _)) = self.by_key.get_key_value(key) else { return };
         let key = Arc::clone(key);
-        if let Some(run) = self.runs.get_mut(&key) {
+        if let Some(run) = self.by_key.get_mut(&key) {
             let due = expires_at(run.rows().filter_map(row), retention);
             if due != run.due {
                 self.due.remove(std::mem::replace(&mut run.due, due), Arc::clone(&key));
@@ -112,7 +112,7 @@ impl Runs {
         row: impl Fn(usize) -> Option<&'t RowMeta>,
     ) -> Option<Arc<[u8]>> {
         while let Some(key) = self.due.pop_due(now) {
-            let run = self.runs.get_mut(&key)?;
+            let run = self.by_key.get_mut(&key)?;
             run.due = expires_at(run.rows().filter_map(&row), retention);
             if run.due <= now {
                 return Some(key);
