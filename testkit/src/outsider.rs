@@ -1,6 +1,6 @@
 //! A reader of `metrics-agg` that uses nothing but the topic, and checks what the topic guarantees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use quipu_record::{Aggregate, Total};
@@ -17,6 +17,7 @@ pub struct Outsider {
     consumer: BaseConsumer,
     latest: BTreeMap<String, Aggregate>,
     went_back: Vec<String>,
+    removed: BTreeSet<String>,
 }
 
 impl Outsider {
@@ -25,7 +26,7 @@ impl Outsider {
         let mut start = TopicPartitionList::new();
         start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
         consumer.assign(&start).unwrap();
-        Self { consumer, latest: BTreeMap::new(), went_back: Vec::new() }
+        Self { consumer, latest: BTreeMap::new(), went_back: Vec::new(), removed: BTreeSet::new() }
     }
 
     /// Reads until each of the series has its total.
@@ -65,6 +66,11 @@ impl Outsider {
         self.latest.get(series).map(count_of)
     }
 
+    /// Whether the newest record of the series is a tombstone.
+    pub fn is_removed(&self, series: &str) -> bool {
+        self.removed.contains(series)
+    }
+
     /// The latest totals of all series except the aggregator's own.
     pub fn totals(&self) -> BTreeMap<&str, i128> {
         let all = self.latest.iter().map(|(series, aggregate)| (series.as_str(), count_of(aggregate)));
@@ -93,7 +99,13 @@ impl Outsider {
             ))) => return false,
             Some(Err(error)) => panic!("{error}"),
         };
-        let aggregate = Aggregate::decode(message.payload().unwrap()).unwrap();
+        let Some(value) = message.payload() else {
+            let series = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+            assert_eq!(self.total(&series), Some(0), "the tombstone of {series} follows its zero");
+            self.removed.insert(series);
+            return false;
+        };
+        let aggregate = Aggregate::decode(value).unwrap();
         let series = aggregate.series.to_string();
         assert_eq!(message.key(), Some(series.as_bytes()));
         if let Some(before) = self.latest.get(&series) {
@@ -106,6 +118,7 @@ impl Outsider {
                 self.went_back.push(format!("{what} of {series}: {before:?}, then {aggregate:?}"));
             }
         }
+        self.removed.remove(&series);
         self.latest.insert(series, aggregate);
         false
     }

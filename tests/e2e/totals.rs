@@ -62,6 +62,8 @@ fn a_tombstone_subtracts_what_its_row_contributed() {
     outsider.until(&[("done", 120), ("failed", 3)]);
     pipeline.cluster.produce(&pipeline.metrics, [(Some(&key), None::<&str>), (Some(&"nobody".to_owned()), None)]);
     outsider.until(&[("done", 20), ("failed", 0)]);
+    outsider.read_to_end();
+    assert!(outsider.is_removed("failed") && !outsider.is_removed("done"));
     aggregator.stop();
     // After a restart of the aggregator, the row that is left still counts once.
     let aggregator = pipeline.start_ready(&[]);
