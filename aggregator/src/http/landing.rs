@@ -19,7 +19,7 @@ const AGGREGATOR: [Link; 9] = [
     ("/metrics/totals", "The totals of the fleet, for Prometheus.", true),
     ("/api/v1/totals", "The totals of the fleet. Parameters: match, limit, after.", true),
     ("/api/v1/instances", "Runs and plain keys. Parameters: limit, after.", true),
-    ("/api/v1/explain", "What a total is made of. Parameters: series, limit.", true),
+    ("/api/v1/explain", "What a total is made of. Parameters: series (required), limit.", true),
     ("/api/v1/audit", "What was sent, what was processed, and the delta.", true),
     ("/api/v1/status", "This process and its sinks.", true),
 ];
