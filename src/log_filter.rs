@@ -4,7 +4,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 /// The modules whose log can be chosen: the crates of this workspace, and the HTTP libraries.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "quipu",
     "quipu_aggregator",
     "quipu_broker",
@@ -19,6 +19,7 @@ const MODULES: [&str; 14] = [
     "axum",
     "h2",
     "hyper",
+    "rdkafka",
 ];
 
 /// A filter that would log nothing of what its author meant.

@@ -167,7 +167,7 @@ fn the_log_of_the_dashboard_is_printed_after_it() {
     terminal.press(&["q"]);
     terminal.wait_for("the end", |screen| screen.contains("exit 0"));
     let after = terminal.capture(&["-S", "-"]);
-    assert!(after.contains("librdkafka") && after.contains("refused"), "{after}");
+    assert!(after.contains("quipu::kafka") && after.contains("refused"), "{after}");
     assert!(after.lines().count() < 100, "the repeated error floods the log: {after}");
     terminal.assert_restored();
 }
