@@ -2,6 +2,7 @@
 
 mod explain;
 mod exposition;
+#[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod instances;
 mod landing;

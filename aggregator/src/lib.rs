@@ -5,6 +5,7 @@
 pub mod engine;
 mod error;
 #[doc(hidden)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod health;
 mod http;
